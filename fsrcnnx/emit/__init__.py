@@ -1,0 +1,1 @@
+"""Hardware text: what is written for simulators and synthesis tools."""

@@ -1,0 +1,53 @@
+"""Errors that a user can act on: what is wrong, where, what is allowed, how to fix it.
+
+Imports nothing. The command line prints such an error as one line and exits with its code:
+1 a check failed, 2 bad usage or input, 3 a required tool is missing.
+
+    raise InputError("the picture is empty", where="a.png", allowed="at least 1x1", fix="check it")
+"""
+
+
+class FsrcnnxError(Exception):
+    """Base of all errors that the command line reports in one line.
+
+    Args:
+        what: What is wrong, a clause without a full stop.
+        where: File, layer, node, key or option concerned.
+        allowed: The values that would be accepted.
+        fix: What the user can do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", allowed: str = "", fix: str = ""):
+        self.what, self.where, self.allowed, self.fix = what, str(where), allowed, fix
+        line = f"{self.where}: {what}" if where else what
+        if allowed:
+            line += f"; allowed: {allowed}"
+        if fix:
+            line += f"; fix: {fix}"
+        super().__init__(" ".join(line.split()))
+
+
+class InputError(FsrcnnxError):
+    """A file, picture or option value that cannot be used."""
+
+
+class FormatError(FsrcnnxError):
+    """A number format, or a value in one, that breaks the number contract."""
+
+
+class ModelError(FsrcnnxError):
+    """A model or ONNX file that the integer network cannot represent exactly."""
+
+
+class CheckError(FsrcnnxError):
+    """A comparison or proof that failed."""
+
+    exit_code = 1
+
+
+class ToolError(FsrcnnxError):
+    """An external tool that is required and missing, too old or failing."""
+
+    exit_code = 3

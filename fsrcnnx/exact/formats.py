@@ -1,0 +1,169 @@
+"""Fixed-point formats and the one requantisation rule of the number contract.
+
+May import numpy and the errors. A value is raw * 2^-frac; scales are powers of two and zero
+points are 0. Rounding is half to even, then saturation: QONNX `ROUND`, ONNX `Round` and
+`QuantizeLinear`, `torch.round`, `numpy.rint`, and ap_fixed's `AP_RND_CONV, AP_SAT`.
+
+    requantise(np.array([5, 7]), shift=1, to=Format(True, 8, 4))   # [2, 4]
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from fsrcnnx.errors import FormatError
+
+MAX_WIDTH = 62  # raw values and their sums stay inside int64
+
+
+@dataclass(frozen=True, order=True)
+class Format:
+    """A fixed-point format: value = raw * 2^-frac.
+
+    Args:
+        signed: Two's complement if true, else unsigned.
+        width: Bits in all, 1..62.
+        frac: Fraction bits; may be negative or exceed the width.
+
+    Raises:
+        FormatError: If the width is out of range.
+    """
+
+    signed: bool
+    width: int
+    frac: int
+
+    def __post_init__(self):
+        if not 1 <= self.width <= MAX_WIDTH:
+            raise FormatError(
+                f"a format of {self.width} bits", where=str(self), allowed=f"1..{MAX_WIDTH} bits"
+            )
+
+    @property
+    def lo(self) -> int:
+        """Smallest raw value."""
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    @property
+    def hi(self) -> int:
+        """Largest raw value."""
+        return (1 << (self.width - self.signed)) - 1
+
+    @property
+    def step(self) -> float:
+        """Value of one least significant bit, 2^-frac."""
+        return 2.0**-self.frac
+
+    def __str__(self) -> str:
+        """The ap type: ap_fixed<W, I> or ap_ufixed<W, I> with I = W - frac."""
+        return f"ap_{'' if self.signed else 'u'}fixed<{self.width},{self.width - self.frac}>"
+
+    @classmethod
+    def parse(cls, text: str) -> Format:
+        """Read a format from its ap type.
+
+        Args:
+            text: `ap_fixed<W,I>` or `ap_ufixed<W,I>`, blanks allowed.
+
+        Returns:
+            The format with frac = W - I.
+
+        Raises:
+            FormatError: If the text has another form.
+        """
+        match = re.fullmatch(r"\s*ap_(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*>\s*", text)
+        if not match:
+            raise FormatError("not a format", where=repr(text), allowed="ap_[u]fixed<W,I>")
+        return cls(not match[1], int(match[2]), int(match[2]) - int(match[3]))
+
+    def holds(self, raw: np.ndarray) -> bool:
+        """Tell whether every raw value lies within the format.
+
+        Args:
+            raw: Integers of any shape.
+
+        Returns:
+            True if all are in lo..hi (also for an empty array).
+        """
+        raw = np.asarray(raw)
+        return raw.size == 0 or bool(raw.min() >= self.lo and raw.max() <= self.hi)
+
+
+def saturate(raw: np.ndarray, to: Format) -> np.ndarray:
+    """Clip raw values to a format's range.
+
+    Args:
+        raw: int64, any shape, LSB 2^-to.frac.
+        to: The format.
+
+    Returns:
+        int64, same shape, within lo..hi.
+    """
+    return np.clip(raw, to.lo, to.hi)
+
+
+def round_shift(raw: np.ndarray, shift: int) -> np.ndarray:
+    """Divide by 2^shift and round half to even.
+
+    Args:
+        raw: int64, any shape.
+        shift: Bits to drop, 0 or more.
+
+    Returns:
+        int64, same shape, LSB 2^shift times the input's.
+
+    Raises:
+        FormatError: If the shift is negative.
+    """
+    if shift < 0:
+        raise FormatError(
+            f"a requantisation by {shift} bits",
+            allowed="0 or more",
+            fix="give the output fewer fraction bits than the accumulator",
+        )
+    raw = np.asarray(raw, dtype=np.int64)
+    if shift == 0:
+        return raw.copy()
+    floor = raw >> shift
+    rest = raw - (floor << shift)
+    half = 1 << (shift - 1)
+    return floor + ((rest > half) | ((rest == half) & (floor & 1 == 1)))
+
+
+def requantise(raw: np.ndarray, shift: int, to: Format) -> np.ndarray:
+    """Shift an accumulator to an output format: round half to even, then saturate.
+
+    Args:
+        raw: int64, any shape, LSB 2^-(to.frac + shift).
+        shift: Bits to drop, 0 or more.
+        to: Output format.
+
+    Returns:
+        int64, same shape, within the format.
+
+    Raises:
+        FormatError: If the shift is negative.
+    """
+    return saturate(round_shift(raw, shift), to)
+
+
+def quantise(value: np.ndarray, to: Format) -> np.ndarray:
+    """Bring real values into a format: round half to even, then saturate.
+
+    Args:
+        value: float64, any shape.
+        to: The format.
+
+    Returns:
+        int64, same shape, within the format.
+
+    Raises:
+        FormatError: If a value is NaN.
+    """
+    scaled = np.asarray(value, dtype=np.float64) * 2.0**to.frac
+    if np.isnan(scaled).any():
+        raise FormatError("a value that is not a number", allowed="finite values")
+    return np.clip(np.rint(scaled), to.lo, to.hi).astype(np.int64)

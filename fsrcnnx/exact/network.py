@@ -1,0 +1,204 @@
+"""The integer network: what crosses from training to hardware, as frozen data.
+
+May import numpy, the formats and the errors. All weights are raw integers; the formats say what
+they are worth. Accumulators have frac = input frac + weight frac, biases the same.
+
+    net.layers[0].weight.shape   # (23, 1, 3, 3)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from fsrcnnx.errors import ModelError
+from fsrcnnx.exact.formats import Format
+
+PIXEL = Format(False, 8, 8)  # luma in and out: pixel / 256
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One convolution or deconvolution with its activation and requantisation.
+
+    Args:
+        name: Layer name, also its node name in ONNX.
+        kind: `conv` (stride 1, zero padding (k-1)/2) or `deconv` (output cropped to stride * size).
+        weight: int64 (out, in, k, k), raw in weight_format, for both kinds.
+        weight_format: Format of the weights, signed.
+        bias: int64 (out,), raw at frac = input frac + weight frac.
+        out_format: Format after requantisation.
+        slope: int64 (out,) PReLU slopes, or None without activation.
+        slope_format: Format of the slopes, or None.
+        stride: Upscaling factor of a deconv; 1 for a conv.
+        padding: Zero padding of a conv, crop offset p of a deconv.
+    """
+
+    name: str
+    kind: Literal["conv", "deconv"]
+    weight: np.ndarray
+    weight_format: Format
+    bias: np.ndarray
+    out_format: Format
+    slope: np.ndarray | None = None
+    slope_format: Format | None = None
+    stride: int = 1
+    padding: int = 0
+
+    @property
+    def out_channels(self) -> int:
+        """Number of output channels."""
+        return self.weight.shape[0]
+
+    @property
+    def in_channels(self) -> int:
+        """Number of input channels."""
+        return self.weight.shape[1]
+
+    @property
+    def kernel(self) -> int:
+        """Kernel side."""
+        return self.weight.shape[2]
+
+    @property
+    def macs(self) -> int:
+        """Multiplications per LR pixel."""
+        return self.weight.size
+
+    def check(self) -> None:
+        """Hold the layer against the number contract.
+
+        Raises:
+            ModelError: Naming the layer and what is wrong.
+        """
+        out, k = self.out_channels, self.kernel
+
+        def need(ok: bool, what: str, allowed: str) -> None:
+            if not ok:
+                raise ModelError(what, where=f"layer {self.name}", allowed=allowed)
+
+        need(self.kind in ("conv", "deconv"), f"kind {self.kind!r}", "conv, deconv")
+        need(self.weight.ndim == 4 and self.weight.shape[3] == k,
+             f"weights of shape {self.weight.shape}", "(out, in, k, k)")
+        for name in ("weight", "bias", "slope"):
+            raw = getattr(self, name)
+            need(raw is None or raw.dtype == np.int64, f"{name} is not int64", "int64")
+        need(self.weight_format.signed and self.weight_format.holds(self.weight),
+             f"weights outside {self.weight_format}", "signed, within the format")
+        need(self.bias.shape == (out,), f"bias of shape {self.bias.shape}", f"({out},)")
+        need((self.slope is None) == (self.slope_format is None), "slope without format", "both")
+        if self.slope is not None:
+            need(self.slope.shape == (out,), f"slopes of shape {self.slope.shape}", f"({out},)")
+            need(self.slope_format.holds(self.slope), f"slopes outside {self.slope_format}",
+                 "within the format")
+        if self.kind == "conv":
+            need(self.stride == 1 and k % 2 == 1 and self.padding == (k - 1) // 2,
+                 f"kernel {k}, stride {self.stride}, padding {self.padding}",
+                 "odd kernel, stride 1, padding (k-1)/2")
+        else:
+            extra = self.stride - k + 2 * self.padding
+            need(self.stride >= 1 and self.padding >= 0 and 0 <= extra < max(self.stride, 1),
+                 f"kernel {k}, stride {self.stride}, padding {self.padding}",
+                 "0 <= stride - kernel + 2*padding < stride (output is stride * size)")
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A whole integer network.
+
+    Args:
+        name: Architecture name with scale, e.g. `fsrcnn-x_x2`.
+        layers: Layers in order; only the last may be a deconv.
+        in_format: Format of the input luma.
+        anchor: Whether the LR pixel, shifted to the accumulator's frac, is added to each phase of
+            the last layer before its requantisation.
+        meta: Free text (training data, PSNR, version); not part of the hash.
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    in_format: Format = PIXEL
+    anchor: bool = False
+    meta: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> int:
+        """Output size over input size."""
+        return int(np.prod([layer.stride for layer in self.layers]))
+
+    @property
+    def out_format(self) -> Format:
+        """Format of the output luma."""
+        return self.layers[-1].out_format
+
+    @property
+    def macs(self) -> int:
+        """Multiplications per LR pixel."""
+        return sum(layer.macs for layer in self.layers)
+
+    def in_format_of(self, index: int) -> Format:
+        """Format of the feature map that enters layer `index`."""
+        return self.layers[index - 1].out_format if index else self.in_format
+
+    def acc_frac(self, index: int) -> int:
+        """Fraction bits of layer `index`'s accumulator."""
+        return self.in_format_of(index).frac + self.layers[index].weight_format.frac
+
+    def shift(self, index: int) -> int:
+        """Bits that layer `index`'s requantisation drops."""
+        layer = self.layers[index]
+        extra = layer.slope_format.frac if layer.slope_format else 0
+        return self.acc_frac(index) + extra - layer.out_format.frac
+
+    def check(self) -> Network:
+        """Hold the network against the number contract.
+
+        Returns:
+            The network itself.
+
+        Raises:
+            ModelError: Naming the layer and what is wrong.
+        """
+        if not self.layers:
+            raise ModelError("a network without layers", where=self.name, allowed="1 or more")
+        channels = 1
+        for index, layer in enumerate(self.layers):
+            layer.check()
+            where = f"layer {layer.name}"
+            if layer.in_channels != channels:
+                raise ModelError(f"{layer.in_channels} input channels", where=where,
+                                 allowed=f"{channels}, as the layer before gives")
+            if layer.kind == "deconv" and index != len(self.layers) - 1:
+                raise ModelError("a deconv before the last layer", where=where,
+                                 allowed="one deconv, at the end")
+            if self.shift(index) < 0:
+                raise ModelError(
+                    f"the output has {-self.shift(index)} more fraction bits than the accumulator",
+                    where=where, allowed="at most as many", fix="give the output fewer")
+            channels = layer.out_channels
+        if channels != 1:
+            raise ModelError(f"{channels} output channels", where=self.name, allowed="1 (luma)")
+        if self.anchor and self.acc_frac(len(self.layers) - 1) < self.in_format.frac:
+            raise ModelError("the anchor has more fraction bits than the last accumulator",
+                             where=self.name, allowed="at most as many")
+        return self
+
+    def content_hash(self) -> str:
+        """SHA-256 over everything that decides an output bit, as hex.
+
+        Returns:
+            64 hex digits; names and metadata do not count, layer names do.
+        """
+        digest = hashlib.sha256(f"{self.in_format}|{self.anchor}".encode())
+        for layer in self.layers:
+            digest.update(
+                f"|{layer.name}|{layer.kind}|{layer.stride}|{layer.padding}|{layer.weight.shape}"
+                f"|{layer.weight_format}|{layer.slope_format}|{layer.out_format}|".encode()
+            )
+            for raw in (layer.weight, layer.bias, layer.slope):
+                if raw is not None:
+                    digest.update(np.ascontiguousarray(raw, dtype="<i8").tobytes())
+        return digest.hexdigest()

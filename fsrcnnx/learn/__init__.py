@@ -1,0 +1,1 @@
+"""Float side: data, training and quantisation (the only floor that imports torch)."""

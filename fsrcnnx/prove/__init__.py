@@ -1,0 +1,1 @@
+"""Evidence: simulation, rung-by-rung comparison, synthesis."""

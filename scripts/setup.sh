@@ -12,7 +12,7 @@ stamp=.venv/.fsrcnnx-setup
 want="$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum) $(pwd)"
 commands=(iverilog yosys g++ make perl)
 
-have_commands() { local c; for c in "${commands[@]}"; do command -v "$c" >/dev/null || return 1; done; }
+have_commands() { type -P "${commands[@]}" >/dev/null; }
 if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && [ -x .venv/bin/fsrcnnx ] && have_commands; then
   exit 0
 fi
@@ -32,6 +32,8 @@ find_python() {
 missing_packages() {
   local c
   for c in "${commands[@]}"; do command -v "$c" >/dev/null || echo "$c"; done
+  perl -MPod::Usage -e 1 2>/dev/null || echo perl          # perl-base is not enough for Verilator
+  echo '#include <zlib.h>' | g++ -E - >/dev/null 2>&1 || echo zlib1g-dev     # waveforms as FST
   if [ -z "$python" ]; then
     echo "python3 python3-venv libpython3.11"
   else
@@ -43,7 +45,7 @@ missing_packages() {
 }
 
 python="$(find_python)"
-packages="$(missing_packages | xargs)"
+packages="$(missing_packages | sort -u | xargs)"
 if [ -n "$packages" ]; then
   apt="apt-get install -y --no-install-recommends $packages"
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -71,7 +73,9 @@ pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
 torch="$(grep '^torch==' constraints.txt)"
 if ! .venv/bin/python -m pip freeze 2>/dev/null | grep -q "^$torch"; then
   say "installing $torch"
-  pip install -c constraints.txt "$torch+cpu" 2>/dev/null || pip install -c constraints.txt "$torch"
+  pip install -c constraints.txt "$torch+cpu" 2>/dev/null \
+    || { say "no CPU build found in pip's indexes; taking the default build"
+         pip install -c constraints.txt "$torch"; }
 fi
 
 say "installing the pinned Python packages"

@@ -1,0 +1,271 @@
+"""Synthesise an emitted folder with Yosys and count what it takes, per module instance.
+
+May import the ground floor and the standard library. The folder is read as it is; hierarchy is
+kept, so that every layer has its own figures (and nothing is optimised across its border).
+
+    report = synth(Path("build/rtl"), "ecp5")
+    report["total"]["dsp"]
+
+Source: AMD UG974 (UltraScale libraries) and Lattice FPGA-DS-02012 (ECP5) for what a primitive is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsrcnnx import tools
+from fsrcnnx.errors import CheckError, InputError
+
+TOP = "fsrcnnx_top"
+
+
+@dataclass(frozen=True)
+class Device:
+    """An FPGA family as Yosys knows it.
+
+    Args:
+        family: Name for people.
+        command: Yosys command that maps to it, hierarchy kept, no pads.
+        count: Primitive (a pattern for its whole name) -> (resource, how many of it one takes).
+        note: What the reader of the figures must know.
+    """
+
+    family: str
+    command: str
+    count: dict[str, tuple[str, int]]
+    note: str
+
+
+XILINX = {
+    r"LUT[1-6]|INV": ("lut", 1),
+    r"RAM32X1[DS]|RAM64X1[DS]|SRL16E|SRLC32E": ("lutram", 1),
+    r"RAM128X1[DS]|RAM32M|RAM64M": ("lutram", 4),
+    r"RAM256X1[DS]|RAM32M16|RAM64M8|RAM512X1S": ("lutram", 8),
+    r"FD[RSCP]E": ("ff", 1),
+    r"CARRY[48]": ("carry", 1),
+    r"DSP48E[12]": ("dsp", 1),
+    r"RAMB18E[12]": ("bram18", 1),
+    r"RAMB36E[12]": ("bram36", 1),
+    r"URAM288": ("uram", 1),
+    r"MUXF[789]|IBUF|OBUF|BUFG|GND|VCC": ("", 0),  # part of a slice or of the pads
+}
+ECP5 = {
+    r"LUT4": ("lut", 1),
+    r"TRELLIS_DPR16X4": ("lutram", 4),
+    r"TRELLIS_FF": ("ff", 1),
+    r"CCU2C": ("carry", 1),
+    r"MULT18X18D|ALU54B": ("dsp", 1),
+    r"DP16KD|PDPW16KD": ("ebr", 1),
+    r"PFUMX|L6MUX21|GND|VCC": ("", 0),
+}
+KEPT = "counts before packing; hierarchy kept, nothing optimised across a module's border"
+DEVICES = {
+    "xcup": Device(
+        "UltraScale+", "synth_xilinx -family xcup -noiopad -noclkbuf", XILINX, KEPT),
+    # abc9 ends YoWASP's Yosys without a message (YoWASP/yosys issue 29); Debian's takes plain abc
+    "ecp5": Device("ECP5", "synth_ecp5 -noflatten{noabc9}", ECP5,
+                   f"{KEPT}; a carry cell takes two LUT sites"),
+    "xc7": Device("7 series", "synth_xilinx -family xc7 -noiopad -noclkbuf", XILINX,
+                  f"{KEPT}; area only: Yosys is known to make a wrong netlist of DSP48E1"),
+}
+
+
+def read_manifest(folder: Path) -> dict:
+    """Read an emitted folder's manifest.
+
+    Args:
+        folder: Folder that `fsrcnnx rtl` wrote.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: If the folder, its manifest or its file list is missing or unreadable.
+    """
+    fix = "make it with `fsrcnnx rtl MODEL -o DIR`"
+    if not folder.is_dir():
+        raise InputError("no such folder", where=folder, allowed="a folder of RTL", fix=fix)
+    for name in ("manifest.json", "files.f"):
+        if not (folder / name).is_file():
+            raise InputError(f"{name} is missing", where=folder, allowed="a folder of RTL", fix=fix)
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["content_hash"], manifest["network"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"not a manifest ({error!r})", where=folder / "manifest.json",
+                         allowed="JSON with network and content_hash", fix=fix) from None
+    return manifest
+
+
+def read_files(folder: Path) -> list[str]:
+    """Read an emitted folder's file list.
+
+    Args:
+        folder: Folder that `fsrcnnx rtl` wrote.
+
+    Returns:
+        SystemVerilog files in reading order, relative to the folder.
+
+    Raises:
+        InputError: If the list is empty or names a missing file.
+    """
+    lines = [line.split("//")[0].strip() for line in (folder / "files.f").read_text().splitlines()]
+    files = [line for line in lines if line and not line.startswith(("#", "+", "-"))]
+    for name in files:
+        if not (folder / name).is_file():
+            raise InputError(f"{name} is missing", where=folder / "files.f",
+                             allowed="files of the folder", fix="make the folder again")
+    if not files:
+        raise InputError("no files", where=folder / "files.f", allowed="one file a line",
+                         fix="make the folder again")
+    return files
+
+
+def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
+    """Map an emitted folder to a device.
+
+    Args:
+        folder: Folder of RTL.
+        device: A value of DEVICES.
+
+    Returns:
+        The netlist as Yosys writes it in JSON, and the tool's name with its version.
+
+    Raises:
+        ToolError: If Yosys is missing.
+        CheckError: If Yosys refuses the folder.
+    """
+    yosys = tools.locate("yosys")
+    noabc9 = " -noabc9" if yosys.path.name.startswith("yowasp") else ""
+    script = "\n".join([
+        f"read_verilog -sv {' '.join(read_files(folder))}",
+        f"hierarchy -check -top {TOP}",
+        f"{device.command.format(noabc9=noabc9)} -top {TOP}",
+        "write_json netlist.json",
+    ])
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name) / "work"  # a copy: the memories are found, nothing is left behind
+        shutil.copytree(folder, work)
+        (work / "synth.ys").write_text(script)
+        done = subprocess.run([yosys.path, "-q", "-s", "synth.ys"], cwd=work, check=False,
+                              capture_output=True, text=True,
+                              env={**os.environ, **tools.environment("yosys")})
+        if done.returncode or not (work / "netlist.json").is_file():
+            said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
+            raise CheckError(said[0] if said else f"yosys ended with code {done.returncode}",
+                             where=folder, allowed="SystemVerilog that Yosys reads")
+        netlist = json.loads((work / "netlist.json").read_text())
+    return netlist, f"{yosys.path.name} {yosys.version}"
+
+
+def resource(cell: str, device: Device) -> tuple[str, int]:
+    """Tell what one primitive takes.
+
+    Args:
+        cell: Name of the primitive, e.g. `LUT6`.
+        device: A value of DEVICES.
+
+    Returns:
+        Resource and how many; ("", 0) for a primitive that takes none.
+
+    Raises:
+        CheckError: If the primitive is unknown: figures without it would be wrong.
+    """
+    for pattern, takes in device.count.items():
+        if re.fullmatch(pattern, cell):
+            return takes
+    raise CheckError(f"cell {cell} is not known", where=device.family,
+                     allowed=", ".join(device.count), fix="count it in fsrcnnx/prove/synth.py")
+
+
+def count(netlist: dict, device: Device, top: str = TOP) -> list[dict]:
+    """Count resources of every module instance, each with all that is below it.
+
+    Args:
+        netlist: Netlist in Yosys' JSON form, hierarchy kept.
+        device: A value of DEVICES.
+        top: Name of the top module.
+
+    Returns:
+        Records {instance, module, depth, RESOURCE...}, parents before children; the first is the
+        top, with instance "".
+
+    Raises:
+        CheckError: If a primitive is unknown or the netlist is empty.
+    """
+    modules = netlist["modules"]
+    resources = list(dict.fromkeys(name for name, _ in device.count.values() if name))
+
+    def walk(module: str, path: str, depth: int) -> list[dict]:
+        """Records of an instance and of those below it; the first sums them up."""
+        total: Counter[str] = Counter()
+        below: list[dict] = []
+        for name, cell in modules[module]["cells"].items():
+            kind = cell["type"]
+            inner = modules.get(kind)
+            if inner is None or "blackbox" in inner["attributes"]:
+                if kind == "$scopeinfo":
+                    continue
+                what, takes = resource(kind, device)
+                total[what] += takes
+            else:
+                records = walk(kind, f"{path}.{name}" if path else name, depth + 1)
+                total.update({key: records[0][key] for key in resources})
+                below += records
+        plain = modules[module]["attributes"].get("hdlname", module).lstrip("\\").strip()
+        return [{"instance": path, "module": plain, "depth": depth,
+                 **{key: total[key] for key in resources}}, *below]
+
+    records = walk(top, "", 0)
+    if not any(records[0][key] for key in resources):
+        raise CheckError("the netlist is empty", where=top, allowed="logic that reaches an output")
+    return records
+
+
+def synth(folder: Path, device: str) -> dict:
+    """Synthesise an emitted folder and report what it takes.
+
+    Args:
+        folder: Folder that `fsrcnnx rtl` wrote.
+        device: `xcup`, `ecp5` or `xc7`.
+
+    Returns:
+        Report: device, family, network, content_hash, tool, note, seconds, layers, total
+        {RESOURCE: n} and instances (see `count`).
+
+    Raises:
+        InputError: If the device is unknown or the folder is not an emitted one.
+        ToolError: If Yosys is missing.
+        CheckError: If Yosys refuses the folder or the result cannot be counted.
+    """
+    if device not in DEVICES:
+        raise InputError(f"unknown device {device!r}", where="--device",
+                         allowed=", ".join(DEVICES), fix="take one of these")
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    start = time.monotonic()
+    netlist, tool = run_yosys(folder, DEVICES[device])
+    instances = count(netlist, DEVICES[device])
+    top = instances[0]
+    return {
+        "device": device,
+        "family": DEVICES[device].family,
+        "network": manifest["network"],
+        "content_hash": manifest["content_hash"],
+        "tool": tool,
+        "note": DEVICES[device].note,
+        "seconds": round(time.monotonic() - start, 1),
+        "layers": manifest.get("layers", []),
+        "total": {key: top[key] for key in top if key not in ("instance", "module", "depth")},
+        "instances": instances,
+    }
+

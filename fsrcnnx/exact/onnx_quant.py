@@ -1,0 +1,100 @@
+"""Quant nodes as formats, and the constants behind them as raw integers: exact, or refused.
+
+May import numpy, the formats and the ONNX view. Accepted is what the number contract has: one
+power-of-two scale, zero point 0, rounding half to even, values on the grid and in range.
+
+    raw, to = read_constant(view, conv, 1, "weight")
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto
+
+from fsrcnnx.exact.formats import MAX_WIDTH, Format
+from fsrcnnx.exact.onnx_view import OnnxView, is_quant
+
+ROUND_HALF_EVEN = ("ROUND", "HALF_EVEN")  # QONNX has two names for the rule
+
+
+def read_quant(view: OnnxView, node: NodeProto, *, narrow: bool) -> Format:
+    """Read a Quant node's format.
+
+    Args:
+        view: The file.
+        node: The Quant node.
+        narrow: Whether a narrow range is harmless, as for constants, whose range is checked.
+
+    Returns:
+        The format.
+
+    Raises:
+        ModelError: If the node is not exactly a format of the number contract.
+    """
+    given = view.attributes(node, signed=1, narrow=0, rounding_mode="ROUND")
+    if given["rounding_mode"].upper() not in ROUND_HALF_EVEN:
+        view.refuse(f"attribute rounding_mode is {given['rounding_mode']}", node, allowed="ROUND",
+                    fix="round half to even")
+    if given["signed"] not in (0, 1):
+        view.refuse(f"attribute signed is {given['signed']}", node, allowed="0, 1")
+    if given["narrow"] not in ((0, 1) if narrow else (0,)):
+        view.refuse(f"attribute narrow is {given['narrow']}", node,
+                    allowed="0 for feature maps, 0 or 1 for constants")
+    scale, zero, bits = (_uniform(view, node, index, role) for index, role in
+                         ((1, "scale"), (2, "zero point"), (3, "bit width")))
+    if zero != 0:
+        view.refuse(f"zero point {zero:g}", node, allowed="0")
+    mantissa, exponent = np.frexp(scale)
+    if mantissa != 0.5 or scale < np.finfo(np.float32).tiny:
+        view.refuse(f"scale {scale:.9g}", node, allowed="a positive power of two",
+                    fix="train with power-of-two scales")
+    least = 1 + given["signed"]  # QONNX reads 1 signed bit as {-1, +1}
+    if bits != int(bits) or not least <= bits <= MAX_WIDTH:
+        view.refuse(f"bit width {bits:g}", node, allowed=f"{least}..{MAX_WIDTH}, whole")
+    return Format(bool(given["signed"]), int(bits), 1 - int(exponent))
+
+
+def _uniform(view: OnnxView, node: NodeProto, index: int, role: str) -> float:
+    """Read a constant that must be the same for the whole tensor."""
+    value = view.constant(node, index, role)
+    if value.size == 0 or (value != value.flat[0]).any():
+        view.refuse(f"{role} differs between channels", node, allowed="one for the whole tensor")
+    return float(value.flat[0])
+
+
+def read_constant(view: OnnxView, user: NodeProto, index: int,
+                  role: str) -> tuple[np.ndarray, Format]:
+    """Read a quantised constant input of a node: initializer -> Quant -> node.
+
+    Args:
+        view: The file.
+        user: The node that uses it.
+        index: Which input.
+        role: weight, bias or slope.
+
+    Returns:
+        int64 raw values of the constant's shape, and their format.
+
+    Raises:
+        ModelError: If the Quant is missing, or a value is off the grid or out of range.
+    """
+    wanted = f"{role} through a Quant node"
+    if user.input[index] in view.constants:
+        view.refuse(f"{role} {user.input[index]!r} has no Quant", user, allowed=wanted,
+                    fix=f"quantise the {role} before exporting")
+    quant = view.producer(user.input[index], wanted, user)
+    if not is_quant(quant):
+        view.refuse(f"{role} comes from {quant.op_type}", user, allowed=wanted)
+    to = read_quant(view, quant, narrow=True)
+    value = view.constant(quant, 0, role)
+    raw = np.ldexp(value, to.frac)
+    if (raw != np.rint(raw)).any():
+        view.refuse(f"{role} {value[raw != np.rint(raw)].flat[0]:.9g} is not on the grid", quant,
+                    allowed=f"multiples of 2^{-to.frac}")
+    narrow = view.attributes(quant, signed=1, narrow=0, rounding_mode="")["narrow"]
+    lo, hi = (to.lo + 1, to.hi) if to.signed and narrow else (to.lo, to.hi - narrow)
+    bad = (raw < lo) | (raw > hi)
+    if bad.any():
+        view.refuse(f"{role} {value[bad].flat[0]:.9g} is out of range", quant,
+                    allowed=f"{lo}..{hi} times 2^{-to.frac}")
+    return raw.astype(np.int64), to

@@ -1,0 +1,202 @@
+"""The strict QONNX reader: by graph structure, not by names; exact, or refused.
+
+May import the network, the formats and the other ONNX parts. It walks from the output back to the
+input: Quant <- [PRelu | Relu] <- [Add of the LR pixel] <- Conv | ConvTranspose <- Quant ...
+Files of other tools load when every weight, bias, slope and feature map passes a Quant node with
+one power-of-two scale, zero point 0 and rounding half to even.
+
+    network = decode(Path("model.onnx").read_bytes(), "model.onnx")
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from onnx import NodeProto
+
+from fsrcnnx.errors import ModelError
+from fsrcnnx.exact.formats import Format
+from fsrcnnx.exact.network import Layer, Network
+from fsrcnnx.exact.onnx_graph import activation_format_fits
+from fsrcnnx.exact.onnx_layer import read_layer
+from fsrcnnx.exact.onnx_quant import read_quant
+from fsrcnnx.exact.onnx_view import OnnxView, is_quant
+from fsrcnnx.exact.onnx_write import RESERVED
+
+# pairs of Resize attributes that repeat each pixel s times, for whole s
+NEAREST = (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One layer as found in the graph, input side not yet known.
+
+    Args:
+        node: The Conv or ConvTranspose.
+        activation: The PRelu or Relu after it, or None.
+        anchor: Tensor that is added to its accumulator, "" if none.
+        out_format: Format that the Quant after it gives.
+    """
+
+    node: NodeProto
+    activation: NodeProto | None
+    anchor: str
+    out_format: Format
+
+
+def read_stage(view: OnnxView, tensor: str, user: NodeProto | None) -> tuple[Stage | Format, str]:
+    """Step back over one layer.
+
+    Args:
+        view: The file.
+        tensor: A feature map.
+        user: The node that uses it, None for the graph's output.
+
+    Returns:
+        The layer and the name of the feature map that enters it; at the end of the walk the input
+        format and "".
+
+    Raises:
+        ModelError: If the nodes are not those of a layer.
+    """
+    quant = view.producer(tensor, "a feature map through a Quant node", user)
+    if not is_quant(quant):
+        where = "the graph's output" if user is None else f"the input of {user.name}"
+        view.refuse(f"{where} comes from it without a Quant", quant,
+                    allowed="a Quant node after every layer and after the input")
+    out_format = read_quant(view, quant, narrow=False)
+    if not activation_format_fits(out_format):
+        view.refuse(f"bit width {out_format.width}", quant,
+                    allowed="1..24 unsigned, 2..25 signed for feature maps")
+    if quant.input[0] == view.input:
+        return out_format, ""
+    node = view.producer(quant.input[0], "a layer or the graph's input", quant)
+    activation = None
+    if node.op_type in ("PRelu", "Relu"):
+        view.attributes(node)
+        activation, node = node, view.producer(node.input[0], "a Conv or ConvTranspose", node)
+    anchor = ""
+    if node.op_type == "Add":
+        anchor, node = _read_add(view, node)
+    if node.op_type not in ("Conv", "ConvTranspose"):
+        view.refuse("found where a layer should be", node,
+                    allowed="Conv or ConvTranspose, then Add of the LR pixel, PRelu or Relu, Quant")
+    return Stage(node, activation, anchor, out_format), node.input[0]
+
+
+def _read_add(view: OnnxView, add: NodeProto) -> tuple[str, NodeProto]:
+    """Split an Add into the tensor of the anchor and the layer's node."""
+    view.attributes(add)
+    for layer_side, anchor_side in (add.input, reversed(add.input)):
+        if layer_side in view.constants or layer_side == view.input:
+            continue
+        node = view.producer(layer_side, "a layer", add)
+        if node.op_type in ("Conv", "ConvTranspose"):
+            return anchor_side, node
+    view.refuse("adds something other than a layer and the LR pixel", add,
+                allowed="ConvTranspose + repeated LR pixel")
+
+
+def check_anchor(view: OnnxView, tensor: str, pixel: str, stage: Stage, scale: int) -> None:
+    """Hold the anchor's branch against the repeated LR pixel.
+
+    Args:
+        view: The file.
+        tensor: What is added.
+        pixel: The quantised input.
+        stage: The layer it is added to.
+        scale: That layer's stride.
+
+    Raises:
+        ModelError: If it is anything else.
+    """
+    if scale > 1:
+        node = view.producer(tensor, "the LR pixel through Resize", stage.node)
+        if node.op_type != "Resize":
+            view.refuse("found on the branch of the added LR pixel", node, allowed="Resize")
+        given = view.attributes(node, mode="nearest", nearest_mode="round_prefer_floor",
+                                coordinate_transformation_mode="half_pixel", cubic_coeff_a=0.0,
+                                extrapolation_value=0.0, exclude_outside=0, antialias=0)
+        how = given["coordinate_transformation_mode"], given["nearest_mode"]
+        if given["mode"] != "nearest" or how not in NEAREST or given["antialias"]:
+            view.refuse(f"attributes mode, coordinate_transformation_mode, nearest_mode are "
+                        f"{given['mode']}, {how[0]}, {how[1]}", node,
+                        allowed="nearest, asymmetric, floor")
+        if list(view.constant(node, 2, "scales").flat) != [1, 1, scale, scale] or any(
+                node.input[3:]):
+            view.refuse("input scales", node, allowed=f"1, 1, {scale}, {scale}, without sizes")
+        tensor = node.input[0]
+    if tensor != pixel:
+        view.refuse(f"adds {tensor!r}", stage.node, allowed=f"the quantised input {pixel!r}")
+
+
+def layer_names(nodes: list[NodeProto]) -> list[str]:
+    """Make identifiers of node names: torch's `/body/map1/Conv` becomes `body_map1`.
+
+    Args:
+        nodes: The layers' nodes, in order.
+
+    Returns:
+        One name per layer, unique; identifiers stay as they are.
+    """
+    names: list[str] = []
+    for index, node in enumerate(nodes):
+        path = [part for part in node.name.split("/") if part]
+        if len(path) > 1 and re.fullmatch(rf"{node.op_type}(_\d+)?", path[-1]):
+            path.pop()
+        name = re.sub(r"\W", "_", "_".join(path), flags=re.ASCII) or f"layer{index}"
+        name = f"layer_{name}" if name[0].isdigit() else name
+        names.append(name if name not in names else f"{name}_{index}")
+    return names
+
+
+def decode(data: bytes, file: str) -> Network:
+    """Read a QONNX file into the integer network.
+
+    Args:
+        data: The file's bytes.
+        file: Its name, for errors.
+
+    Returns:
+        The checked network.
+
+    Raises:
+        ModelError: If the file cannot be represented exactly, or is not what its hash says; names
+            node and attribute, what was found and what is allowed.
+    """
+    view = OnnxView.parse(data, file)
+    stages: list[Stage] = []
+    found, tensor = read_stage(view, view.output, None)
+    while isinstance(found, Stage):
+        stages.insert(0, found)
+        pixel = tensor
+        found, tensor = read_stage(view, tensor, found.node)
+    if not stages:
+        view.refuse("no layer between input and output", allowed="1 layer or more")
+    layers: list[Layer] = []
+    frac = found.frac
+    for stage, name in zip(stages, layer_names([stage.node for stage in stages]), strict=True):
+        layers.append(read_layer(view, stage.node, stage.activation, name, frac,
+                                 stage.out_format))
+        frac = stage.out_format.frac
+        if stage.anchor:
+            if stage is not stages[-1]:
+                view.refuse("something is added to its result", stage.node,
+                            allowed="an anchor at the last layer only")
+            check_anchor(view, stage.anchor, pixel, stage, layers[-1].stride)
+    view.refuse_unvisited()
+    meta = {key: value for key, value in view.metadata.items() if key not in RESERVED}
+    name = view.metadata.get("architecture") or PurePath(file).stem
+    network = Network(name, tuple(layers), found, bool(stages[-1].anchor), meta)
+    try:
+        network.check()
+    except ModelError as error:
+        raise ModelError(error.what, where=f"{file}: {error.where}", allowed=error.allowed,
+                         fix=error.fix) from error
+    for key, actual in (("scale", str(network.scale)), ("content_hash", network.content_hash())):
+        if view.metadata.get(key, actual) != actual:
+            view.refuse(f"metadata {key} is {view.metadata[key]}, the content's is {actual}",
+                        allowed="equal", fix="the file was changed or damaged: export it again")
+    return network

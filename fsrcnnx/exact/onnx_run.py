@@ -1,0 +1,187 @@
+"""Runners of ONNX files by other people's code: qonnx node by node, and unmodified onnxruntime.
+
+May import numpy, the errors, the formats and the reader; qonnx and onnxruntime inside the
+functions, because they load slowly.
+
+    hr = run_qonnx(Path("model.onnx"), lr)   # int64 (s*H, s*W), equal to golden.run
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from fsrcnnx.errors import CheckError, InputError, ModelError
+from fsrcnnx.exact.formats import Format
+from fsrcnnx.exact.network import PIXEL
+from fsrcnnx.exact.onnx_read import decode
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a model file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        ModelError: If it is missing or unreadable.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror}", where=path,
+                         allowed="an .onnx file") from error
+
+
+def check_luma(lr: np.ndarray, to: Format) -> np.ndarray:
+    """Hold a picture against the input format.
+
+    Args:
+        lr: Luma.
+        to: Input format.
+
+    Returns:
+        lr as an array.
+
+    Raises:
+        InputError: If it is not integers (H, W) within the format.
+    """
+    lr = np.asarray(lr)
+    if lr.ndim != 2 or lr.size == 0 or lr.dtype.kind not in "iu":
+        raise InputError(f"a picture of shape {lr.shape} and type {lr.dtype}",
+                         allowed="integers (H, W), at least 1x1")
+    if not to.holds(lr):
+        raise InputError("pixel values outside the input format", allowed=f"{to.lo}..{to.hi}")
+    return lr
+
+
+def to_raw(value: np.ndarray, to: Format, where: str) -> np.ndarray:
+    """Turn a runtime's values into raw integers, without rounding.
+
+    Args:
+        value: float, any shape.
+        to: Format that they must be in.
+        where: Whose values, for the error.
+
+    Returns:
+        int64, same shape.
+
+    Raises:
+        CheckError: If a value is off the grid or out of range.
+    """
+    raw = np.ldexp(value.astype(np.float64), to.frac)
+    wrong = ~((raw == np.rint(raw)) & (raw >= to.lo) & (raw <= to.hi))
+    if wrong.any():
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise CheckError(f"value {value[first]} at {first} is not in {to}", where=where,
+                         allowed=f"{to.lo}..{to.hi} times 2^{-to.frac}")
+    return raw.astype(np.int64)
+
+
+def run_qonnx(path: Path, lr: np.ndarray) -> np.ndarray:
+    """Run a QONNX file through qonnx's reference execution.
+
+    Args:
+        path: A file that the strict reader accepts.
+        lr: Integers (H, W), raw luma within the file's input format.
+
+    Returns:
+        int64 (s*H, s*W), raw luma.
+
+    Raises:
+        ModelError: If the file is refused.
+        InputError: If lr is not a picture within the input format.
+        CheckError: If the result is not on the output's grid.
+    """
+    import onnx
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    data = read_bytes(path)
+    network = decode(data, str(path))
+    lr = check_luma(lr, network.in_format)
+    model = onnx.load_model_from_string(data)
+    # qonnx wants every shape to be known, and none to contradict the size of this picture
+    del model.graph.value_info[:]
+    source = next(value.name for value in model.graph.input
+                  if value.name not in {tensor.name for tensor in model.graph.initializer})
+    target = model.graph.output[0].name
+    size = {source: lr.shape, target: tuple(side * network.scale for side in lr.shape)}
+    with warnings.catch_warnings():
+        # qonnx only warns where a result has another shape than inferred
+        warnings.filterwarnings("error", message="Output shapes disagree")
+        wrapper = ModelWrapper(model)
+        for name, (height, width) in size.items():
+            wrapper.set_tensor_shape(name, [1, 1, height, width])
+        wrapper = wrapper.transform(InferShapes())
+        value = (lr * network.in_format.step).astype(np.float32)[None, None]
+        hr = execute_onnx(wrapper, {source: value})[target]
+    return to_raw(hr[0, 0], network.out_format, str(path))
+
+
+def _run_stock(path: Path, lr: np.ndarray, dtype: str) -> np.ndarray:
+    """Run a file of stock operators in onnxruntime; lr and the result are (H, W)."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only; they also arrive as exceptions
+    data = read_bytes(path)
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no common base of its errors
+        raise ModelError(f"onnxruntime refuses it: {str(error).splitlines()[0]}", where=path,
+                         allowed="an ONNX file with stock operators") from error
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    found = [value.type for value in (*inputs, *outputs)]
+    if found != [f"tensor({dtype})"] * 2:
+        raise ModelError(f"inputs and outputs are {', '.join(found)}", where=path,
+                         allowed=f"one input and one output, tensor({dtype})")
+    try:
+        hr = session.run(None, {inputs[0].name: lr[None, None]})[0]
+    except Exception as error:
+        raise ModelError(f"onnxruntime fails: {str(error).splitlines()[0]}", where=path,
+                         allowed="input (N, 1, H, W)") from error
+    if hr.shape[:2] != (1, 1) or hr.ndim != 4:
+        raise ModelError(f"the output has shape {hr.shape}", where=path, allowed="(N, 1, H, W)")
+    return hr[0, 0]
+
+
+def run_uint8(path: Path, lr: np.ndarray) -> np.ndarray:
+    """Run a uint8 file in unmodified onnxruntime.
+
+    Args:
+        path: A file as `save_uint8` writes it.
+        lr: Integers (H, W), 0..255.
+
+    Returns:
+        uint8 (s*H, s*W).
+
+    Raises:
+        ModelError: If the file is not one uint8 input to one uint8 output.
+        InputError: If lr is not a picture of 8 bits.
+    """
+    return _run_stock(path, check_luma(lr, PIXEL).astype(np.uint8), "uint8")
+
+
+def run_float(path: Path, lr: np.ndarray) -> np.ndarray:
+    """Run a float file in onnxruntime.
+
+    Args:
+        path: A file as `save_float` writes it.
+        lr: Integers (H, W), 0..255.
+
+    Returns:
+        float64 (s*H, s*W) in pixel units, 0..255, neither rounded nor clipped.
+
+    Raises:
+        ModelError: If the file is not one float input to one float output.
+        InputError: If lr is not a picture of 8 bits.
+    """
+    value = (check_luma(lr, PIXEL) * PIXEL.step).astype(np.float32)
+    return _run_stock(path, value, "float").astype(np.float64) / PIXEL.step

@@ -1,0 +1,135 @@
+// Input guard: AXI4-Stream Video in, whole well-formed frames out, whatever comes.
+//
+//   fault                          what happens (each is one error pulse)
+//   beat without SOF, no frame     dropped, up to the next SOF
+//   SOF with an illegal size       dropped, up to the next SOF
+//   SOF inside a frame             the frame is completed with zeros; the beat starts the next one
+//   EOL before the line's end      the line is completed with zeros
+//   no EOL at the line's end       beats are dropped up to EOL (included) or SOF (kept)
+// So the stages behind never see a broken frame and the next well-formed frame is exact.
+// Combinational from in to out except the position; put a skid buffer before it. II 1.
+
+`default_nettype none
+
+module fsrcnnx_axis_guard #(
+  parameter int PixelBits = 8,
+  parameter int MaxWidth  = 16,
+  parameter int MaxHeight = 16,
+  parameter int DimBits   = 5
+) (
+  input  wire logic                 clk_i,
+  input  wire logic                 rst_ni,
+
+  // frame size, sampled with a frame's first pixel
+  input  wire logic [DimBits-1:0]   frame_width_i,
+  input  wire logic [DimBits-1:0]   frame_height_i,
+
+  input  wire logic                 in_valid_i,
+  output logic                      in_ready_o,
+  input  wire logic [PixelBits-1:0] in_data_i,
+  input  wire logic                 in_sof_i,
+  input  wire logic                 in_eol_i,
+
+  output logic                      out_valid_o,
+  input  wire logic                 out_ready_i,
+  output logic      [PixelBits-1:0] out_data_o,
+  output logic      [DimBits-1:0]   out_width_o,
+  output logic      [DimBits-1:0]   out_height_o,
+
+  output logic                      error_o    // one cycle for each fault
+);
+
+  // Idle: no frame. Skip: idle, and the fault that dropped beats is counted already.
+  // Pixels: a frame is coming in. FillLine, FillFrame: zeros up to the line's, the frame's end.
+  // Drop: the line is complete, its surplus goes.
+  localparam logic [2:0] Idle = 3'd0, Skip = 3'd1, Pixels = 3'd2, FillLine = 3'd3,
+                         FillFrame = 3'd4, Drop = 3'd5;
+
+  logic [2:0]         state_q, state_d;
+  logic [DimBits-1:0] x_q, y_q, width_q, height_q;
+  logic               legal, starts, idle, last_x, last_y, advance, fill, frame_done, error;
+
+  assign legal = frame_width_i  != '0 && frame_width_i  <= DimBits'(MaxWidth) &&
+                 frame_height_i != '0 && frame_height_i <= DimBits'(MaxHeight);
+
+  always_comb begin
+    idle         = state_q == Idle || state_q == Skip;
+    starts       = idle && in_sof_i && legal;
+    fill         = state_q == FillLine || state_q == FillFrame;
+
+    out_width_o  = idle ? frame_width_i : width_q;
+    out_height_o = idle ? frame_height_i : height_q;
+    last_x       = x_q == out_width_o - 1'b1;
+    last_y       = y_q == out_height_o - 1'b1;
+
+    out_valid_o  = fill || (in_valid_i && (starts || (state_q == Pixels && !in_sof_i)));
+    out_data_o   = fill ? '0 : in_data_i;
+    advance      = out_valid_o && out_ready_i;
+    frame_done   = last_x && last_y;
+
+    // a beat is taken when its pixel goes out, or dropped
+    in_ready_o   = 1'b0;
+    state_d      = state_q;
+    error        = 1'b0;
+    case (state_q)
+      Pixels: begin
+        in_ready_o = out_ready_i && !in_sof_i;
+        if (in_valid_i && in_sof_i) begin
+          error   = 1'b1;
+          state_d = FillFrame;
+        end
+      end
+      FillLine:  if (advance && last_x) state_d = last_y ? Idle : Pixels;
+      FillFrame: if (advance && frame_done) state_d = Idle;
+      Drop: begin
+        in_ready_o = !in_sof_i;
+        if (in_valid_i && (in_sof_i || in_eol_i)) state_d = y_q == '0 ? Idle : Pixels;
+      end
+      default: begin  // Idle, Skip
+        in_ready_o = starts ? out_ready_i : 1'b1;
+        if (in_valid_i && !starts) begin
+          error   = state_q == Idle || in_sof_i;
+          state_d = Skip;
+        end
+      end
+    endcase
+
+    // a real pixel went out: is the line's end where EOL says?
+    if (advance && !fill) begin
+      state_d = frame_done ? Idle : Pixels;
+      if (in_eol_i && !last_x) begin
+        error   = 1'b1;
+        state_d = FillLine;
+      end else if (!in_eol_i && last_x) begin
+        error   = 1'b1;
+        state_d = Drop;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      state_q <= Idle;
+      x_q     <= '0;
+      y_q     <= '0;
+      error_o <= 1'b0;
+    end else begin
+      state_q <= state_d;
+      error_o <= error;
+      if (advance) begin
+        x_q <= last_x ? '0 : x_q + 1'b1;
+        if (last_x) y_q <= last_y ? '0 : y_q + 1'b1;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (idle) begin
+      width_q  <= frame_width_i;
+      height_q <= frame_height_i;
+    end
+  end
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,47 @@
+// Skid buffer: two registers that cut valid, ready and payload between two stages.
+//
+// Why: a stage's ready may depend on the stage after it; a chain of such stages would be one
+// global stall wire. Here in_ready_o comes from a register, so the chain ends.
+// Latency 1 cycle, one beat a cycle, no bubble after a stall.
+
+`default_nettype none
+
+module fsrcnnx_skid #(
+  parameter int Width = 8
+) (
+  input  wire logic             clk_i,
+  input  wire logic             rst_ni,
+
+  input  wire logic             in_valid_i,
+  output logic                  in_ready_o,
+  input  wire logic [Width-1:0] in_data_i,
+
+  output logic                  out_valid_o,
+  input  wire logic             out_ready_i,
+  output logic      [Width-1:0] out_data_o
+);
+
+  logic             spill_valid_q;
+  logic [Width-1:0] spill_q;
+  wire  logic       advance = out_ready_i || !out_valid_o;
+
+  assign in_ready_o = !spill_valid_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      out_valid_o   <= 1'b0;
+      spill_valid_q <= 1'b0;
+    end else begin
+      if (advance) out_valid_o <= spill_valid_q || in_valid_i;
+      spill_valid_q <= !advance && (spill_valid_q || in_valid_i);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (advance) out_data_o <= spill_valid_q ? spill_q : in_data_i;
+    if (in_ready_o) spill_q <= in_data_i;
+  end
+
+endmodule
+
+`default_nettype wire

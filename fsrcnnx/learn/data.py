@@ -1,0 +1,276 @@
+"""Training and evaluation files: any folder of pictures to HDF5, in yjn870's layout.
+
+May import numpy, h5py, torch, tqdm, imaging and the errors.
+
+    prepare("pictures", "train.h5", 2)             # datasets lr (N, p, p), hr (N, 2p, 2p), uint8
+    prepare("pictures", "eval.h5", 2, evaluation=True)   # groups lr, hr: one dataset a picture
+
+Source: github.com/yjn870/FSRCNN-pytorch, prepare.py and datasets.py (0..255, luma). All luma is
+16..235: a gray picture is taken as the gray of an RGB picture.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from fsrcnnx.errors import InputError
+from fsrcnnx.imaging import SUFFIXES, crop, gray_to_luma, read_picture, shrink, shrink_pillow
+
+log = logging.getLogger(__name__)
+
+PATCH = 32  # LR pixels
+STRIDE = 24
+SCALES = (2, 3, 4)
+PROTOCOLS = {"paper": shrink, "seed": shrink_pillow}
+AUGMENT_SIZES = (1.0, 0.9, 0.8, 0.7, 0.6)  # as the seed; turns and flips are made in training
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """List the pictures of a folder and its subfolders, in a fixed order.
+
+    Args:
+        folder: Any folder.
+
+    Returns:
+        Paths, sorted by their relative name.
+
+    Raises:
+        InputError: If the folder is missing or holds no picture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError("no such folder", where=str(folder), allowed="a folder of pictures",
+                         fix="check the path")
+    found = [path for path in folder.rglob("*")
+             if path.is_file() and path.suffix.lower() in SUFFIXES]
+    if not found:
+        raise InputError("no pictures in this folder", where=str(folder),
+                         allowed=" ".join(SUFFIXES), fix="name a folder of pictures")
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def read_luma(path: str | Path) -> np.ndarray:
+    """Read a picture's luma for training.
+
+    Args:
+        path: Picture file.
+
+    Returns:
+        uint8 (H, W), 16..235, also from a gray picture.
+
+    Raises:
+        InputError: If the file is no picture.
+    """
+    picture = read_picture(path)
+    return picture.luma if picture.chroma is not None else gray_to_luma(picture.luma)
+
+
+def check_scale(scale: int) -> int:
+    """Refuse a scale that no network has.
+
+    Args:
+        scale: Upscaling factor.
+
+    Returns:
+        The scale.
+
+    Raises:
+        InputError: If it is not 2, 3 or 4.
+    """
+    if scale not in SCALES:
+        raise InputError(f"scale {scale}", where="--scale", allowed="2, 3, 4")
+    return scale
+
+
+def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: bool = False,
+            evaluation: bool = False, holdout: int = 0, protocol: str = "paper",
+            patch: int = PATCH, stride: int = STRIDE, progress: bool = True) -> int:
+    """Turn a folder of pictures, searched with its subfolders, into one HDF5 file.
+
+    Args:
+        images_dir: Folder of pictures.
+        output: HDF5 file to write, whole or not at all.
+        scale: Upscaling factor, 2..4.
+        augment: Add each picture at 0.9, 0.8, 0.7 and 0.6 of its size (training files only).
+        evaluation: Write whole pictures for evaluation instead of patches for training.
+        holdout: If not 0, every holdout-th picture is kept for evaluation: a training file leaves
+            those out and an evaluation file holds only those.
+        protocol: Downscale of the `paper` (MATLAB) or the `seed` (Pillow).
+        patch: Side of an LR patch.
+        stride: LR pixels from one patch to the next.
+        progress: Show a progress bar.
+
+    Returns:
+        Number of patches or of pictures written.
+
+    Raises:
+        InputError: If the folder is missing or empty, a picture cannot be read or is smaller than
+            a patch, or the output cannot be written.
+    """
+    check_scale(scale)
+    if protocol not in PROTOCOLS:
+        raise InputError(f"protocol {protocol!r}", where="prepare", allowed=", ".join(PROTOCOLS))
+    if holdout < 0 or holdout == 1 or patch < 8 or stride < 1:
+        raise InputError(f"holdout {holdout}, patch {patch}, stride {stride}", where="prepare",
+                         allowed="holdout 0 or at least 2, patch at least 8, stride at least 1")
+    paths = pictures_in(images_dir)
+    if holdout:
+        paths = [path for index, path in enumerate(paths)
+                 if (index % holdout == holdout - 1) == evaluation]
+        if not paths:
+            raise InputError(f"too few pictures for one in {holdout} to be held out",
+                             where=str(images_dir), allowed=f"at least {holdout} pictures")
+    output = Path(output)
+    if not output.parent.is_dir():
+        raise InputError("the folder does not exist", where=str(output.parent),
+                         allowed="an existing folder", fix="create it")
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        with h5py.File(part, "w") as file:
+            file.attrs.update(scale=scale, protocol=protocol, pictures=len(paths))
+            write = _write_pictures if evaluation else _write_patches
+            sizes = AUGMENT_SIZES if augment and not evaluation else (1.0,)
+            bar = tqdm(paths, desc=f"prepare {output.name}", unit="picture", disable=not progress)
+            count = write(file, bar, scale, PROTOCOLS[protocol], sizes, patch, stride)
+        os.replace(part, output)
+    except OSError as error:
+        raise InputError(f"cannot be written ({' '.join(str(error).split())})", where=str(output),
+                         allowed="a writable file", fix="choose another output") from None
+    finally:
+        part.unlink(missing_ok=True)
+    log.info("%s: %d %s of %d pictures", output, count,
+             "pictures" if evaluation else "patches", len(paths))
+    return count
+
+
+def _write_pictures(file, paths, scale, reduce, *_) -> int:
+    for index, path in enumerate(paths):
+        hr = crop(read_luma(path), scale)
+        file.create_dataset(f"hr/{index}", data=hr)
+        file.create_dataset(f"lr/{index}", data=reduce(hr, scale))
+    return len(file["lr"])
+
+
+def _write_patches(file, paths, scale, reduce, sizes, patch, stride) -> int:
+    sides = {"lr": patch, "hr": patch * scale}
+    sets = {key: file.create_dataset(key, (0, side, side), "u1", maxshape=(None, side, side),
+                                     chunks=(16, side, side)) for key, side in sides.items()}
+    for path in paths:
+        luma = read_luma(path)
+        if min(luma.shape) < patch * scale:
+            raise InputError(f"{luma.shape[1]}x{luma.shape[0]} pixels are less than a patch",
+                             where=str(path), allowed=f"at least {patch * scale} each way",
+                             fix="leave the picture out, or take smaller patches")
+        pairs = [pair for size in sizes
+                 for pair in _patches(_sized(luma, size), scale, reduce, patch, stride)]
+        if not pairs:
+            continue
+        for key, patches in zip(("lr", "hr"), zip(*pairs, strict=True), strict=True):
+            start = len(sets[key])
+            sets[key].resize(start + len(patches), axis=0)
+            sets[key][start:] = np.stack(patches)
+    return len(sets["lr"])
+
+
+def _sized(luma: np.ndarray, size: float) -> np.ndarray:
+    if size == 1.0:
+        return luma
+    shape = (int(luma.shape[1] * size), int(luma.shape[0] * size))
+    return np.asarray(Image.fromarray(luma).resize(shape, Image.Resampling.BICUBIC))
+
+
+def _patches(luma, scale, reduce, patch, stride) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cut LR and HR patches; the last of each row and column ends at the border."""
+    if min(luma.shape) < patch * scale:
+        return
+    hr = crop(luma, scale)
+    lr = reduce(hr, scale)
+    places = [sorted({*range(0, size - patch, stride), size - patch}) for size in lr.shape]
+    for y in places[0]:
+        for x in places[1]:
+            yield (lr[y:y + patch, x:x + patch],
+                   hr[scale * y:scale * (y + patch), scale * x:scale * (x + patch)])
+
+
+def _open(path: str | Path) -> h5py.File:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("no such file", where=str(path), allowed="an HDF5 file of prepare",
+                         fix="run prepare first, or check the path")
+    try:
+        return h5py.File(path, "r")
+    except OSError:
+        raise InputError("not an HDF5 file, or corrupt", where=str(path),
+                         allowed="an HDF5 file of prepare", fix="run prepare again") from None
+
+
+def _pixels(data: h5py.Dataset) -> np.ndarray:
+    """Read 0..255 of any type as uint8."""
+    raw = data[...]
+    return raw if raw.dtype == np.uint8 else np.clip(np.rint(raw), 0, 255).astype(np.uint8)
+
+
+def read_patches(path: str | Path, scale: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read a training file whole.
+
+    Args:
+        path: HDF5 file with datasets `lr` and `hr`.
+        scale: Upscaling factor that the file must have.
+
+    Returns:
+        uint8 tensors (N, p, p) and (N, scale * p, scale * p).
+
+    Raises:
+        InputError: If the file is missing, no HDF5, no training file, empty or of another scale.
+    """
+    with _open(path) as file:
+        if not all(isinstance(file.get(key), h5py.Dataset) for key in ("lr", "hr")):
+            raise InputError("not a training file", where=str(path),
+                             allowed="datasets lr and hr", fix="prepare it without --eval")
+        lr, hr = _pixels(file["lr"]), _pixels(file["hr"])
+    if lr.ndim != 3 or hr.ndim != 3 or len(lr) != len(hr) or not len(lr):
+        raise InputError(f"datasets of shape {lr.shape} and {hr.shape}", where=str(path),
+                         allowed="(N, p, p) and (N, scale p, scale p), N at least 1")
+    _check_pair(lr.shape[1:], hr.shape[1:], scale, str(path))
+    return torch.from_numpy(lr), torch.from_numpy(hr)
+
+
+def read_pictures(path: str | Path, scale: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Read an evaluation file whole.
+
+    Args:
+        path: HDF5 file with groups `lr` and `hr`.
+        scale: Upscaling factor that the file must have.
+
+    Returns:
+        Pairs of uint8 (H, W) and (scale * H, scale * W), in order of their index.
+
+    Raises:
+        InputError: If the file is missing, no HDF5, no evaluation file, empty or of another scale.
+    """
+    with _open(path) as file:
+        if not all(isinstance(file.get(key), h5py.Group) and len(file[key])
+                   for key in ("lr", "hr")) or set(file["lr"]) != set(file["hr"]):
+            raise InputError("not an evaluation file", where=str(path),
+                             allowed="groups lr and hr, one dataset a picture",
+                             fix="prepare it with --eval")
+        order = sorted(file["lr"], key=lambda name: (len(name), name))
+        pairs = [(_pixels(file["lr"][name]), _pixels(file["hr"][name])) for name in order]
+    for lr, hr in pairs:
+        _check_pair(lr.shape, hr.shape, scale, str(path))
+    return pairs
+
+
+def _check_pair(lr: tuple[int, ...], hr: tuple[int, ...], scale: int, where: str) -> None:
+    if len(lr) != 2 or tuple(hr) != tuple(size * scale for size in lr):
+        raise InputError(f"LR {lr} with HR {hr} is not x{scale}", where=where,
+                         allowed=f"HR {scale} times LR", fix="prepare it with this scale")

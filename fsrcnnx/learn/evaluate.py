@@ -1,0 +1,177 @@
+"""Float upscaling and quality figures over folders, in the paper's and the seed's protocol.
+
+May import numpy, torch, imaging, learn.data, learn.models and the errors.
+
+    evaluate("weights.pth", "Set5").psnr           # dB, paper protocol
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.imaging import (
+    Picture,
+    bicubic,
+    check_writable,
+    crop,
+    psnr,
+    read_picture,
+    ssim,
+    upscale_chroma,
+    write_picture,
+)
+from fsrcnnx.learn import data, models
+from fsrcnnx.learn.fit import PIXEL_STEPS
+
+Upscaler = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Quality of an upscaler over a folder, and of bicubic beside it.
+
+    Args:
+        psnr: Mean PSNR in dB.
+        ssim: Mean SSIM.
+        bicubic_psnr: Mean PSNR of bicubic upscaling.
+        pictures: Per picture: name, PSNR, bicubic PSNR.
+        protocol: `paper` or `seed`.
+    """
+
+    psnr: float
+    ssim: float
+    bicubic_psnr: float
+    pictures: tuple[tuple[str, float, float], ...]
+    protocol: str
+
+    def as_dict(self) -> dict:
+        """The score as plain data, for JSON."""
+        return asdict(self)
+
+
+def float_run(module: nn.Module, lr: np.ndarray) -> np.ndarray:
+    """Upscale a luma plane with a float network.
+
+    Args:
+        module: Float network, pixel / 256 in and out.
+        lr: uint8 (H, W).
+
+    Returns:
+        uint8 (scale * H, scale * W), rounded half to even and clipped to 0..255.
+    """
+    module.eval()
+    with torch.no_grad():
+        x = torch.from_numpy(np.ascontiguousarray(lr))[None, None].float() / PIXEL_STEPS
+        hr = module(x)[0, 0].double() * PIXEL_STEPS
+    return hr.round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def mean_psnr(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: int) -> float:
+    """Mean PSNR of an upscaler over LR and HR pairs.
+
+    Args:
+        run: Upscaler, uint8 (H, W) to uint8 (scale * H, scale * W).
+        pairs: uint8 LR and HR planes.
+        shave: Border pixels left out.
+
+    Returns:
+        dB.
+    """
+    return float(np.mean([psnr(hr, run(lr), shave) for lr, hr in pairs]))
+
+
+def _upscaler(model: str | Path | nn.Module | Upscaler, scale: int) -> Upscaler:
+    if isinstance(model, (str, Path)):
+        model = models.load(model)
+    if not isinstance(model, nn.Module):
+        return model
+    if model.scale != scale:
+        raise ModelError(f"a network for x{model.scale}", where="evaluate", allowed=f"x{scale}",
+                         fix="name the network's own scale")
+    return lambda plane: float_run(model, plane)
+
+
+def _protocol(protocol: str, scale: int) -> tuple[Callable, int]:
+    """Downscale and shave of a protocol."""
+    if protocol not in data.PROTOCOLS:
+        raise InputError(f"protocol {protocol!r}", where="--protocol",
+                         allowed=", ".join(data.PROTOCOLS))
+    return data.PROTOCOLS[protocol], scale if protocol == "paper" else 0
+
+
+def evaluate(model: str | Path | nn.Module | Upscaler, images_dir: str | Path, *, scale: int = 2,
+             protocol: str = "paper") -> Score:
+    """Measure an upscaler over a folder of HR pictures.
+
+    Args:
+        model: Weights file, float module, or any function from uint8 (H, W) to
+            uint8 (scale * H, scale * W), e.g. a rung of the integer network.
+        images_dir: Folder of HR pictures.
+        scale: Upscaling factor.
+        protocol: `paper` (MATLAB downscale, `scale` pixels shaved) or `seed` (Pillow, none).
+
+    Returns:
+        Means and single figures of the Y channel; a gray picture is luma as it is.
+
+    Raises:
+        InputError: If the folder has no pictures or one cannot be used.
+        ModelError: If the weights cannot be used.
+    """
+    reduce, shave = _protocol(protocol, scale)
+    run = _upscaler(model, scale)
+    rows, similar = [], []
+    for path in data.pictures_in(images_dir):
+        hr = crop(read_picture(path).luma, scale)
+        lr = reduce(hr, scale)
+        up = run(lr)
+        rows.append((path.name, psnr(hr, up, shave), psnr(hr, bicubic(lr, scale), shave)))
+        similar.append(ssim(hr, up, shave))
+    means = np.mean([row[1:] for row in rows], axis=0)
+    return Score(float(means[0]), float(np.mean(similar)), float(means[1]), tuple(rows), protocol)
+
+
+def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
+            protocol: str = "seed") -> list[tuple[Path, float]]:
+    """Shrink a picture, upscale it by bicubic and by the network, and write both beside it.
+
+    Args:
+        weights_file: Weights file.
+        image_file: HR picture.
+        scale: Upscaling factor.
+        protocol: `paper` or `seed`, of downscale and PSNR.
+
+    Returns:
+        File and PSNR in dB of `<image>_bicubic_x2` and `<image>_fsrcnn-x_x2`; a suffix that
+        would lose pixels (JPEG) becomes .png.
+
+    Raises:
+        InputError: If the picture cannot be read, is too small, or the outputs not be written.
+        ModelError: If the weights cannot be used.
+    """
+    data.check_scale(scale)
+    reduce, shave = _protocol(protocol, scale)
+    name = models.read_weights(weights_file)["name"].rsplit("_x", 1)[0]
+    run = _upscaler(weights_file, scale)
+    image_file = Path(image_file)
+    picture = read_picture(image_file)
+    suffix = image_file.suffix if image_file.suffix.lower() not in (".jpg", ".jpeg") else ".png"
+    outputs = {label: check_writable(image_file.with_name(f"{image_file.stem}_{label}_x{scale}{suffix}"))
+               for label in ("bicubic", name)}
+    hr = crop(picture.luma, scale)
+    lr = reduce(hr, scale)
+    chroma = None
+    if picture.chroma is not None:
+        planes = [reduce(plane, scale) for plane in np.moveaxis(picture.chroma, 2, 0)]
+        chroma = upscale_chroma(np.dstack(planes), scale)
+    rows = []
+    for label, upscale in (("bicubic", lambda plane: bicubic(plane, scale)), (name, run)):
+        up = upscale(lr)
+        rows.append((write_picture(outputs[label], Picture(up, chroma)), psnr(hr, up, shave)))
+    return rows

@@ -1,0 +1,196 @@
+"""The training loop: one cycle of Adam, resumable to the identical result.
+
+May import numpy, torch, tqdm, learn.models and the errors.
+
+    fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
+
+Source: Adam (Kingma and Ba 2015), one cycle of the learning rate (Smith 2018), mean squared error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.learn import models
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 0.1  # share of the steps in which the learning rate rises
+PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides a run's result, beside the data.
+
+    Args:
+        name: Model name.
+        seed: Seed of the run.
+        lr: Highest learning rate of the cycle.
+        steps: Steps in all.
+        every: Steps from one evaluation and checkpoint to the next.
+        batch_size: Patches in a step.
+        patches: Patches in the training file.
+        weights: Weights that the run starts from.
+    """
+
+    name: str
+    seed: int
+    lr: float
+    steps: int
+    every: int
+    batch_size: int
+    patches: int
+    weights: str = ""
+
+    def __post_init__(self):
+        if min(self.batch_size, self.steps, self.every) < 1 or not 0 < self.lr < 1:
+            raise InputError(f"batch size {self.batch_size}, steps {self.steps}, lr {self.lr}",
+                             where="train", allowed="at least 1 each, lr between 0 and 1")
+
+
+def save_atomic(content: dict, path: Path) -> None:
+    """Write a torch file whole or not at all.
+
+    Args:
+        content: What to save.
+        path: File.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        torch.save(content, part)
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"cannot be written ({' '.join(str(error).split())})", where=str(path),
+                         allowed="a writable file", fix="choose another output") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class Batches:
+    """Endless batches of patches, randomly chosen, flipped and turned.
+
+    Args:
+        lr: uint8 (N, p, p).
+        hr: uint8 (N, scale * p, scale * p).
+        size: Patches in a batch.
+        generator: Source of every choice; its state is all that a resumed run needs.
+        full_range: Share of the patches whose 16..235 is stretched to 0..255, the range of gray
+            pictures.
+    """
+
+    def __init__(self, lr: torch.Tensor, hr: torch.Tensor, size: int,
+                 generator: torch.Generator, full_range: float = 0.0):
+        self.lr, self.hr, self.size = lr, hr, size
+        self.generator, self.full_range = generator, full_range
+
+    def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw a batch.
+
+        Returns:
+            float32 (size, 1, p, p) and (size, 1, scale * p, scale * p), pixel / 256.
+        """
+        index = torch.randint(len(self.lr), (self.size,), generator=self.generator)
+        turn = torch.randint(4, (1,), generator=self.generator).item()
+        flip = torch.randint(2, (1,), generator=self.generator).item()
+        stretched = None
+        if self.full_range:
+            stretched = torch.rand(self.size, generator=self.generator) < self.full_range
+
+        def turned(patches: torch.Tensor) -> torch.Tensor:
+            batch = torch.rot90(patches[index], turn, (1, 2))
+            batch = (batch.flip(2) if flip else batch)[:, None].float()
+            if stretched is not None:
+                wide = ((batch - 16) * (255 / 219)).round().clamp(0, 255)
+                batch = torch.where(stretched[:, None, None, None], wide, batch)
+            return batch / PIXEL_STEPS
+
+        return turned(self.lr), turned(self.hr)
+
+
+def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: Plan,
+        checkpoint: Path, keep: Callable[[int, float], None], *,
+        stop_after: int | None = None, progress: bool = True) -> tuple[int, float]:
+    """Train a module by mean squared error; a second call goes on from the checkpoint.
+
+    Args:
+        module: Trained in place, pixel / 256 in and out.
+        batches: Training data; its generator is checkpointed.
+        score: Evaluates the module in dB; must leave its weights alone.
+        plan: Settings; a checkpoint of other settings is refused.
+        checkpoint: File of the state.
+        keep: Called with step and dB whenever the score is the best so far.
+        stop_after: Stop, resumably, after this many steps.
+        progress: Show a progress bar with loss and PSNR.
+
+    Returns:
+        Steps done, and the best score in dB.
+
+    Raises:
+        InputError: If the checkpoint is damaged or of another run.
+        CheckError: If the loss stops being a number.
+    """
+    optimiser = torch.optim.Adam(module.parameters(), lr=plan.lr)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.lr, max(plan.steps, 2),
+                                                pct_start=WARM_UP)
+    settings = json.dumps(asdict(plan))
+    step, best, total, since = 0, -math.inf, 0.0, 0
+    if checkpoint.exists():
+        state = models.read_checkpoint(checkpoint)
+        if state["settings"] != settings:
+            raise InputError(f"holds another run, {state['settings']}", where=str(checkpoint),
+                             allowed=settings, fix="write to another folder, or delete this file")
+        module.load_state_dict(state["module"])
+        optimiser.load_state_dict(state["optimiser"])
+        cycle.load_state_dict(state["cycle"])
+        batches.generator.set_state(state["generator"])
+        step, best = state["step"], state["best"]
+        log.info("%s: resuming at step %d of %d", checkpoint, step, plan.steps)
+
+    end = plan.steps if stop_after is None else min(plan.steps, step + stop_after)
+    module.train()
+    with tqdm(total=plan.steps, initial=step, desc=f"train {plan.name}", unit="step",
+              disable=not progress, mininterval=1) as bar:
+        while step < end:
+            x, y = batches.draw()
+            loss = nn.functional.mse_loss(module(x), y)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            cycle.step()
+            step, since, total = step + 1, since + 1, total + loss.item()
+            bar.update()
+            if not math.isfinite(total):
+                raise CheckError(f"the loss is {loss.item()} at step {step}", where="train",
+                                 fix=f"take a learning rate below {plan.lr}")
+            if step % plan.every and step != plan.steps:
+                continue
+            module.eval()
+            now = score()
+            module.train()
+            if now > best:
+                best = now
+                keep(step, now)
+            save_atomic({"settings": settings, "step": step, "best": best,
+                         "module": module.state_dict(), "optimiser": optimiser.state_dict(),
+                         "cycle": cycle.state_dict(), "generator": batches.generator.get_state()},
+                        checkpoint)
+            bar.set_postfix(loss=f"{total / since:.2e}", psnr=f"{now:.2f}", best=f"{best:.2f}")
+            log.info("step %d of %d: %.3f dB, best %.3f dB", step, plan.steps, now, best)
+            total, since = 0.0, 0
+    module.eval()
+    return step, best

@@ -1,0 +1,103 @@
+"""Training of the float networks.
+
+May import torch, learn.data, learn.evaluate, learn.fit, learn.models and the errors.
+
+    train("train.h5", "eval.h5", "outputs", 2, num_epochs=20)    # outputs/x2/x2_best.pth
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from fsrcnnx import __version__
+from fsrcnnx.errors import InputError
+from fsrcnnx.learn import data, models
+from fsrcnnx.learn.evaluate import float_run, mean_psnr
+from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
+
+CHECKPOINTS = 30  # evaluations in a run that is given in steps
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run gave.
+
+    Args:
+        best: File of the best weights by evaluation PSNR.
+        psnr: Their PSNR in dB on the evaluation file (`scale` pixels shaved).
+        step: Steps done.
+        steps: Steps asked for; more than `step` only if the run was stopped.
+    """
+
+    best: Path
+    psnr: float
+    step: int
+    steps: int
+
+
+def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path, scale: int, *,
+          lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
+          steps: int | None = None, weights_file: str | Path | None = None,
+          name: str | None = None, stop_after: int | None = None,
+          progress: bool = True) -> Trained:
+    """Train a network; called again after a kill, it goes on to the identical result.
+
+    Args:
+        train_file: HDF5 of `data.prepare`.
+        eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
+        outputs_dir: Folder; weights go to `x{scale}/x{scale}_best.pth`, the state that a resumed
+            run continues from to `x{scale}/checkpoint.pth`.
+        scale: Upscaling factor.
+        lr: Highest learning rate of the cycle.
+        batch_size: Patches in a step.
+        num_epochs: Passes over the patches; evaluation and checkpoint follow each.
+        seed: Seed of the weights, the order and the turns.
+        steps: Steps instead of num_epochs; evaluation and checkpoint 30 times on the way.
+        weights_file: Weights to start from.
+        name: Model name; the FSRCNN-x of the scale if None.
+        stop_after: Stop, resumably, after this many steps.
+        progress: Show a progress bar.
+
+    Returns:
+        Best weights, their PSNR, and the steps done.
+
+    Raises:
+        InputError: If a file or setting cannot be used, or the folder holds another run.
+        ModelError: If the model is unknown or the starting weights do not fit.
+        CheckError: If the loss stops being a number.
+    """
+    data.check_scale(scale)
+    name = name or f"fsrcnn-x_x{scale}"
+    generator = torch.Generator().manual_seed(seed)
+    model = models.build(name, generator=generator)
+    if model.scale != scale:
+        raise InputError(f"{name} with scale {scale}", where="--scale", allowed=str(model.scale))
+    if weights_file:
+        model.load_state_dict(models.load(weights_file, name).state_dict())
+    pairs = data.read_pictures(eval_file, scale)
+    patches = data.read_patches(train_file, scale)
+    every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
+    every = max(1, every)
+    plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
+                len(patches[0]), str(weights_file or ""))
+
+    folder = Path(outputs_dir) / f"x{scale}"
+    best_file = folder / f"x{scale}_best.pth"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be made ({error.strerror})", where=str(folder),
+                         allowed="a writable folder", fix="choose another --outputs-dir") from None
+
+    def keep(step: int, value: float) -> None:
+        save_atomic({"name": name, "float": model.state_dict(), "version": __version__,
+                     "seed": seed, "step": step, "eval_psnr": value}, best_file)
+
+    step, best = fit(model, Batches(*patches, batch_size, generator),
+                     lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
+                     plan, folder / "checkpoint.pth", keep, stop_after=stop_after,
+                     progress=progress)
+    return Trained(best_file, best, step, plan.steps)

@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Train the float network, with the seed's command line; the same command resumes.
+
+    python scripts/train.py --train-file train.h5 --eval-file eval.h5 --outputs-dir out --scale 2
+"""
+
+import logging
+from pathlib import Path
+
+import click
+from _seed import option, run
+
+from fsrcnnx.learn.train import train
+
+
+@click.command()
+@option("train-file", required=True, type=Path, help="HDF5 of prepare.py.")
+@option("eval-file", required=True, type=Path, help="HDF5 of prepare.py --eval.")
+@option("outputs-dir", required=True, type=Path, help="Weights go to x2/x2_best.pth in it.")
+@option("weights-file", type=Path, help="Weights to start from.")
+@option("scale", type=int, default=2, show_default=True)
+@option("lr", type=float, default=3e-3, show_default=True, help="Peak of the one-cycle schedule.")
+@option("batch-size", type=int, default=16, show_default=True)
+@option("num-epochs", type=int, default=20, show_default=True)
+@option("steps", type=int, help="Steps instead of epochs.")
+@option("num-workers", type=int, default=0, show_default=True,
+        help="Accepted for compatibility; the patches are held in memory.")
+@option("seed", type=int, default=123, show_default=True)
+def main(num_workers, **settings):
+    """Train, or go on after an interruption."""
+    if num_workers:
+        logging.info("--num-workers %d has no effect: patches are held in memory", num_workers)
+    result = train(**settings)
+    click.echo(f"{result.best}: {result.psnr:.2f} dB on the evaluation file")
+
+
+if __name__ == "__main__":
+    run(main)

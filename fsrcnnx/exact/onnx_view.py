@@ -22,7 +22,10 @@ OLDEST_OPSET, NEWEST_OPSET = 11, 23
 QUANT_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas")  # the second is Brevitas' older name
 QUANT_OPERATORS = ("Quant", "IntQuant")  # QONNX has both names for one operator
 QUANT_OPSETS = (1, 2)  # 2 changed Trunc only
-STOCK_OPERATORS = ("Conv", "ConvTranspose", "PRelu", "Relu", "Add", "Resize", "Constant")
+# operator -> least and greatest number of inputs
+QUANT_INPUTS = (4, 4)
+STOCK_OPERATORS = {"Conv": (2, 3), "ConvTranspose": (2, 3), "PRelu": (2, 2), "Relu": (1, 1),
+                   "Add": (2, 2), "Resize": (3, 4), "Constant": (0, 0)}
 ELEMENT_TYPES = {number: name.lower() for name, number in TensorProto.DataType.items()}
 
 
@@ -102,7 +105,8 @@ class OnnxView:
         """
         where = self.file
         if node is not None:
-            where += f": node {node.name or '-> ' + node.output[0]} ({node.op_type})"
+            name = node.name or f"-> {', '.join(node.output)}"
+            where += f": node {name} ({node.op_type})"
         raise ModelError(what, where=where, allowed=allowed, fix=fix)
 
     def producer(self, tensor: str, wanted: str, of: NodeProto | None) -> NodeProto:
@@ -203,6 +207,16 @@ class OnnxView:
                 self.refuse(f"{field} in the model", allowed="a plain graph")
         if len(self.graph.sparse_initializer):
             self.refuse("sparse initializers", allowed="dense ones")
+        # the parser hands out bytes where text is not UTF-8
+        texts = [text for node in self.graph.node
+                 for text in (node.name, node.op_type, node.domain, *node.input, *node.output,
+                              *(attribute.name for attribute in node.attribute))]
+        texts += [text for value in (*self.graph.input, *self.graph.output) for text in (
+            value.name, *(dim.dim_param for dim in value.type.tensor_type.shape.dim))]
+        texts += [tensor.name for tensor in self.graph.initializer]
+        texts += [entry.domain for entry in model.opset_import]
+        if not all(isinstance(text, str) for text in (*texts, *sum(self.metadata.items(), ()))):
+            self.refuse("corrupt: text that is not UTF-8", fix="export the model again")
         if len(self.metadata) != len(model.metadata_props):
             self.refuse("metadata keys that occur twice", allowed="unique keys")
         held = [(tensor, None) for tensor in self.graph.initializer] + [
@@ -230,7 +244,11 @@ class OnnxView:
             elif node.domain not in ("", "ai.onnx") or node.op_type not in STOCK_OPERATORS:
                 domain = f" of {node.domain}" if node.domain else ""
                 self.refuse(f"unsupported operator {node.op_type}{domain}", node, allowed=allowed)
-            if len(node.output) != 1:
+            least, most = STOCK_OPERATORS.get(node.op_type, QUANT_INPUTS)
+            if not least <= len(node.input) <= most or "" in node.input[:1]:
+                self.refuse(f"{len(node.input)} inputs ({', '.join(node.input)})", node,
+                            allowed=f"{least}..{most}")
+            if len(node.output) != 1 or not node.output[0]:
                 self.refuse(f"{len(node.output)} outputs", node, allowed="1")
 
     def _constant_node(self, node: NodeProto) -> TensorProto:

@@ -1,2 +1,231 @@
-def run():
-    pass
+"""The command line: `fsrcnnx COMMAND`.
+
+May import everything, but heavy packages only inside the command that needs them: `fsrcnnx --help`
+must not wait for torch. Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 a required
+tool is missing, 130 interrupted.
+
+    fsrcnnx upscale photo.png -o out.png --engine rtl
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fsrcnnx import cli_learn
+from fsrcnnx.console import (
+    FILE,
+    MODEL,
+    bar,
+    check_json,
+    guard,
+    json_option,
+    model_option,
+    table,
+    write_json,
+)
+from fsrcnnx.errors import InputError, ToolError
+
+ENGINES = ("float", "golden", "onnx", "rtl", "bicubic")
+SIMULATORS = ("verilator", "icarus")
+
+model_argument = click.argument("model", default=MODEL)
+sim_option = click.option("--sim", type=click.Choice(SIMULATORS), default=SIMULATORS[0],
+                          help="Simulator.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="fsrcnnx")
+def main():
+    """From a trained super-resolution network to bit-exact SystemVerilog."""
+
+
+for command in cli_learn.COMMANDS:
+    main.add_command(command)
+
+
+# --- pictures ------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True, type=FILE)
+@click.option("-o", "--output", type=FILE, required=True,
+              help="Picture to write; a folder if there are several inputs.")
+@model_option
+@click.option("--engine", type=click.Choice(ENGINES), default="golden", help="What computes luma.")
+@click.option("--scale", type=click.IntRange(1, 8), help="Factor of bicubic; else the model's own.")
+@sim_option
+@click.option("--max-width", type=int, default=1920, help="Widest frame of the emitted core.")
+def upscale(inputs, output, model, engine, scale, sim, max_width):
+    """Upscale pictures: luma through the network, chroma by bicubic; gray stays gray."""
+    from fsrcnnx import engines
+    from fsrcnnx.imaging import check_writable, read_picture, write_picture
+
+    path = None if engine == "bicubic" else engines.find_model(model)
+    own = scale or 2
+    if path is not None:
+        from fsrcnnx.exact import onnx_io
+
+        own = onnx_io.load(path).scale
+        if scale not in (None, own):
+            raise InputError(f"scale {scale}", where="--scale", allowed=f"{own}, as {model} has",
+                             fix="leave it out")
+    outputs = output_names(inputs, output)
+    if len(inputs) > 1 and not output.exists():
+        check_writable(output.parent / "picture.png")
+    else:
+        for name in outputs:
+            check_writable(name)
+    pictures = [read_picture(name) for name in inputs]
+    with bar(f"simulate on {sim}", engine == "rtl") as progress:
+        done = engines.upscale(engine, path, pictures, scale=own, simulator=sim,
+                               max_width=max_width, progress=progress)
+    if len(inputs) > 1:
+        output.mkdir(exist_ok=True)
+    for name, picture in zip(outputs, done, strict=True):
+        write_picture(name, picture)
+        click.echo(f"{name}: {picture.luma.shape[1]}x{picture.luma.shape[0]}")
+
+
+def output_names(inputs, output: Path) -> list[Path]:
+    """Name the output of each input; several, or an existing folder, go into a folder."""
+    if len(inputs) == 1 and not output.is_dir():
+        names = [output]
+    else:
+        names = [output / path.name for path in inputs]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise InputError("two inputs have this file name", where=name.name,
+                             allowed="different names", fix="upscale them one at a time")
+        if name.resolve() == inputs[index].resolve():
+            raise InputError("the output is the input", where=name, allowed="another file")
+    return names
+
+
+@main.command()
+@click.option("-o", "--output", type=FILE, default=Path("build/demo"), help="Folder to write.")
+@click.option("--image", type=FILE, help="Another photograph.")
+@model_option
+@sim_option
+def demo(output, image, model, sim):
+    """Double a photograph by bicubic, float, golden, ONNX and simulated RTL; compare."""
+    from fsrcnnx import demo as show
+
+    with bar(f"simulate on {sim}") as progress:
+        report = show.demo(output, image=image, model=model, simulator=sim, progress=progress)
+    click.echo(f"{report.name}: {report.lr_size} doubled to {report.hr_size}")
+    table(["upscaled by", "PSNR dB", "seconds"],
+          [[row.name, f"{row.psnr:.2f}", f"{row.seconds:.1f}"] for row in report.rows])
+    for line in report.comparisons:
+        click.echo(line)
+    click.echo(f"side by side: {report.picture}")
+    report.check()
+
+
+# --- hardware ------------------------------------------------------------------------------
+
+
+@main.command()
+@model_argument
+@click.option("-o", "--output", type=FILE, required=True, help="Folder to write.")
+@click.option("--engine", type=click.Choice(["mac"]), default="mac")
+@click.option("--cycles-per-pixel", type=int, default=16, help="Clocks per LR pixel.")
+@click.option("--pixels-per-beat", type=int, default=1, help="HR pixels per output beat.")
+@click.option("--max-width", type=int, default=1920, help="Widest LR frame.")
+def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width):
+    """Emit a self-contained folder of SystemVerilog."""
+    from fsrcnnx import engines
+    from fsrcnnx.emit.rtl import emit
+    from fsrcnnx.exact import onnx_io
+
+    network = onnx_io.load(engines.find_model(model))
+    manifest = emit(network, output, cycles_per_pixel=cycles_per_pixel,
+                    pixels_per_beat=pixels_per_beat, max_width=max_width)
+    click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
+               f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
+               f"{manifest['multipliers']} multipliers")
+
+
+@main.command()
+@model_argument
+@click.option("--images", type=FILE, multiple=True, help="HR pictures or folders of them.")
+@click.option("--lr", is_flag=True, help="The pictures are LR already.")
+@click.option("--rungs", help="Comma-separated names; default: all.")
+@click.option("--rtl-dir", type=FILE, help="Check this emitted folder.")
+@click.option("--seed", type=int, default=1, help="Seed of the random frames.")
+@json_option
+def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
+    """Compare every form of the network bit for bit."""
+    from fsrcnnx import engines
+    from fsrcnnx.prove import ladder
+
+    report = ladder.verify(
+        engines.find_model(model), pictures_of(images), rungs.split(",") if rungs else None,
+        lr=lr, seed=seed, rtl_dir=rtl_dir, replay=model,
+        progress=lambda line: click.echo(line, err=True))
+    click.echo(report.table())
+    if json_file:
+        report.write(json_file)
+    report.check()
+
+
+def pictures_of(paths) -> list[Path]:
+    """Expand folders to the pictures in them."""
+    from fsrcnnx.imaging import SUFFIXES
+
+    found = []
+    for path in paths:
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) \
+            if path.is_dir() else [path]
+        if not inside:
+            raise InputError("no pictures", where=path, allowed=" ".join(SUFFIXES))
+        found += inside
+    return found
+
+
+@main.command()
+@click.argument("folder", type=FILE)
+@click.option("--device", default="xcup", help="xcup (UltraScale+), ecp5 or xc7 (7 series).")
+@click.option("--depth", type=int, default=2, help="Levels of hierarchy in the table.")
+@json_option
+def synth(folder, device, depth, json_file):
+    """Synthesise an emitted folder with Yosys; count LUT, FF, DSP and block RAM."""
+    from fsrcnnx.prove import synth as prove
+
+    if json_file:
+        check_json(json_file)
+    report = prove.synth(folder, device)
+    columns = list(report["total"])
+    table(["instance", "module", *columns],
+          [[record["instance"] or "total", record["module"], *(str(record[c]) for c in columns)]
+           for record in report["instances"] if record["depth"] <= depth])
+    click.echo(f"{report['network']} {report['content_hash'][:12]} on {report['family']}, "
+               f"{report['tool']}, {report['seconds']} s; {report['note']}")
+    if json_file:
+        write_json(json_file, report)
+
+
+@main.command()
+def doctor():
+    """List the tools: wanted, found, what for, how to install."""
+    from fsrcnnx import tools
+
+    rows = tools.doctor()
+    table(["tool", "wanted", "found", "what for", "install"],
+          [[row.tool.name, row.tool.wanted,
+            row.found.version if row.found else row.unusable or "missing",
+            row.tool.purpose, "" if row.found else row.tool.install] for row in rows])
+    missing = [row.tool.name for row in rows if not row.found]
+    if missing:
+        raise ToolError(f"{', '.join(missing)} missing or too old", where="doctor",
+                        fix="install them, e.g. with `make setup`")
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    guard(main)
+
+
+if __name__ == "__main__":
+    run()

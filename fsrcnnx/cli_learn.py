@@ -1,0 +1,115 @@
+"""The commands of the learning side: prepare, train, test, quantise, export.
+
+May import everything, heavy packages only inside a command. cli.py adds them to `fsrcnnx`.
+
+    fsrcnnx prepare photographs/ -o train.h5
+"""
+
+from __future__ import annotations
+
+import click
+
+from fsrcnnx.console import FILE, MODEL, json_option, model_option, table, write_json
+
+
+@click.command()
+@click.argument("images", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="HDF5 file to write.")
+@click.option("--scale", type=int, default=2)
+@click.option("--aug", is_flag=True, help="Add each picture at 0.9, 0.8, 0.7 and 0.6 of its size.")
+@click.option("--eval", "evaluation", is_flag=True, help="Whole pictures instead of patches.")
+@click.option("--holdout", type=int, default=0,
+              help="Every N-th picture is for --eval only; 0: none.")
+@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+def prepare(images, output, scale, aug, evaluation, holdout, protocol):
+    """Turn a folder of pictures into one HDF5 file."""
+    from fsrcnnx.learn import data
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    n = data.prepare(images, output, scale, augment=aug, evaluation=evaluation, holdout=holdout,
+                     protocol=protocol)
+    click.echo(f"{output}: {n} {'pictures' if evaluation else 'patches'}")
+
+
+@click.command()
+@click.argument("train_file", type=FILE)
+@click.argument("eval_file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder of weights.")
+@click.option("--model", default=MODEL, help="Network to train.")
+@click.option("--scale", type=int, default=2)
+@click.option("--lr", type=float, default=3e-3, help="Peak of the one-cycle schedule.")
+@click.option("--batch-size", type=int, default=16)
+@click.option("--epochs", type=int, default=20)
+@click.option("--steps", type=int, help="Steps instead of epochs.")
+@click.option("--seed", type=int, default=123)
+@click.option("--weights", type=FILE, help="Weights to start from.")
+def train(train_file, eval_file, output, model, scale, lr, batch_size, epochs, steps, seed,
+          weights):
+    """Train the float network; the same command resumes."""
+    from fsrcnnx.learn import train as learn
+
+    output.mkdir(parents=True, exist_ok=True)
+    done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
+                       num_epochs=epochs, steps=steps, seed=seed, weights_file=weights, name=model)
+    click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
+
+
+@click.command()
+@click.argument("images", type=FILE)
+@model_option
+@click.option("--engine", type=click.Choice(["float", "golden", "onnx"]), default="golden")
+@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@json_option
+def test(images, model, engine, protocol, json_file):
+    """Measure PSNR over a folder of HR pictures."""
+    from fsrcnnx import engines
+    from fsrcnnx.exact import onnx_io
+    from fsrcnnx.learn import train as learn
+
+    path = engines.find_model(model)
+    score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
+                           scale=onnx_io.load(path).scale, protocol=protocol)
+    table(["picture", "bicubic dB", f"{engine} dB"],
+          [[name, f"{bicubic:.2f}", f"{ours:.2f}"] for name, ours, bicubic in score.pictures]
+          + [["mean", f"{score.bicubic_psnr:.2f}", f"{score.psnr:.2f}"]])
+    if json_file:
+        write_json(json_file, score.as_dict())
+
+
+@click.command()
+@click.argument("weights", type=FILE)
+@click.argument("train_file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
+@click.option("--eval-file", type=FILE, help="HDF5 to pick the best step by.")
+@click.option("--weight-bits", type=int, default=8)
+@click.option("--activation-bits", type=int, default=8)
+@click.option("--slope-bits", type=int, default=8)
+@click.option("--steps", type=int, default=4000, help="Steps of fine-tuning; 0: calibration only.")
+@click.option("--lr", type=float, default=2e-4)
+@click.option("--seed", type=int, default=123)
+def quantise(weights, train_file, output, **settings):
+    """Quantise float weights to the number contract."""
+    from fsrcnnx.learn import quantise as learn
+
+    network = learn.quantise(weights, train_file, output, **settings)
+    click.echo(f"{output}: {network.name} {network.content_hash()[:12]}")
+
+
+@click.command()
+@click.argument("weights", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Folder to write; default: the weights' folder.")
+def export(weights, output):
+    """Write model.onnx, model_uint8.onnx and model_float.onnx from quantised weights."""
+    from fsrcnnx.exact import onnx_io
+    from fsrcnnx.learn import quantise as learn
+
+    network = learn.to_network(learn.load_qat(weights))
+    output = output or weights.parent
+    output.mkdir(parents=True, exist_ok=True)
+    onnx_io.save(network, output / "model.onnx")
+    onnx_io.save_uint8(network, output / "model_uint8.onnx")
+    onnx_io.save_float(network, output / "model_float.onnx", learn.float_layers(weights))
+    click.echo(f"{output}: {network.name} {network.content_hash()}")
+
+
+COMMANDS = (prepare, train, test, quantise, export)

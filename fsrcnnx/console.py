@@ -1,0 +1,180 @@
+"""What the commands share: tables, progress bars, reports as JSON, and errors in one line.
+
+May import the errors, click, and lazily rich and tqdm.
+
+    guard(main)      # a click command
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from fsrcnnx.errors import FsrcnnxError, InputError
+
+MODEL = "fsrcnn-x_x2"  # the default everywhere
+FILE = click.Path(path_type=Path)
+model_option = click.option("--model", default=MODEL, help="Name in models/ or path of an .onnx.")
+json_option = click.option("--json", "json_file", type=FILE, help="Write the report there.")
+
+PIPE_CLOSED = 128 + signal.SIGPIPE
+INTERRUPTED = 128 + signal.SIGINT
+DEFECT = 70  # EX_SOFTWARE of sysexits.h
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; columns of numbers are aligned to the right.
+
+    Args:
+        columns: Headings.
+        rows: Cells as text.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(columns):
+        cells = [row[index] for row in rows]
+        number = all(cell.replace(".", "", 1).lstrip("-").isdigit() for cell in cells)
+        view.add_column(name, justify="right" if number else "left",
+                        overflow="fold", no_wrap=not sys.stdout.isatty())
+    for row in rows:
+        view.add_row(*row)
+    # in a file or a pipe nothing is folded to a terminal that is not there
+    width = None if sys.stdout.isatty() else 1000
+    console = Console(width=width, markup=False, highlight=False)
+    with console.capture() as capture:
+        console.print(view)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
+
+
+@contextmanager
+def bar(label: str, shown: bool = True) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar on stderr, if that is a terminal.
+
+    Args:
+        label: What is going on.
+        shown: False to show nothing.
+
+    Yields:
+        Function to call with the fraction done, 0..1.
+    """
+    from tqdm import tqdm
+
+    form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc=label, bar_format=form, leave=False,
+              disable=None if shown else True) as view:
+        yield lambda fraction: view.update(fraction - view.n)
+
+
+def check_json(path: Path) -> None:
+    """Refuse a report file that could not be written, before any work is done for it.
+
+    Args:
+        path: JSON file to be written.
+
+    Raises:
+        InputError: If its folder is missing or not writable, or it is a folder.
+    """
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError("cannot be written", where=path,
+                         allowed="a file in an existing, writable folder")
+
+
+def write_json(path: Path, report: dict) -> None:
+    """Write a report, whole or not at all.
+
+    Args:
+        path: JSON file.
+        report: Plain data.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    check_json(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps(report, indent=2) + "\n")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def complain(line: str) -> None:
+    """Print an error in one line on stderr.
+
+    Args:
+        line: The error.
+    """
+    click.echo(f"fsrcnnx: error: {' '.join(line.split())}", err=True)
+
+
+def outcome(command: click.Command, args: Sequence[str] | None = None) -> int:
+    """Run a click command and turn whatever happens into an exit code.
+
+    Args:
+        command: The command.
+        args: Its arguments; the process's own if None.
+
+    Returns:
+        The exit code; an error has been printed in one line.
+    """
+    try:
+        command.main(args, prog_name="fsrcnnx", standalone_mode=False)
+        sys.stdout.flush()
+        return 0
+    except FsrcnnxError as error:
+        complain(str(error))
+        return error.exit_code
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "fsrcnnx"
+        complain(f"{error.format_message()} (see `{where} --help`)")
+        return 2
+    except click.ClickException as error:
+        complain(error.format_message())
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader has gone; keep the interpreter from failing on stdout once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        complain(f"{error.filename or 'system'}: {error.strerror or error}")
+        return 2
+    except MemoryError:
+        complain("not enough memory; fix: a smaller picture, or one at a time")
+        return 2
+    except Exception as error:
+        if os.environ.get("FSRCNNX_DEBUG"):
+            traceback.print_exc()
+        complain(f"a defect of this program: {type(error).__name__}: {error}; "
+                 "FSRCNNX_DEBUG=1 shows where")
+        return DEFECT
+
+
+def guard(command: click.Command) -> None:
+    """Run a click command and leave the process with its exit code.
+
+    Args:
+        command: The command.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    sys.exit(outcome(command))

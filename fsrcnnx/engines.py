@@ -1,0 +1,164 @@
+"""One door to every way of upscaling a picture: bicubic, float, golden, ONNX and simulated RTL.
+
+May import everything below the command line; heavy packages only when an engine needs them.
+
+    model = find_model("fsrcnn-x_x2")
+    hr = upscale_luma("golden", model, [lr])[0]    # uint8 (H, W) -> uint8 (s*H, s*W)
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.imaging import Picture, bicubic, upscale_chroma
+
+ENGINES = ("float", "golden", "onnx", "rtl", "bicubic")
+SHIPPED = Path(__file__).resolve().parents[1] / "models"
+
+
+def find_model(name: str | Path) -> Path:
+    """Find a model's QONNX file.
+
+    Args:
+        name: Name of a folder in models/ (here, or of the project), or path of an .onnx file.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        ModelError: If there is none, listing the names that exist.
+    """
+    path = Path(name)
+    if path.suffix == ".onnx":
+        if path.is_file():
+            return path
+        raise ModelError("no such file", where=path, allowed="a model name or an .onnx file")
+    folders = [Path("models"), SHIPPED]
+    for folder in folders:
+        if (folder / name / "model.onnx").is_file():
+            return folder / name / "model.onnx"
+    names = sorted({p.parent.name for folder in folders for p in folder.glob("*/model.onnx")})
+    raise ModelError(f"unknown model {str(name)!r}", where="model",
+                     allowed=", ".join([*names, "a path of an .onnx file"]),
+                     fix="take one of these, or make it with `fsrcnnx export`")
+
+
+def companion(model: Path, name: str) -> Path:
+    """Find a file that `fsrcnnx export` writes beside model.onnx.
+
+    Args:
+        model: Path of the QONNX file.
+        name: `model_float.onnx` or `model_uint8.onnx`.
+
+    Returns:
+        Its path.
+
+    Raises:
+        ModelError: If it is not there.
+    """
+    path = model.with_name(name)
+    if model.name != "model.onnx" or not path.is_file():
+        raise ModelError(f"{name} is not beside it", where=model,
+                         allowed="the folder that `fsrcnnx export` wrote",
+                         fix="export the model, or take another engine")
+    return path
+
+
+def _to_pixels(hr: np.ndarray) -> np.ndarray:
+    """Round (half to even) and clip to uint8."""
+    return np.clip(np.rint(hr), 0, 255).astype(np.uint8)
+
+
+def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Unmodified onnxruntime on model_uint8.onnx, made from the QONNX file if it stands alone."""
+    from fsrcnnx.exact import onnx_io
+
+    if model.name == "model.onnx" and model.with_name("model_uint8.onnx").is_file():
+        return [onnx_io.run_uint8(model.with_name("model_uint8.onnx"), lr) for lr in lrs]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model_uint8.onnx"
+        onnx_io.save_uint8(onnx_io.load(model), path)
+        return [onnx_io.run_uint8(path, lr) for lr in lrs]
+
+
+def _rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str, max_width: int,
+         progress: Callable[[float], None] | None) -> list[np.ndarray]:
+    """The emitted core in a simulator."""
+    from fsrcnnx.emit.rtl import emit
+    from fsrcnnx.exact import onnx_io
+    from fsrcnnx.prove.simulate import simulate
+
+    for lr in lrs:
+        if lr.shape[1] > max_width:
+            raise InputError(f"a frame {lr.shape[1]} pixels wide", where="engine rtl",
+                             allowed=f"up to {max_width}", fix="set --max-width")
+    with tempfile.TemporaryDirectory() as folder:
+        emit(onnx_io.load(model), Path(folder) / "rtl", max_width=max_width)
+        result = simulate(Path(folder) / "rtl", lrs, simulator, progress=progress)
+    return list(result.frames)
+
+
+def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, scale: int = 2,
+                 simulator: str = "verilator", max_width: int = 1920,
+                 progress: Callable[[float], None] | None = None) -> list[np.ndarray]:
+    """Upscale luma planes.
+
+    Args:
+        engine: One of ENGINES.
+        model: Path of the QONNX file; None for bicubic.
+        lrs: uint8 (H, W) each.
+        scale: Factor of bicubic; the model's own holds for the others.
+        simulator: `verilator` or `icarus`, for rtl.
+        max_width: Widest frame that the core is emitted for, for rtl.
+        progress: Called with the fraction done, for rtl.
+
+    Returns:
+        uint8 (s*H, s*W) each.
+
+    Raises:
+        InputError: If the engine is unknown or a frame too wide.
+        ModelError: If the model cannot be used.
+        ToolError: If the simulator is missing.
+    """
+    if engine == "bicubic":
+        return [bicubic(lr, scale) for lr in lrs]
+    if engine == "onnx":
+        return _onnx(model, lrs)
+    if engine == "rtl":
+        return _rtl(model, lrs, simulator, max_width, progress)
+    from fsrcnnx.exact import golden, onnx_io
+
+    if engine == "float":
+        path = companion(model, "model_float.onnx")
+        return [_to_pixels(onnx_io.run_float(path, lr)) for lr in lrs]
+    if engine == "golden":
+        network = onnx_io.load(model)
+        return [golden.run(network, lr).astype(np.uint8) for lr in lrs]
+    raise InputError(f"unknown engine {engine!r}", where="engine", allowed=", ".join(ENGINES))
+
+
+def upscale(engine: str, model: Path | None, pictures: Sequence[Picture], *, scale: int = 2,
+            **options) -> list[Picture]:
+    """Upscale pictures: luma by the engine, chroma by bicubic.
+
+    Args:
+        engine: One of ENGINES.
+        model: Path of the QONNX file; None for bicubic.
+        pictures: Gray or colour.
+        scale: Factor; must be the model's.
+        options: As `upscale_luma`.
+
+    Returns:
+        Pictures of scale times the size, gray or colour as they came.
+
+    Raises:
+        InputError, ModelError, ToolError: As `upscale_luma`.
+    """
+    lumas = upscale_luma(engine, model, [p.luma for p in pictures], scale=scale, **options)
+    return [Picture(luma, upscale_chroma(picture.chroma, scale))
+            for luma, picture in zip(lumas, pictures, strict=True)]

@@ -12,11 +12,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +26,7 @@ import numpy as np
 
 from fsrcnnx import tools
 from fsrcnnx.errors import CheckError, InputError, ToolError
+from fsrcnnx.prove import verilated
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "sim" / "photo_tb.sv"
@@ -120,7 +119,7 @@ def read_core(folder: Path) -> Core:
         manifest = json.loads((folder / "manifest.json").read_text())
         names = (folder / "files.f").read_text().split()
         core = Core(
-            folder, tuple(folder / name for name in names), tuple(manifest["layers"]),
+            folder, tuple(folder / name for name in names), tuple(layer["name"] for layer in manifest["layers"]),
             *(int(manifest[key]) for key in
               ("scale", "cycles_per_pixel", "max_width", "max_height")))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -178,23 +177,21 @@ def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:
     """Compile core and bench into folder/sim, or raise ToolError naming the kept log."""
     sources = [str(path) for path in (*core.files, BENCH)]
     define = ["-DFSRCNNX_TRACE"] if trace else []
-    tool = TOOL[simulator]
-    if simulator == "verilator":
-        command = [str(tools.find(tool)), *VERILATOR_FLAGS, *define, "--top-module", "photo_tb",
-                   "-Mdir", str(folder / "obj"), "-o", str(folder / "sim"), *sources]
-    else:
-        command = [str(tools.find(tool)), "-g2012", "-s", "photo_tb", *define,
-                   "-o", str(folder / "sim"), *sources]
-    # Verilator's makefiles call `python`, which Debian does not have: this one comes first
-    env = {**os.environ, **tools.environment(tool)}
-    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
-    log = folder / "build.log"
+    tool, log = TOOL[simulator], folder / "build.log"
     with log.open("w") as handle:
-        done = subprocess.run(command, cwd=core.folder, env=env, stdout=handle,
-                              stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
+        def run(command: list[str], env: dict[str, str] | None = None) -> int:
+            return subprocess.run([str(tools.find(tool)), *command], cwd=core.folder, env=env,
+                                  stdout=handle, stderr=subprocess.STDOUT, check=False).returncode
+        if simulator == "verilator":
+            with verilated.runtime(folder / "obj", CACHE, VERILATOR_FLAGS):
+                code = run([*VERILATOR_FLAGS, *define, "--top-module", "photo_tb", "-Mdir",
+                            str(folder / "obj"), "-o", str(folder / "sim"), *sources],
+                           verilated.environment())
+        else:
+            code = run(["-g2012", "-s", "photo_tb", *define, "-o", str(folder / "sim"), *sources])
+    if code != 0:
         kept = CACHE / f"failed-{folder.name}.log"
-        shutil.copy(log, kept)
+        shutil.copyfile(log, kept)
         first = next((line for line in log.read_text(errors="replace").splitlines()
                       if "rror" in line), "no message")
         raise ToolError(f"cannot compile the core: {first}", where=tool, fix=f"see {kept}")

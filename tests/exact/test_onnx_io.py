@@ -7,17 +7,16 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.networks import extreme_pictures, random_network, random_picture
 
-from fsrcnnx.errors import CheckError, InputError, ModelError
+from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import golden, onnx_io, ranges
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.onnx_graph import exact_float32
 from fsrcnnx.exact.onnx_read import decode
-from fsrcnnx.exact.onnx_run import to_raw
 from fsrcnnx.exact.onnx_stock import encode_float, encode_uint8
 from fsrcnnx.exact.onnx_write import bias_format, encode
+from tests.networks import extreme_pictures, random_network, random_picture
 
 FSRCNN_X = {"channels": (23, 12, 12, 12, 23), "kernels": (3, 1, 3, 3, 1, 3)}
 SIZES = [(1, 1), (1, 7), (5, 1), (7, 11), (13, 2)]
@@ -255,48 +254,6 @@ def test_uint8_is_refused_where_float32_is_not_exact(tmp_path):
     with pytest.raises(ModelError, match=r"float32 is not exact: layer conv\d: accumulator"):
         onnx_io.save_uint8(network, tmp_path / "model_uint8.onnx")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("run", [onnx_io.run_qonnx, onnx_io.run_uint8, onnx_io.run_float])
-@pytest.mark.parametrize("lr", [
-    np.zeros((0, 4), int), np.zeros((2, 2)), np.zeros((2, 2, 1), int), np.full((2, 2), 256),
-    np.full((2, 2), -1)], ids=["empty", "float", "three axes", "too large", "negative"])
-def test_runners_refuse_what_is_no_picture(tmp_path, network, run, lr):
-    path = tmp_path / "model.onnx"
-    save = {"run_qonnx": onnx_io.save, "run_uint8": onnx_io.save_uint8,
-            "run_float": onnx_io.save_float}[run.__name__]
-    save(network, path)
-    with pytest.raises(InputError, match="picture of shape|pixel values outside"):
-        run(path, lr)
-
-
-def test_runners_refuse_the_wrong_file(tmp_path, network):
-    lr = np.zeros((2, 2), int)
-    onnx_io.save(network, tmp_path / "model.onnx")
-    onnx_io.save_uint8(network, tmp_path / "uint8.onnx")
-    onnx_io.save_float(network, tmp_path / "float.onnx")
-    (tmp_path / "text.onnx").write_text("hello")
-    for run, file, message in [
-        (onnx_io.run_qonnx, "uint8.onnx", "unsupported operator Cast"),
-        (onnx_io.run_qonnx, "float.onnx", "unsupported operator Identity"),
-        (onnx_io.run_uint8, "model.onnx", "onnxruntime refuses it"),
-        (onnx_io.run_uint8, "float.onnx", r"allowed: one input and one output, tensor\(uint8\)"),
-        (onnx_io.run_float, "uint8.onnx", r"allowed: one input and one output, tensor\(float\)"),
-        (onnx_io.run_float, "text.onnx", "onnxruntime refuses it"),
-        (onnx_io.run_uint8, "missing.onnx", "cannot be read: No such file"),
-        (onnx_io.run_qonnx, "missing.onnx", "cannot be read: No such file"),
-    ]:
-        with pytest.raises(ModelError, match=message) as caught:
-            run(tmp_path / file, lr)
-        assert file in str(caught.value)
-
-
-@pytest.mark.parametrize("value", [0.3, 256 / 256, -1 / 256, np.nan])
-def test_results_off_the_grid_are_caught(value):
-    good = np.array([[0.0, 255 / 256]], np.float32)
-    assert to_raw(good, Format(False, 8, 8), "x").tolist() == [[0, 255]]
-    with pytest.raises(CheckError, match=r"x: value .* at \(0, 1\) is not in ap_ufixed<8,0>"):
-        to_raw(np.array([[0.0, value]], np.float32), Format(False, 8, 8), "x")
 
 
 @given(st.integers(-(2**62), 2**62), st.integers(-80, 140))

@@ -119,7 +119,8 @@ def read_core(folder: Path) -> Core:
         manifest = json.loads((folder / "manifest.json").read_text())
         names = (folder / "files.f").read_text().split()
         core = Core(
-            folder, tuple(folder / name for name in names), tuple(layer["name"] for layer in manifest["layers"]),
+            folder, tuple(folder / name for name in names),
+            tuple(layer["name"] for layer in manifest["layers"]),
             *(int(manifest[key]) for key in
               ("scale", "cycles_per_pixel", "max_width", "max_height")))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -6,90 +6,95 @@
 
 `default_nettype none
 
-module fsrcnnx_core
-  import fsrcnnx_pkg::*;
-(
+module fsrcnnx_core #(
+  // from the package, not to be set
+  parameter int InBits  = fsrcnnx_pkg::IN_BITS,
+  parameter int OutBits = fsrcnnx_pkg::OUT_BITS,
+  parameter int Scale   = fsrcnnx_pkg::SCALE,
+  parameter int Layers  = fsrcnnx_pkg::LAYERS,
+  parameter int DimBits = fsrcnnx_pkg::DIM_BITS
+) (
   input  wire logic                clk_i,
   input  wire logic                rst_ni,
 
   input  wire logic                in_valid_i,
   output logic                     in_ready_o,
-  input  wire logic [IN_BITS-1:0]  in_data_i,
-  input  wire logic [DIM_BITS-1:0] in_width_i,
-  input  wire logic [DIM_BITS-1:0] in_height_i,
+  input  wire logic [InBits-1:0]  in_data_i,
+  input  wire logic [DimBits-1:0] in_width_i,
+  input  wire logic [DimBits-1:0] in_height_i,
 
-  // phase py*SCALE + px at [(py*SCALE + px)*OUT_BITS +: OUT_BITS]
+  // phase py*Scale + px at [(py*Scale + px)*OutBits +: OutBits]
   output logic                     out_valid_o,
   input  wire logic                out_ready_i,
-  output logic [SCALE*SCALE*OUT_BITS-1:0] out_data_o,
-  output logic      [DIM_BITS-1:0] out_width_o,
-  output logic      [DIM_BITS-1:0] out_height_o
+  output logic [Scale*Scale*OutBits-1:0] out_data_o,
+  output logic      [DimBits-1:0] out_width_o,
+  output logic      [DimBits-1:0] out_height_o
 );
 
-  logic [LAYERS:0]                stream_valid, stream_ready;
-  logic [STREAM_BITS-1:0]         stream_data;
-  logic [(LAYERS+1)*DIM_BITS-1:0] stream_width, stream_height;
+  logic [Layers:0]                stream_valid, stream_ready;
+  logic [fsrcnnx_pkg::STREAM_BITS-1:0]         stream_data;
+  logic [(Layers+1)*DimBits-1:0] stream_width, stream_height;
 
   assign stream_valid[0]                = in_valid_i;
   assign in_ready_o                     = stream_ready[0];
-  assign stream_data[IN_BITS-1:0]       = in_data_i;
-  assign stream_width[DIM_BITS-1:0]     = in_width_i;
-  assign stream_height[DIM_BITS-1:0]    = in_height_i;
+  assign stream_data[InBits-1:0]       = in_data_i;
+  assign stream_width[DimBits-1:0]     = in_width_i;
+  assign stream_height[DimBits-1:0]    = in_height_i;
 
-  for (genvar l = 0; l < LAYERS; l++) begin : gen_layer
-    localparam int InLsb    = STREAM_LSB[l*32 +: 32];
-    localparam int InWidth  = STREAM_WIDTH[l*32 +: 32];
-    localparam int OutLsb   = STREAM_LSB[(l+1)*32 +: 32];
-    localparam int OutWidth = STREAM_WIDTH[(l+1)*32 +: 32];
-    localparam int Lanes    = LAYER_LANES[l*32 +: 32];
-    localparam int Lane     = LAYER_LANE_FIRST[l*32 +: 32];
+  for (genvar l = 0; l < Layers; l++) begin : gen_layer
+    localparam int InLsb    = fsrcnnx_pkg::STREAM_LSB[l*32 +: 32];
+    localparam int InWidth  = fsrcnnx_pkg::STREAM_WIDTH[l*32 +: 32];
+    localparam int OutLsb   = fsrcnnx_pkg::STREAM_LSB[(l+1)*32 +: 32];
+    localparam int OutWidth = fsrcnnx_pkg::STREAM_WIDTH[(l+1)*32 +: 32];
+    localparam int Lanes    = fsrcnnx_pkg::LAYER_LANES[l*32 +: 32];
+    localparam int Lane     = fsrcnnx_pkg::LAYER_LANE_FIRST[l*32 +: 32];
 
     fsrcnnx_layer #(
       .Index      (l),
-      .MaxWidth   (MAX_WIDTH),
-      .DimBits    (DIM_BITS),
-      .InChannels (LAYER_IN_CHANNELS[l*32 +: 32]),
-      .InBits     (LAYER_IN_BITS[l*32 +: 32]),
-      .InSigned   (LAYER_IN_SIGNED[l*32 +: 32]),
-      .Side       (LAYER_SIDE[l*32 +: 32]),
-      .Before     (LAYER_BEFORE[l*32 +: 32]),
+      .MaxWidth   (fsrcnnx_pkg::MAX_WIDTH),
+      .DimBits    (DimBits),
+      .InChannels (fsrcnnx_pkg::LAYER_IN_CHANNELS[l*32 +: 32]),
+      .InBits     (fsrcnnx_pkg::LAYER_IN_BITS[l*32 +: 32]),
+      .InSigned   (fsrcnnx_pkg::LAYER_IN_SIGNED[l*32 +: 32]),
+      .Side       (fsrcnnx_pkg::LAYER_SIDE[l*32 +: 32]),
+      .Before     (fsrcnnx_pkg::LAYER_BEFORE[l*32 +: 32]),
       .Lanes      (Lanes),
-      .LaneRow    (LANE_ROW[Lane*32 +: Lanes*32]),
-      .LaneRows   (LANE_ROWS[Lane*32 +: Lanes*32]),
-      .LaneCol    (LANE_COL[Lane*32 +: Lanes*32]),
-      .LaneCols   (LANE_COLS[Lane*32 +: Lanes*32]),
-      .Outputs    (LAYER_OUTPUTS[l*32 +: 32]),
-      .FoldIn     (LAYER_FOLD_IN[l*32 +: 32]),
-      .FoldOut    (LAYER_FOLD_OUT[l*32 +: 32]),
-      .Stages     (LAYER_STAGES[l*32 +: 32]),
-      .WeightBits (LAYER_WEIGHT_BITS[l*32 +: 32]),
-      .AccBits    (LAYER_ACC_BITS[l*32 +: 32]),
-      .HasSlope   (LAYER_HAS_SLOPE[l*32 +: 32]),
-      .SlopeBits  (LAYER_SLOPE_BITS[l*32 +: 32]),
-      .SlopeFrac  (LAYER_SLOPE_FRAC[l*32 +: 32]),
-      .Shift      (LAYER_SHIFT[l*32 +: 32]),
-      .OutBits    (LAYER_OUT_BITS[l*32 +: 32]),
-      .OutSigned  (LAYER_OUT_SIGNED[l*32 +: 32])
+      .LaneRow    (fsrcnnx_pkg::LANE_ROW[Lane*32 +: Lanes*32]),
+      .LaneRows   (fsrcnnx_pkg::LANE_ROWS[Lane*32 +: Lanes*32]),
+      .LaneCol    (fsrcnnx_pkg::LANE_COL[Lane*32 +: Lanes*32]),
+      .LaneCols   (fsrcnnx_pkg::LANE_COLS[Lane*32 +: Lanes*32]),
+      .Outputs    (fsrcnnx_pkg::LAYER_OUTPUTS[l*32 +: 32]),
+      .FoldIn     (fsrcnnx_pkg::LAYER_FOLD_IN[l*32 +: 32]),
+      .FoldOut    (fsrcnnx_pkg::LAYER_FOLD_OUT[l*32 +: 32]),
+      .Stages     (fsrcnnx_pkg::LAYER_STAGES[l*32 +: 32]),
+      .WeightBits (fsrcnnx_pkg::LAYER_WEIGHT_BITS[l*32 +: 32]),
+      .AccBits    (fsrcnnx_pkg::LAYER_ACC_BITS[l*32 +: 32]),
+      .HasSlope   (fsrcnnx_pkg::LAYER_HAS_SLOPE[l*32 +: 32]),
+      .SlopeBits  (fsrcnnx_pkg::LAYER_SLOPE_BITS[l*32 +: 32]),
+      .SlopeFrac  (fsrcnnx_pkg::LAYER_SLOPE_FRAC[l*32 +: 32]),
+      .Shift      (fsrcnnx_pkg::LAYER_SHIFT[l*32 +: 32]),
+      .OutBits    (fsrcnnx_pkg::LAYER_OUT_BITS[l*32 +: 32]),
+      .OutSigned  (fsrcnnx_pkg::LAYER_OUT_SIGNED[l*32 +: 32])
     ) u_layer (
       .clk_i, .rst_ni,
       .in_valid_i  (stream_valid[l]),
       .in_ready_o  (stream_ready[l]),
       .in_data_i   (stream_data[InLsb +: InWidth]),
-      .in_width_i  (stream_width[l*DIM_BITS +: DIM_BITS]),
-      .in_height_i (stream_height[l*DIM_BITS +: DIM_BITS]),
+      .in_width_i  (stream_width[l*DimBits +: DimBits]),
+      .in_height_i (stream_height[l*DimBits +: DimBits]),
       .out_valid_o (stream_valid[l+1]),
       .out_ready_i (stream_ready[l+1]),
       .out_data_o  (stream_data[OutLsb +: OutWidth]),
-      .out_width_o (stream_width[(l+1)*DIM_BITS +: DIM_BITS]),
-      .out_height_o(stream_height[(l+1)*DIM_BITS +: DIM_BITS])
+      .out_width_o (stream_width[(l+1)*DimBits +: DimBits]),
+      .out_height_o(stream_height[(l+1)*DimBits +: DimBits])
     );
   end
 
-  assign out_valid_o          = stream_valid[LAYERS];
-  assign stream_ready[LAYERS] = out_ready_i;
-  assign out_data_o           = stream_data[STREAM_BITS-1 -: SCALE*SCALE*OUT_BITS];
-  assign out_width_o          = stream_width[LAYERS*DIM_BITS +: DIM_BITS];
-  assign out_height_o         = stream_height[LAYERS*DIM_BITS +: DIM_BITS];
+  assign out_valid_o          = stream_valid[Layers];
+  assign stream_ready[Layers] = out_ready_i;
+  assign out_data_o           = stream_data[fsrcnnx_pkg::STREAM_BITS-1 -: Scale*Scale*OutBits];
+  assign out_width_o          = stream_width[Layers*DimBits +: DimBits];
+  assign out_height_o         = stream_height[Layers*DimBits +: DimBits];
 
 endmodule
 

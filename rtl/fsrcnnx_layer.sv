@@ -58,6 +58,8 @@ module fsrcnnx_layer #(
   localparam int PixelBits = InChannels * InBits;
   localparam int Outs      = (Outputs + FoldOut - 1) / FoldOut;
   localparam int StepBits  = $clog2(FoldIn*FoldOut) > 0 ? $clog2(FoldIn*FoldOut) : 1;
+  localparam int SliceBits = $clog2(FoldOut) > 0 ? $clog2(FoldOut) : 1;
+  localparam int PartBits  = $clog2(FoldIn) > 0 ? $clog2(FoldIn) : 1;
   localparam int AccCycle  = Stages + 3;    // a step's sums are there
   localparam int OutCycle  = AccCycle + 4;  // a step's outputs are there
   localparam int DataBits  = Lanes*Outputs*OutBits;
@@ -88,11 +90,14 @@ module fsrcnnx_layer #(
   end
 
   // ---------------------------------------------------------------- cycle 0: steps of one window
-  logic                ce, last_in, last_out;
-  logic [StepBits-1:0] step_q, in_q, out_q;
+  // step_q = out_q*FoldIn + in_q
+  logic                 ce, last_in, last_out;
+  logic [StepBits-1:0]  step_q;
+  logic [PartBits-1:0]  in_q;
+  logic [SliceBits-1:0] out_q;
 
-  assign last_in   = in_q == StepBits'(FoldIn - 1);
-  assign last_out  = out_q == StepBits'(FoldOut - 1);
+  assign last_in   = in_q == PartBits'(FoldIn - 1);
+  assign last_out  = out_q == SliceBits'(FoldOut - 1);
   assign win_ready = ce && last_in && last_out;
 
   always_ff @(posedge clk_i) begin
@@ -109,7 +114,7 @@ module fsrcnnx_layer #(
 
   // What travels with a step: bit or field of cycle c at [c-1].
   logic [OutCycle-1:0]           done_q;   // a slice of sums is complete
-  logic [OutCycle*StepBits-1:0]  slice_q;  // which
+  logic [OutCycle*SliceBits-1:0] slice_q;  // which
   logic [OutCycle*2*DimBits-1:0] size_q;
 
   always_ff @(posedge clk_i) begin
@@ -119,7 +124,7 @@ module fsrcnnx_layer #(
 
   always_ff @(posedge clk_i) begin
     if (ce) begin
-      slice_q <= {slice_q[(OutCycle-1)*StepBits-1:0], out_q};
+      slice_q <= {slice_q[(OutCycle-1)*SliceBits-1:0], out_q};
       size_q  <= {size_q[(OutCycle-1)*2*DimBits-1:0], win_height, win_width};
     end
   end
@@ -129,10 +134,10 @@ module fsrcnnx_layer #(
 
   if (HasSlope != 0) begin : gen_slopes
     fsrcnnx_rom #(
-      .Width(Outs*SlopeBits), .Depth(FoldOut), .AddrBits(StepBits),
+      .Width(Outs*SlopeBits), .Depth(FoldOut), .AddrBits(SliceBits),
       .File(Index < 0 ? "" : {"mem/layer", Digits, "_slope.hex"})
     ) u_slopes (
-      .clk_i, .en_i(ce), .addr_i(slice_q[(AccCycle-2)*StepBits +: StepBits]), .data_o(slopes));
+      .clk_i, .en_i(ce), .addr_i(slice_q[(AccCycle-2)*SliceBits +: SliceBits]), .data_o(slopes));
   end else begin : gen_no_slopes
     assign slopes = '0;
   end
@@ -157,7 +162,7 @@ module fsrcnnx_layer #(
     fsrcnnx_mac_lane #(
       .SampleBits(InBits), .SampleSigned(InSigned), .Inputs(Rows*Cols*InChannels),
       .Outputs(Outputs), .FoldIn(FoldIn), .FoldOut(FoldOut), .WeightBits(WeightBits),
-      .AccBits(AccBits), .Stages(Stages), .StepBits(StepBits),
+      .AccBits(AccBits), .Stages(Stages),
       .WeightFile(Index < 0 ? "" : {"mem/layer", Digits, "_lane", LaneDigits, "_weight.hex"}),
       .BiasFile(Index < 0 ? "" : {"mem/layer", Digits, "_bias.hex"})
     ) u_mac (
@@ -169,8 +174,8 @@ module fsrcnnx_layer #(
         .AccBits(AccBits), .HasSlope(HasSlope), .SlopeBits(SlopeBits), .SlopeFrac(SlopeFrac),
         .Shift(Shift), .OutBits(OutBits), .OutSigned(OutSigned)
       ) u_requantise (
-        .clk_i, .ce_i(ce), .acc_i($signed(acc[j*AccBits +: AccBits])),
-        .slope_i($signed(slopes[j*SlopeBits +: SlopeBits])),
+        .clk_i, .ce_i(ce), .acc_i(acc[j*AccBits +: AccBits]),
+        .slope_i(slopes[j*SlopeBits +: SlopeBits]),
         .out_o(lane_out[(l*Outs + j)*OutBits +: OutBits]));
     end
   end
@@ -179,19 +184,19 @@ module fsrcnnx_layer #(
   logic                 full_q, skid_ready;
   logic [DataBits-1:0]  pixel_q;
   logic [2*DimBits-1:0] pixel_size_q;
-  wire  logic [StepBits-1:0] slice = slice_q[(OutCycle-1)*StepBits +: StepBits];
+  wire  logic [SliceBits-1:0] slice = slice_q[(OutCycle-1)*SliceBits +: SliceBits];
 
   assign ce = !full_q || skid_ready;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) full_q <= 1'b0;
-    else if (ce) full_q <= done_q[OutCycle-1] && slice == StepBits'(FoldOut - 1);
+    else if (ce) full_q <= done_q[OutCycle-1] && slice == SliceBits'(FoldOut - 1);
   end
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_collect_lane
     for (genvar o = 0; o < Outputs; o++) begin : gen_collect
       always_ff @(posedge clk_i) begin
-        if (ce && done_q[OutCycle-1] && slice == StepBits'(o / Outs)) begin
+        if (ce && done_q[OutCycle-1] && slice == SliceBits'(o / Outs)) begin
           pixel_q[(l*Outputs + o)*OutBits +: OutBits] <=
               lane_out[(l*Outs + o % Outs)*OutBits +: OutBits];
         end

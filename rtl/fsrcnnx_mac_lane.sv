@@ -18,19 +18,21 @@ module fsrcnnx_mac_lane #(
   parameter int WeightBits   = 8,
   parameter int AccBits      = 20,
   parameter int Stages       = 4,   // of the adder tree
-  parameter int StepBits     = 1,
   parameter     WeightFile   = "",
   parameter     BiasFile     = "",
   // derived, not to be set
-  parameter int Outs         = (Outputs + FoldOut - 1) / FoldOut
+  parameter int Outs         = (Outputs + FoldOut - 1) / FoldOut,
+  parameter int StepBits     = $clog2(FoldIn*FoldOut) > 0 ? $clog2(FoldIn*FoldOut) : 1,
+  parameter int PartBits     = $clog2(FoldIn) > 0 ? $clog2(FoldIn) : 1,
+  parameter int SliceBits    = $clog2(FoldOut) > 0 ? $clog2(FoldOut) : 1
 ) (
   input  wire logic                         clk_i,
   input  wire logic                         ce_i,
 
   // step: index o*FoldIn + i, its i and o; the window holds for all its steps
   input  wire logic [StepBits-1:0]          step_i,
-  input  wire logic [StepBits-1:0]          step_in_i,
-  input  wire logic [StepBits-1:0]          step_out_i,
+  input  wire logic [PartBits-1:0]          step_in_i,
+  input  wire logic [SliceBits-1:0]         step_out_i,
   input  wire logic [Inputs*SampleBits-1:0] window_i,
 
   // sums o*Outs + j at [j*AccBits +: AccBits], after the step with i = FoldIn-1
@@ -70,23 +72,28 @@ module fsrcnnx_mac_lane #(
   // ---------------------------------------------------------------- first and o travel along
   // bit of cycle c at [c-1]: cycle 1 samples, 2 products, 2+Stages sums, 3+Stages accumulator
   localparam int Cycles = Stages + 2;
-  logic [Cycles-1:0]          first_q;
-  logic [Cycles*StepBits-1:0] out_q;
+  logic [Cycles-1:0]               first_q;
+  logic [(Cycles-1)*SliceBits-1:0] out_q;
 
   always_ff @(posedge clk_i) begin
-    if (ce_i) begin
-      first_q <= {first_q[Cycles-2:0], step_in_i == '0};
-      out_q   <= {out_q[(Cycles-1)*StepBits-1:0], step_out_i};
+    if (ce_i) first_q <= {first_q[Cycles-2:0], step_in_i == '0};
+  end
+
+  if (Cycles == 2) begin : gen_out_now
+    always_ff @(posedge clk_i) begin
+      if (ce_i) out_q <= step_out_i;
+    end
+  end else begin : gen_out_later
+    always_ff @(posedge clk_i) begin
+      if (ce_i) out_q <= {out_q[(Cycles-2)*SliceBits-1:0], step_out_i};
     end
   end
 
   logic [Outs*AccBits-1:0] bias;
   fsrcnnx_rom #(
-    .Width(Outs*AccBits), .Depth(FoldOut), .AddrBits(StepBits), .File(BiasFile)
+    .Width(Outs*AccBits), .Depth(FoldOut), .AddrBits(SliceBits), .File(BiasFile)
   ) u_bias (
-    .clk_i, .en_i(ce_i), .addr_i(out_q[(Cycles-2)*StepBits +: StepBits]), .data_o(bias));
-
-  wire logic unused_out = &{1'b0, out_q[(Cycles-1)*StepBits +: StepBits]};
+    .clk_i, .en_i(ce_i), .addr_i(out_q[(Cycles-2)*SliceBits +: SliceBits]), .data_o(bias));
 
   for (genvar j = 0; j < Outs; j++) begin : gen_out
     // -------------------------------------------------------------- cycle 2: products

@@ -1,0 +1,169 @@
+"""The RTL folder: hand-written modules, a generated package of constants, and memories.
+
+May import the integer side and the folds. The folder stands alone: sources, `files.f`,
+`mem/*.hex`, `manifest.json` with the content hash; tools run in it.
+
+    emit(network, Path("build/rtl/fsrcnn-x_x2"), cycles_per_pixel=16)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from fsrcnnx import __version__
+from fsrcnnx.emit.fold import Fold, balance, lanes
+from fsrcnnx.emit.memories import memories
+from fsrcnnx.emit.package import Build, package
+from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.exact import ranges
+from fsrcnnx.exact.network import Network
+
+ENGINES = ("mac",)
+MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
+           "core", "subpixel", "axis_guard", "top")  # users after what they use
+
+
+def source_dir() -> Path:
+    """Find the hand-written modules.
+
+    Returns:
+        The folder `rtl` of the checkout or the installed package.
+    """
+    package_dir = Path(__file__).resolve().parents[1]
+    for candidate in (package_dir / "rtl", package_dir.parent / "rtl"):
+        if (candidate / "fsrcnnx_top.sv").is_file():
+            return candidate
+    raise InputError("the SystemVerilog sources are missing", where=package_dir.parent / "rtl",
+                     fix="install from a complete checkout")
+
+
+def _check(network: Network, build: Build) -> None:
+    """Refuse what the hardware cannot represent."""
+    def need(ok: bool, what: str, where: str, allowed: str) -> None:
+        if not ok:
+            raise InputError(what, where=where, allowed=allowed)
+
+    need(build.engine in ENGINES, f"engine {build.engine!r}", "--engine", ", ".join(ENGINES))
+    need(build.pixels_per_beat in (1, network.scale), f"{build.pixels_per_beat} pixels per beat",
+         "--pixels-per-beat", f"1 or {network.scale} (the scale)")
+    for name in ("max_width", "max_height"):
+        need(1 <= getattr(build, name) <= 16384, f"{getattr(build, name)} pixels",
+             f"--{name.replace('_', '-')}", "1..16384")
+    if network.anchor:
+        raise ModelError("a network with an anchor", where=network.name,
+                         allowed="networks without anchor in RTL",
+                         fix="use the golden or onnx engine for it")
+    for layer in network.layers:
+        if layer.slope_format and layer.slope_format.frac < 0:
+            raise ModelError(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
+                             allowed="0 or more fraction bits in RTL")
+
+
+def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
+    """Describe an RTL folder: what made it, and what it will do.
+
+    Args:
+        network: The network.
+        build: Build parameters.
+        folds: One fold per layer.
+
+    Returns:
+        A JSON-ready dict.
+    """
+    beats = network.scale**2 // build.pixels_per_beat
+    proved = ranges.prove(network)
+    return {
+        "made_by": f"fsrcnnx {__version__}",
+        "network": network.name,
+        "content_hash": network.content_hash(),
+        "scale": network.scale,
+        "engine": build.engine,
+        "cycles_per_pixel": build.cycles_per_pixel,
+        # the slowest of the layers and the output decides
+        "cycles_per_pixel_expected": max(beats, *(f.cycles for f in folds)),
+        "pixels_per_beat": build.pixels_per_beat,
+        "max_width": build.max_width,
+        "max_height": build.max_height,
+        "multipliers": sum(f.multipliers for f in folds),
+        "layers": [
+            {
+                "name": layer.name, "kind": layer.kind, "kernel": layer.kernel,
+                "in_channels": layer.in_channels, "out_channels": layer.out_channels,
+                "lanes": len(lanes(layer)), "fold_in": f.fold_in, "fold_out": f.fold_out,
+                "cycles": f.cycles, "multipliers": f.multipliers, "acc_bits": bound.acc_width,
+                "weight_format": str(layer.weight_format), "out_format": str(layer.out_format),
+            }
+            for layer, f, bound in zip(network.layers, folds, proved, strict=True)
+        ],
+        "files": ["fsrcnnx_pkg.sv"] + [f"fsrcnnx_{name}.sv" for name in MODULES],
+    }
+
+
+def _replace(folder: Path, out_dir: Path) -> None:
+    """Move a finished folder into place; only a folder of ours or an empty one gives way."""
+    if out_dir.exists():
+        if not out_dir.is_dir() or (any(out_dir.iterdir())
+                                    and not (out_dir / "manifest.json").is_file()):
+            raise InputError("in the way, and not an RTL folder", where=out_dir,
+                             allowed="a new, empty or emitted folder", fix="choose another -o")
+        shutil.rmtree(out_dir)
+    os.replace(folder, out_dir)
+
+
+def emit(
+    network: Network,
+    out_dir: Path | str,
+    *,
+    engine: str = "mac",
+    cycles_per_pixel: int = 16,
+    pixels_per_beat: int = 1,
+    max_width: int = 1920,
+    max_height: int = 1920,
+) -> dict:
+    """Write a self-contained RTL folder.
+
+    Args:
+        network: A checked integer network.
+        out_dir: The folder; it appears whole or not at all.
+        engine: `mac`.
+        cycles_per_pixel: Most cycles that a layer may take per LR pixel.
+        pixels_per_beat: HR pixels per output beat, 1 or the scale.
+        max_width: Greatest LR frame width; sizes the line memories.
+        max_height: Greatest LR frame height.
+
+    Returns:
+        The manifest, as written to `manifest.json`.
+
+    Raises:
+        InputError: If a parameter is out of range or the folder cannot be written.
+        ModelError: If the network has what the RTL cannot represent.
+    """
+    out_dir = Path(out_dir)
+    build = Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height)
+    _check(network.check(), build)
+    folds = balance(network, cycles_per_pixel)
+    described = manifest(network, build, folds)
+    texts = {
+        "fsrcnnx_pkg.sv": package(network, build, folds),
+        "files.f": "".join(f"{name}\n" for name in described["files"]),
+        "manifest.json": json.dumps(described, indent=2) + "\n",
+        **{f"mem/{name}": text for name, text in memories(network, folds).items()},
+    }
+    try:
+        out_dir.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}-", dir=out_dir.parent) as temp:
+            folder = Path(temp) / "rtl"
+            (folder / "mem").mkdir(parents=True)
+            for name, text in texts.items():
+                (folder / name).write_text(text)
+            for name in MODULES:
+                shutil.copyfile(source_dir() / f"fsrcnnx_{name}.sv", folder / f"fsrcnnx_{name}.sv")
+            _replace(folder, out_dir)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=out_dir,
+                         fix="choose a writable folder") from error
+    return described

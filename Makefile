@@ -1,16 +1,102 @@
-# Every target is a command of `fsrcnnx` or a tool of .venv; `make` lists them.
-MODEL  ?= fsrcnn-x_x2
-SIM    ?= verilator
-SEED   ?= 0
-WAVES  ?= 0
-DATA   ?= ../shared/data
-ENGINE ?= mac
-CYCLES ?= 16
-DEVICE ?= xcup
+# Every target is a command of `fsrcnnx` or a tool of .venv; `make` alone lists them.
+# Variables, e.g. `make sim SIM=icarus SEED=7 WAVES=1`:
+MODEL  ?= fsrcnn-x_x2#     name in models/, or a path of an .onnx file
+SIM    ?= verilator#       verilator or icarus
+SEED   ?= 1#               seed of everything random in sim and verify
+WAVES  ?= 0#               1: the benches write waveforms
+DATA   ?= ../shared/data#  folder with train/ and test/ pictures, for train
+IMAGES ?=#                 HR pictures or a folder of them, for verify
+ENGINE ?= mac#             arithmetic of the emitted RTL
+CYCLES ?= 16#              clocks per LR pixel of the emitted RTL
+DEVICE ?= xcup#            xcup (UltraScale+), ecp5 or xc7 (7 series), for synth
+
+override MODEL  := $(strip $(MODEL))
+override SIM    := $(strip $(SIM))
+override SEED   := $(strip $(SEED))
+override WAVES  := $(strip $(WAVES))
+override DATA   := $(strip $(DATA))
+override ENGINE := $(strip $(ENGINE))
+override CYCLES := $(strip $(CYCLES))
+override DEVICE := $(strip $(DEVICE))
+
+# $(call one_of,VARIABLE,allowed values): stop with one line unless it is one of them
+one_of = $(if $(filter $($(1)),$(2)),$(if $(word 2,$($(1))),$(call bad,$(1),$(2))),$(call bad,$(1),$(2)))
+bad    = $(error $(1)=$($(1)) is not allowed; allowed: $(2))
+# $(call integer,VARIABLE,smallest): stop with one line unless it is an integer from there on
+integer = $(if $(shell [ "$($(1))" -ge $(2) ] 2>/dev/null && echo ok),,$(call bad,$(1),an integer from $(2)))
+
+$(call one_of,SIM,verilator icarus)
+$(call one_of,WAVES,0 1)
+$(call one_of,ENGINE,mac)
+$(call one_of,DEVICE,xcup ecp5 xc7)
+$(call integer,SEED,0)
+$(call integer,CYCLES,1)
+$(if $(filter 1,$(words $(MODEL))),,$(call bad,MODEL,one name in models/ or one .onnx file))
+
+FSRCNNX := .venv/bin/fsrcnnx
+PYTEST  := .venv/bin/python -m pytest
+WORK    := build/$(notdir $(basename $(MODEL)))
+RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
+SCALE   := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help
-help:
-	@echo todo
-setup:
+.PHONY: help setup demo test test-fast train quantise export rtl sim verify synth lint doctor clean
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+help: ## list the targets
+	@echo 'usage: make TARGET [VARIABLE=value ...]'; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r name what; do printf '%-13s %s\n' "$$name" "$$what"; done
+	@echo; echo 'variables:'
+	@sed -n 's/^\([A-Z]*\) *?= *\([^#]*\)# *\(.*\)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r name value what; do \
+	    printf '  %-7s %-15s %s\n' "$$name" "$$value" "$$what"; done
+
+setup: ## make .venv and install what is missing (every other target does it too)
 	@scripts/setup.sh
+
+demo: setup ## double a photograph by simulated RTL and compare, bit for bit
+	@$(FSRCNNX) demo --model $(MODEL) --sim $(SIM)
+
+test: setup ## run all tests, simulations included
+	@$(PYTEST)
+
+test-fast: setup ## run the tests that take no simulator and little time
+	@$(PYTEST) -m 'not slow and not sim'
+
+train: setup ## train the float network on DATA; run again to resume
+	@test -f $(WORK)/train.h5 || $(FSRCNNX) prepare $(DATA)/train -o $(WORK)/train.h5 --holdout 40
+	@test -f $(WORK)/eval.h5 || \
+	  $(FSRCNNX) prepare $(DATA)/train -o $(WORK)/eval.h5 --holdout 40 --eval
+	@$(FSRCNNX) train $(WORK)/train.h5 $(WORK)/eval.h5 -o $(WORK) --model $(MODEL) --scale $(SCALE)
+
+quantise: setup ## bring the trained weights to the number contract
+	@$(FSRCNNX) quantise $(WORK)/x$(SCALE)/x$(SCALE)_best.pth $(WORK)/train.h5 \
+	  --eval-file $(WORK)/eval.h5 -o $(WORK)/weights.pth
+
+export: setup ## write model.onnx and its companions from the quantised weights
+	@$(FSRCNNX) export $(WORK)/weights.pth
+
+rtl: setup ## emit SystemVerilog
+	@$(FSRCNNX) rtl $(MODEL) -o $(RTL) --engine $(ENGINE) --cycles-per-pixel $(CYCLES)
+
+sim: setup ## run the cocotb benches on SIM with SEED and WAVES
+	@SIM=$(SIM) SEED=$(SEED) WAVES=$(WAVES) $(PYTEST) tests/rtl -m sim
+
+verify: setup ## compare every form of the network bit for bit
+	@$(FSRCNNX) verify $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
+
+synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
+	@$(FSRCNNX) synth $(RTL) --device $(DEVICE) --json $(WORK)/synth-$(DEVICE).json
+
+lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys
+	@.venv/bin/ruff check .
+	@.venv/bin/python scripts/lint.py $(RTL)
+
+doctor: setup ## list the tools: wanted, found, what for
+	@$(FSRCNNX) doctor
+
+clean: ## remove what was made, but not .venv
+	@rm -rf build .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -71,7 +71,8 @@ pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
 
 # torch first and alone, as the CPU build where pip can see one: other builds bring gigabytes.
 torch="$(grep '^torch==' constraints.txt)"
-if ! .venv/bin/python -m pip freeze 2>/dev/null | grep -q "^$torch"; then
+if ! .venv/bin/python -c "from importlib.metadata import version
+exit('torch==' + version('torch').split('+')[0] != '$torch')" 2>/dev/null; then
   say "installing $torch"
   pip install -c constraints.txt "$torch+cpu" 2>/dev/null \
     || { say "no CPU build found in pip's indexes; taking the default build"

@@ -1,7 +1,7 @@
 """Quant nodes as formats, and the constants behind them as raw integers: exact, or refused.
 
 May import numpy, the formats and the ONNX view. Accepted is what the number contract has: one
-power-of-two scale, zero point 0, rounding half to even, values on the grid and in range.
+power-of-two scale, zero point 0, rounding half to even.
 
     raw, to = read_constant(view, conv, 1, "weight")
 """
@@ -76,7 +76,8 @@ def read_constant(view: OnnxView, user: NodeProto, index: int,
         int64 raw values of the constant's shape, and their format.
 
     Raises:
-        ModelError: If the Quant is missing, or a value is off the grid or out of range.
+        ModelError: If the Quant is missing; in a file of ours also if a value is off the grid or
+            out of range, which the Quant would hide.
     """
     wanted = f"{role} through a Quant node"
     if user.input[index] in view.constants:
@@ -87,14 +88,17 @@ def read_constant(view: OnnxView, user: NodeProto, index: int,
         view.refuse(f"{role} comes from {quant.op_type}", user, allowed=wanted)
     to = read_quant(view, quant, narrow=True)
     value = view.constant(quant, 0, role)
-    raw = np.ldexp(value, to.frac)
-    if (raw != np.rint(raw)).any():
-        view.refuse(f"{role} {value[raw != np.rint(raw)].flat[0]:.9g} is not on the grid", quant,
-                    allowed=f"multiples of 2^{-to.frac}")
+    scaled = np.ldexp(value, to.frac)
     narrow = view.attributes(quant, signed=1, narrow=0, rounding_mode="")["narrow"]
     lo, hi = (to.lo + 1, to.hi) if to.signed and narrow else (to.lo, to.hi - narrow)
-    bad = (raw < lo) | (raw > hi)
-    if bad.any():
-        view.refuse(f"{role} {value[bad].flat[0]:.9g} is out of range", quant,
+    # a Quant rounds and saturates its constant, and exporters such as Brevitas rely on it; a file
+    # with a content hash is one of ours, where the stored value is the quantised one
+    raw = np.clip(np.rint(scaled), lo, hi)
+    bad = raw != scaled
+    if "content_hash" in view.metadata and bad.any():
+        off = bad & (scaled != np.rint(scaled))
+        what = "not on the grid" if off.any() else "out of range"
+        first = value[off if off.any() else bad].flat[0]
+        view.refuse(f"{role} {first:.9g} is {what}", quant,
                     allowed=f"{lo}..{hi} times 2^{-to.frac}")
     return raw.astype(np.int64), to

@@ -35,6 +35,10 @@ class Planted:
     def node(self, name: str) -> onnx.NodeProto:
         return next(node for node in self.graph.node if node.name == name)
 
+    def sign(self) -> None:
+        """Claim to be a file of ours, whose stored values are the quantised ones."""
+        self.model.metadata_props.add(key="content_hash", value=NETWORK.content_hash())
+
     def attribute(self, name: str, key: str, value) -> None:
         node = self.node(name)
         kept = [a for a in node.attribute if a.name != key]
@@ -231,14 +235,16 @@ FAULTS = {
                    r"node conv0_weight_quant .*input weight \(conv0_weight\) holds nan"),
     "infinite bias": (lambda p: p.put_first("conv0_bias", np.inf),
                       r"node conv0_bias_quant .*\(conv0_bias\) holds inf; allowed: finite"),
-    "weight off the grid": (lambda p: p.put_first("conv0_weight", p.constant(SCALE) * 1.5),
-                            r"conv0_weight_quant .*is not on the grid; allowed: multiples of 2\^-"),
-    "weight out of range": (lambda p: p.put_first("conv0_weight", p.constant(SCALE) * 128),
-                            r"conv0_weight_quant .*out of range; allowed: -128\.\.127 times"),
+    "weight off the grid": (
+        lambda p: (p.sign(), p.put_first("conv0_weight", p.constant(SCALE) * 1.5)),
+        r"conv0_weight_quant .*is not on the grid; allowed: -128\.\.127 times 2\^-"),
+    "weight out of range": (
+        lambda p: (p.sign(), p.put_first("conv0_weight", p.constant(SCALE) * 128)),
+        r"conv0_weight_quant .*out of range; allowed: -128\.\.127 times 2\^-"),
     "weight out of the narrow range": (
-        lambda p: (p.put_first("conv0_weight", p.constant(SCALE) * -128),
+        lambda p: (p.sign(), p.put_first("conv0_weight", p.constant(SCALE) * -128),
                    p.attribute("conv0_weight_quant", "narrow", 1)),
-        r"conv0_weight_quant .*out of range; allowed: -127\.\.127 times"),
+        r"conv0_weight_quant .*out of range; allowed: -127\.\.127 times 2\^-"),
     "bias finer than the accumulator": (
         lambda p: (p.put_float("conv0_bias_quant_scale", 2.0**-40),
                    p.put_float("conv0_bias", [2.0**-40] * 3)),

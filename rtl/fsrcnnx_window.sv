@@ -53,7 +53,8 @@ module fsrcnnx_window #(
   logic [FewBits-1:0]  tail_q;    // windows of the frame before still to emit
   logic [LeadBits-1:0] lead_q;    // steps until this frame's first window
 
-  logic                ce, hazard, go, first, flushing, step_pixel, step, emit, load, last_x;
+  logic                ce, hazard, go, first, flushing, draining, step_pixel, step, emit, load,
+                       last_x;
   logic [DimBits-1:0]  width;
 
   // stage 1 (cycle 1): the line memory is being read
@@ -70,11 +71,13 @@ module fsrcnnx_window #(
     first      = x_q == '0 && y_q == '0 && !flushing;
     width      = first ? in_width_i : width_q;
     last_x     = x_q == width - 1'b1;
-    in_ready_o = go && !flushing;
-    step_pixel = flushing || in_valid_i;
+    // a frame of fewer than After pixels, still on its way to its first window: bubbles only
+    draining   = first && tail_q != '0 && lead_q != '0;
+    in_ready_o = go && !flushing && !draining;
+    step_pixel = flushing || (in_valid_i && !draining);
     step       = go && (step_pixel || (first && tail_q != '0));
-    emit       = tail_q != '0 || (!first && lead_q == '0);
-    load       = !first && lead_q == LeadBits'(1);
+    emit       = first ? tail_q != '0 && lead_q == '0 : tail_q != '0 || lead_q == '0;
+    load       = lead_q == LeadBits'(1) && (!first || draining);
   end
 
   always_ff @(posedge clk_i) begin
@@ -103,8 +106,8 @@ module fsrcnnx_window #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (step && step_pixel) begin
-      if (first) begin
+    if (step) begin
+      if (first && step_pixel) begin
         width_q  <= in_width_i;
         height_q <= in_height_i;
         lead_q   <= LeadBits'(After) * LeadBits'(in_width_i) + LeadBits'(After - 1);

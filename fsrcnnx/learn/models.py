@@ -39,6 +39,7 @@ class FSRCNNX(nn.Module):
     def __init__(self, scale: int = 2, d: int = 23, s: int = 12, m: int = 2, *,
                  generator: torch.Generator | None = None):
         super().__init__()
+        self.name = f"fsrcnn-x_x{scale}"
         self.scale = scale
         self.mapping = [f"map{index + 1}" for index in range(m)]
         self.feature = nn.Conv2d(1, d, 3, padding=1)
@@ -104,7 +105,9 @@ def build(name: str, *, generator: torch.Generator | None = None) -> FSRCNNX:
     """
     if name not in MODELS:
         raise ModelError(f"unknown model {name!r}", where="model", allowed=", ".join(MODELS))
-    return FSRCNNX(**MODELS[name], generator=generator)
+    model = FSRCNNX(**MODELS[name], generator=generator)
+    model.name = name
+    return model
 
 
 def check_finite(state: dict[str, torch.Tensor], where: str) -> None:
@@ -146,13 +149,13 @@ def read_weights(path: str | Path) -> dict:
         raise ModelError(f"not a weights file ({type(error).__name__})", where=str(path),
                          allowed="a file written by training or quantisation") from None
     if isinstance(content, dict) and "float" not in content:
-        content = {"name": "fsrcnn-x_x2", "float": content}
+        content = {"float": content}
     if not isinstance(content, dict) or not all(
             isinstance(value, torch.Tensor) for value in content["float"].values()):
         raise ModelError("no weights in this file", where=str(path),
                          allowed="a dictionary of tensors")
     check_finite(content["float"], str(path))
-    return content
+    return {"name": next(iter(MODELS)), **content}
 
 
 def load(path: str | Path, name: str | None = None) -> FSRCNNX:
@@ -170,12 +173,26 @@ def load(path: str | Path, name: str | None = None) -> FSRCNNX:
     """
     content = read_weights(path)
     model = build(name or content["name"])
+    restore(model, content["float"], str(path))
+    return model.eval()
+
+
+def restore(model: FSRCNNX, state: dict[str, torch.Tensor], where: str) -> None:
+    """Put weights into a network.
+
+    Args:
+        model: The network.
+        state: Parameters by name.
+        where: File that they are from.
+
+    Raises:
+        ModelError: If a parameter is missing, too many or of another shape.
+    """
     try:
-        model.load_state_dict(content["float"])
+        model.load_state_dict(state)
     except RuntimeError as error:
         raise ModelError(f"weights of another network ({str(error).splitlines()[-1].strip()})",
-                         where=str(path), allowed=name or content["name"]) from None
-    return model.eval()
+                         where=where, allowed=model.name) from None
 
 
 def read_checkpoint(path: Path) -> dict:

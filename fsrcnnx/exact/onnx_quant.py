@@ -88,6 +88,10 @@ def read_constant(view: OnnxView, user: NodeProto, index: int,
         view.refuse(f"{role} comes from {quant.op_type}", user, allowed=wanted)
     to = read_quant(view, quant, narrow=True)
     value = view.constant(quant, 0, role)
+    for at, what in ((1, "scale"), (2, "zero point"), (3, "bit width")):
+        if view.constant(quant, at, what).ndim > value.ndim:
+            view.refuse(f"{what} has more axes than the {role}", quant,
+                        allowed=f"{value.ndim} or fewer")
     scaled = np.ldexp(value, to.frac)
     narrow = view.attributes(quant, signed=1, narrow=0, rounding_mode="")["narrow"]
     lo, hi = (to.lo + 1, to.hi) if to.signed and narrow else (to.lo, to.hi - narrow)

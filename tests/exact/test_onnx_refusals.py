@@ -7,13 +7,13 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import random_network
 from onnx import TensorProto, helper, numpy_helper
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.onnx_read import decode
 from fsrcnnx.exact.onnx_write import encode
-from tests.networks import random_network
 
 NETWORK = random_network(np.random.default_rng(7), channels=(3, 2), kernels=(3, 1, 3), anchor=True)
 DATA = encode(NETWORK)
@@ -205,6 +205,9 @@ FAULTS = {
     "NaN scale": (lambda p: p.put_float(SCALE, np.nan), r"conv0_weight_quant .*holds nan"),
     "scale per channel": (lambda p: p.put_float(SCALE, np.reshape([.5, .25, .5], (3, 1, 1, 1))),
                           r"conv0_weight_quant .*scale differs between channels"),
+    "scale of too many axes": (
+        lambda p: p.put_float("conv0_bias_quant_scale", [[p.constant("conv0_bias_quant_scale")]]),
+        r"conv0_bias_quant .*scale has more axes than the bias; allowed: 1 or fewer"),
     "scale of no value": (lambda p: p.put_float(SCALE, np.zeros(0)), r"conv0_weight_quant .*scale"),
     "computed scale": (lambda p: p.node("conv0_quant").input.__setitem__(1, "conv0"),
                        r"node conv0_quant .*input scale \(conv0\) is not a constant"),

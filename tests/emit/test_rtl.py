@@ -1,0 +1,110 @@
+"""The emitted folder: complete, described, and never half written."""
+
+import json
+import os
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fsrcnnx.emit.fold import balance, lanes
+from fsrcnnx.emit.memories import hex_words, memories, slope_width
+from fsrcnnx.emit.rtl import emit
+from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.exact import ranges
+from fsrcnnx.exact.formats import Format
+from tests.networks import random_network
+
+NETWORK = random_network(np.random.default_rng(7))
+
+
+def _fields(text, bits, fields):
+    """Read a memory file back as signed numbers."""
+    rows = []
+    for line in text.splitlines():
+        if not line.startswith("//"):
+            word = int(line, 16)
+            raw = [(word >> (bits * place)) & ((1 << bits) - 1) for place in range(fields)]
+            rows.append([value - (1 << bits) * (value >> (bits - 1)) for value in raw])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("cycles", [1, 3, 8, 40])
+def test_memories_hold_every_weight_in_its_place(cycles):
+    folds = balance(NETWORK, cycles)
+    files = memories(NETWORK, folds)
+    for index, (layer, fold) in enumerate(zip(NETWORK.layers, folds, strict=True)):
+        for number, lane in enumerate(lanes(layer)):
+            ins = fold.ins[number]
+            words = _fields(files[f"layer{index:02d}_lane{number:02d}_weight.hex"],
+                            layer.weight_format.width, fold.outs * ins)
+            flat = lane.weight.reshape(layer.out_channels, -1)
+            for out in range(flat.shape[0]):
+                for place in range(flat.shape[1]):
+                    step = out // fold.outs * fold.fold_in + place // ins
+                    field = out % fold.outs * ins + place % ins
+                    assert words[step, field] == flat[out, place]
+        bits = ranges.prove(NETWORK)[index].acc_width
+        biases = _fields(files[f"layer{index:02d}_bias.hex"], bits, fold.outs)
+        np.testing.assert_array_equal(biases.ravel()[: layer.out_channels], layer.bias)
+        if layer.slope is not None:
+            slopes = _fields(files[f"layer{index:02d}_slope.hex"], slope_width(layer), fold.outs)
+            np.testing.assert_array_equal(slopes.ravel()[: layer.out_channels], layer.slope)
+
+
+def test_hex_words_by_hand():
+    assert hex_words(np.array([[1, -1], [-8, 7]]), 4, "t") == "// t\nf1\n78\n"
+
+
+def test_the_folder_stands_alone(tmp_path):
+    told = emit(NETWORK, tmp_path / "rtl", cycles_per_pixel=4, max_width=50)
+    folder = tmp_path / "rtl"
+    assert json.loads((folder / "manifest.json").read_text()) == told
+    assert told["content_hash"] == NETWORK.content_hash()
+    assert (folder / "files.f").read_text().split() == told["files"]
+    assert all((folder / name).is_file() for name in told["files"])
+    package = (folder / "fsrcnnx_pkg.sv").read_text()
+    assert f"256'h{NETWORK.content_hash()}" in package
+    assert re.search(r"MAX_WIDTH = 50;", package)
+    used = set(re.findall(r"fsrcnnx_pkg::(\w+)", "".join(
+        (folder / name).read_text() for name in told["files"])))
+    assert used == set(re.findall(r"localparam \w+ (?:\[.*?\] )?(\w+) =", package))
+
+
+def test_emitting_twice_gives_the_same_bytes(tmp_path):
+    for name in "ab":
+        emit(NETWORK, tmp_path / name)
+    for path in (tmp_path / "a").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")
+                                         ).read_bytes()
+
+
+def test_an_emitted_folder_gives_way_and_another_does_not(tmp_path):
+    emit(NETWORK, tmp_path / "rtl", cycles_per_pixel=2)
+    assert emit(NETWORK, tmp_path / "rtl", cycles_per_pixel=4)["cycles_per_pixel"] == 4
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("dear")
+    with pytest.raises(InputError, match="in the way"):
+        emit(NETWORK, tmp_path / "mine")
+    assert os.listdir(tmp_path / "mine") == ["thesis.txt"]
+    assert sorted(os.listdir(tmp_path)) == ["mine", "rtl"]
+
+
+@pytest.mark.parametrize(("option", "value"), [
+    ("cycles_per_pixel", 0), ("pixels_per_beat", 3), ("max_width", 0), ("max_height", 99999),
+    ("engine", "magic"),
+])
+def test_options_out_of_range_are_named(tmp_path, option, value):
+    with pytest.raises(InputError, match=f"--{option.replace('_', '-')}.*allowed"):
+        emit(NETWORK, tmp_path / "rtl", **{option: value})
+    assert not (tmp_path / "rtl").exists()
+
+
+def test_what_the_hardware_lacks_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="anchor"):
+        emit(replace(NETWORK, anchor=True), tmp_path / "rtl")
+    first = replace(NETWORK.layers[0], slope_format=Format(True, 8, -3))
+    with pytest.raises(ModelError, match="conv0"):
+        emit(replace(NETWORK, layers=(first, *NETWORK.layers[1:])), tmp_path / "rtl")

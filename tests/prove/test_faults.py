@@ -1,0 +1,138 @@
+"""Planted faults: each must turn the ladder red, with the first divergence in the right place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsrcnnx.errors import CheckError
+from fsrcnnx.exact import golden
+from fsrcnnx.exact.formats import round_shift
+from fsrcnnx.prove.compare import first_difference
+from fsrcnnx.prove.ladder import verify
+from fsrcnnx.prove.rungs import ICARUS_TILE
+from fsrcnnx.prove.stimuli import synthetic, tile
+
+pytestmark = pytest.mark.sim
+SEED = 3
+
+
+def plant(path: Path, old: str, new: str) -> None:
+    """Replace text that must be there."""
+    text = path.read_text()
+    assert text.count(old) >= 1, f"{path.name} has changed: the fault cannot be planted"
+    path.write_text(text.replace(old, new, 1))
+
+
+def first_divergence(emitted, rtl: Path, rung: str = "rtl-icarus"):
+    """Climb to the faulty core; the report must be red, and say where."""
+    report = verify(emitted.model, rungs=[rung], rtl_dir=rtl, seed=SEED)
+    assert not report.passed
+    with pytest.raises(CheckError) as caught:
+        report.check()
+    assert caught.value.exit_code == 1
+    bad = report.failures[0]
+    assert bad.status == "FAIL" and bad.rung == rung
+    assert str(bad.first_divergence) in str(caught.value)
+    assert str(bad.first_divergence) in report.table()
+    return bad.first_divergence
+
+
+def expected(emitted, monkeypatch, mutant):
+    """Where a golden model with the same fault first leaves the true one."""
+    frames = [tile(s, *ICARUS_TILE).lr
+              for s in synthetic(np.random.default_rng(SEED), max_width=64)]
+    true = [golden.trace(emitted.network, lr) for lr in frames]
+    with monkeypatch.context() as patch:
+        patch.setattr(golden, "requantise", mutant)
+        for lr, want in zip(frames, true, strict=True):
+            got = golden.trace(emitted.network, lr)
+            last = emitted.network.layers[-1].name
+            if np.array_equal(got[last], want[last]):
+                continue  # the ladder looks at frames whose output differs
+            return next(found for name in want
+                        if (found := first_difference(name, want[name], got[name])))
+    raise AssertionError("these frames do not show the fault")
+
+
+@pytest.mark.parametrize("rung", ["rtl", "rtl-icarus"])
+def test_the_true_core_passes(small, rung):
+    report = verify(small.model, rungs=[rung], rtl_dir=small.rtl, seed=SEED)
+    assert report.passed, report.table()
+    assert sum(record.mismatches for record in report.records if record.rung == rung) == 0
+
+
+@pytest.mark.parametrize(("layer", "rung"), [(0, "rtl"), (2, "rtl-icarus"), (4, "rtl-icarus")])
+def test_one_weight_bit(small, copied, layer, rung):
+    rtl = copied(small.rtl)
+    memory = sorted((rtl / "mem").glob(f"layer{layer:02}_lane*_weight.hex"))[0]
+    lines = memory.read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if not line.startswith("//"))
+    flipped = int(lines[at], 16) ^ (1 << 5)
+    lines[at] = f"{flipped:0{len(lines[at])}x}"
+    memory.write_text("\n".join(lines) + "\n")
+    assert first_divergence(small, rtl, rung).layer == small.network.layers[layer].name
+
+
+def test_one_pixel_of_a_line_buffer(small, copied):
+    rtl = copied(small.rtl)
+    plant(rtl / "fsrcnnx_window.sv", ".we_i(ce && s1_write_q)",
+          ".we_i(ce && s1_write_q && s1_addr_q != AddrBits'(3))")
+    plant(rtl / "fsrcnnx_window.sv", ".we_i(ce && s1_write_q),",
+          ".we_i(ce && s1_write_q && s1_addr_q != AddrBits'(3)),")
+    found = first_divergence(small, rtl)
+    # column 3 is the right tap of the pixel at 2; its line comes back as the window's centre row
+    assert (found.layer, found.y, found.x) == (small.network.layers[0].name, 0, 2)
+
+
+def test_round_half_up(coarse, copied, monkeypatch):
+    rtl = copied(coarse.rtl)
+    plant(rtl / "fsrcnnx_requantise.sv", "(floor[0] || wide[Shift-2:0] != '0)", "1'b1")
+    plant(rtl / "fsrcnnx_requantise.sv", "wide[0] && floor[0]", "wide[0]")
+
+    def half_up(raw, shift, to):
+        return np.clip((raw + ((1 << shift) >> 1)) >> shift, to.lo, to.hi)
+    assert first_divergence(coarse, rtl) == expected(coarse, monkeypatch, half_up)
+
+
+def test_wrap_instead_of_saturation(small, copied, monkeypatch):
+    rtl = copied(small.rtl)
+    plant(rtl / "fsrcnnx_requantise.sv",
+          "else out_o <= {rounded_q[RoundBits-1], {(OutBits-1){!rounded_q[RoundBits-1]}}};",
+          "else out_o <= rounded_q[OutBits-1:0];")
+
+    def wrap(raw, shift, to):
+        rounded = round_shift(raw, shift)
+        if not to.signed:
+            return np.clip(rounded, to.lo, to.hi)
+        return ((rounded - to.lo) & ((1 << to.width) - 1)) + to.lo
+    assert first_divergence(small, rtl) == expected(small, monkeypatch, wrap)
+
+
+def test_two_phases_swapped_in_memory(small, copied):
+    rtl = copied(small.rtl)
+    one, two = (rtl / "mem" / f"layer04_lane{lane:02}_weight.hex" for lane in (1, 2))
+    text = one.read_text()
+    one.write_text(two.read_text())
+    two.write_text(text)
+    found = first_divergence(small, rtl)
+    assert found.layer == "deconv"
+    assert (found.y % 2, found.x % 2) in {(0, 1), (1, 0)}  # phase 1 or 2
+
+
+def test_two_phases_swapped_in_the_raster(small, copied):
+    rtl = copied(small.rtl)
+    plant(rtl / "fsrcnnx_subpixel.sv", "entry[row_q*LineBits +: LineBits]",
+          "entry[(Scale-1-row_q)*LineBits +: LineBits]")
+    found = first_divergence(small, rtl)
+    assert found.layer == "output"  # all layers agree; the raster does not
+
+
+def test_a_core_that_hangs(small, copied):
+    rtl = copied(small.rtl)
+    plant(rtl / "fsrcnnx_window.sv", "flush_q <= flush_q - 1'b1;", "flush_q <= flush_q;")
+    report = verify(small.model, rungs=["rtl-icarus"], rtl_dir=rtl, seed=SEED)
+    assert "hangs" in report.failures[0].detail or "TLAST" in report.failures[0].detail
+    assert report.failures[0].first_divergence.layer != "output"

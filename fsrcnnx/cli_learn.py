@@ -64,7 +64,7 @@ def test(images, model, engine, protocol, json_file):
     """Measure PSNR over a folder of HR pictures."""
     from fsrcnnx import engines
     from fsrcnnx.exact import onnx_io
-    from fsrcnnx.learn import train as learn
+    from fsrcnnx.learn import evaluate as learn
 
     path = engines.find_model(model)
     score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
@@ -79,36 +79,35 @@ def test(images, model, engine, protocol, json_file):
 @click.command()
 @click.argument("weights", type=FILE)
 @click.argument("train_file", type=FILE)
+@click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
-@click.option("--eval-file", type=FILE, help="HDF5 to pick the best step by.")
 @click.option("--weight-bits", type=int, default=8)
 @click.option("--activation-bits", type=int, default=8)
 @click.option("--slope-bits", type=int, default=8)
-@click.option("--steps", type=int, default=4000, help="Steps of fine-tuning; 0: calibration only.")
+@click.option("--steps", type=int, default=8000, help="Steps of fine-tuning; 0: calibration only.")
 @click.option("--lr", type=float, default=2e-4)
+@click.option("--batch-size", type=int, default=16)
 @click.option("--seed", type=int, default=123)
-def quantise(weights, train_file, output, **settings):
-    """Quantise float weights to the number contract."""
+def quantise(weights, train_file, eval_file, output, **settings):
+    """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
 
-    network = learn.quantise(weights, train_file, output, **settings)
-    click.echo(f"{output}: {network.name} {network.content_hash()[:12]}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    done = learn.quantise(weights, train_file, eval_file, output, **settings)
+    click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated {done.calibrated_psnr:.2f} "
+               f"dB, fine-tuned {done.psnr:.2f} dB; {done.network.content_hash()[:12]}")
 
 
 @click.command()
 @click.argument("weights", type=FILE)
-@click.option("-o", "--output", type=FILE, help="Folder to write; default: the weights' folder.")
+@click.option("-o", "--output", type=FILE, help="Folder to write; default: that of the weights.")
 def export(weights, output):
     """Write model.onnx, model_uint8.onnx and model_float.onnx from quantised weights."""
-    from fsrcnnx.exact import onnx_io
-    from fsrcnnx.learn import quantise as learn
+    from fsrcnnx.learn import export as learn
 
-    network = learn.to_network(learn.load_qat(weights))
     output = output or weights.parent
     output.mkdir(parents=True, exist_ok=True)
-    onnx_io.save(network, output / "model.onnx")
-    onnx_io.save_uint8(network, output / "model_uint8.onnx")
-    onnx_io.save_float(network, output / "model_float.onnx", learn.float_layers(weights))
+    network = learn.export(weights, output)
     click.echo(f"{output}: {network.name} {network.content_hash()}")
 
 

@@ -1,0 +1,64 @@
+"""From quantised weights to the ONNX files: the last thing that the learning side does.
+
+May import what learn may; the network leaves through exact.onnx_io.
+
+    export("models/fsrcnn-x_x2/weights.pth", Path("models/fsrcnn-x_x2"))
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from fsrcnnx.exact import onnx_io
+from fsrcnnx.exact.network import Network
+from fsrcnnx.learn import models, quantnet
+
+
+def float_layers(model: models.FSRCNNX) -> dict[str, onnx_io.FloatLayer]:
+    """Read off a float network's values.
+
+    Args:
+        model: The network.
+
+    Returns:
+        Layer name -> values; weights (out, in, k, k) for conv and deconv alike.
+    """
+    values = {}
+    for name in model.names:
+        layer = getattr(model, name)
+        weight, bias = (p.detach().double().numpy() for p in (layer.weight, layer.bias))
+        if isinstance(layer, nn.ConvTranspose2d):
+            weight = weight.swapaxes(0, 1)
+        slope = model.act[name].weight.detach().double().numpy() if name in model.act else None
+        values[name] = onnx_io.FloatLayer(np.ascontiguousarray(weight), bias, slope)
+    return values
+
+
+def export(weights: str | Path, folder: Path) -> Network:
+    """Write model.onnx, model_uint8.onnx and model_float.onnx.
+
+    Args:
+        weights: `weights.pth` written by quantisation.
+        folder: Existing folder to write to.
+
+    Returns:
+        The integer network that was written.
+
+    Raises:
+        ModelError: If the weights cannot be used or represented exactly.
+        InputError: If a file cannot be written.
+    """
+    content = models.read_weights(weights)
+    meta: dict[str, str] = {}  # architecture, scale and version are written by onnx_io
+    for key, value in content.get("bits", {}).items():
+        meta[f"{key}_bits"] = str(value)
+    for key, value in content.get("eval_psnr", {}).items():
+        meta[f"eval_psnr_{key}"] = f"{value:.3f}"
+    network = quantnet.to_network(quantnet.load_qat(weights), meta=meta)
+    onnx_io.save(network, folder / "model.onnx")
+    onnx_io.save_uint8(network, folder / "model_uint8.onnx")
+    onnx_io.save_float(network, folder / "model_float.onnx", float_layers(models.load(weights)))
+    return network

@@ -7,12 +7,12 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import random_network
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.onnx_read import decode
 from fsrcnnx.exact.onnx_write import encode
+from tests.networks import random_network
 
 NETWORK = random_network(np.random.default_rng(7), channels=(3, 2), kernels=(3, 1, 3), anchor=True)
 DATA = encode(NETWORK)

@@ -3,7 +3,6 @@
 import numpy as np
 import onnx
 import pytest
-from networks import random_picture
 from onnx import TensorProto, helper, numpy_helper
 
 from fsrcnnx.errors import ModelError
@@ -12,6 +11,7 @@ from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx_layer import RELU_FORMAT
 from fsrcnnx.exact.onnx_read import decode, layer_names
 from fsrcnnx.exact.onnx_write import encode
+from tests.networks import random_picture
 
 QONNX = "qonnx.custom_op.general"
 

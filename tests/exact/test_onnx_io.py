@@ -7,7 +7,6 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from networks import extreme_pictures, random_network, random_picture
 
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import golden, onnx_io, ranges
@@ -17,6 +16,7 @@ from fsrcnnx.exact.onnx_graph import exact_float32
 from fsrcnnx.exact.onnx_read import decode
 from fsrcnnx.exact.onnx_stock import encode_float, encode_uint8
 from fsrcnnx.exact.onnx_write import bias_format, encode
+from tests.networks import extreme_pictures, random_network, random_picture
 
 FSRCNN_X = {"channels": (23, 12, 12, 12, 23), "kernels": (3, 1, 3, 3, 1, 3)}
 SIZES = [(1, 1), (1, 7), (5, 1), (7, 11), (13, 2)]

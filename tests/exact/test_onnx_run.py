@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from networks import random_network
 
 from fsrcnnx.errors import CheckError, InputError, ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx_run import to_raw
+from tests.networks import random_network
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def bias_format(layer: Layer, frac: int) -> Format:
         A signed format of 2 bits or more.
     """
     lo, hi = int(layer.bias.min()), int(layer.bias.max())
-    return Format(True, max(2, 1 + hi.bit_length(), 1 + (~lo).bit_length() if lo < 0 else 0), frac)
+    return Format(True, max(2, 1 + max(hi, ~lo).bit_length()), frac)  # ~lo = -lo - 1
 
 
 def metadata(network: Network) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fsrcnnx.errors import InputError, ModelError
@@ -271,6 +271,10 @@ def test_exact_float32_is_exact_or_refuses(raw, frac):
 
 
 @given(st.lists(st.integers(-(2**40), 2**40), min_size=1))
+@example([-4])
+@example([-5, -4])
+@example([4])
+@example([0])
 def test_bias_format_is_the_narrowest(values):
     bias = np.array(values)
     layer = Layer("a", "conv", np.zeros((1, 1, 1, 1), int), Format(True, 2, 0), bias,

@@ -197,8 +197,8 @@ def synth(folder, device, depth, json_file):
         check_json(json_file)
     report = prove.synth(folder, device)
     columns = list(report["total"])
-    table(["instance", "module", *columns],
-          [[record["instance"] or "total", record["module"], *(str(record[c]) for c in columns)]
+    table(["instance", "layer or module", *columns],
+          [[record["instance"] or "total", record["layer"] or record["module"], *(str(record[c]) for c in columns)]
            for record in report["instances"] if record["depth"] <= depth])
     click.echo(f"{report['network']} {report['content_hash'][:12]} on {report['family']}, "
                f"{report['tool']}, {report['seconds']} s; {report['note']}")

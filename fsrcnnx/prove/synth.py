@@ -187,6 +187,11 @@ def resource(cell: str, device: Device) -> tuple[str, int]:
                      allowed=", ".join(device.count), fix="count it in fsrcnnx/prove/synth.py")
 
 
+def _natural(name: str) -> list:
+    """Sorting key that puts layer 10 after layer 9."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
 def count(netlist: dict, device: Device, top: str = TOP) -> list[dict]:
     """Count resources of every module instance, each with all that is below it.
 
@@ -209,8 +214,9 @@ def count(netlist: dict, device: Device, top: str = TOP) -> list[dict]:
         """Records of an instance and of those below it; the first sums them up."""
         total: Counter[str] = Counter()
         below: list[dict] = []
-        for name, cell in modules[module]["cells"].items():
-            kind = cell["type"]
+        cells = modules[module]["cells"]
+        for name in sorted(cells, key=_natural):
+            kind = cells[name]["type"]
             inner = modules.get(kind)
             if inner is None or "blackbox" in inner["attributes"]:
                 if kind == "$scopeinfo":
@@ -239,8 +245,8 @@ def synth(folder: Path, device: str) -> dict:
         device: `xcup`, `ecp5` or `xc7`.
 
     Returns:
-        Report: device, family, network, content_hash, tool, note, seconds, layers, total
-        {RESOURCE: n} and instances (see `count`).
+        Report: device, family, network, content_hash, tool, note, seconds, total
+        {RESOURCE: n} and instances (see `count`; `layer` names the layer of each that is one).
 
     Raises:
         InputError: If the device is unknown or the folder is not an emitted one.
@@ -255,7 +261,11 @@ def synth(folder: Path, device: str) -> dict:
     start = time.monotonic()
     netlist, tool = run_yosys(folder, DEVICES[device])
     instances = count(netlist, DEVICES[device])
-    top = instances[0]
+    layers = manifest.get("layers", [])
+    for record in instances:
+        index = re.fullmatch(r".*gen_layer\[(\d+)\]\.u_layer", record["instance"])
+        record["layer"] = layers[int(index[1])] if index and int(index[1]) < len(layers) else ""
+    total = {name: instances[0][name] for name, _ in DEVICES[device].count.values() if name}
     return {
         "device": device,
         "family": DEVICES[device].family,
@@ -264,8 +274,7 @@ def synth(folder: Path, device: str) -> dict:
         "tool": tool,
         "note": DEVICES[device].note,
         "seconds": round(time.monotonic() - start, 1),
-        "layers": manifest.get("layers", []),
-        "total": {key: top[key] for key in top if key not in ("instance", "module", "depth")},
+        "total": total,
         "instances": instances,
     }
 

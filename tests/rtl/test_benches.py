@@ -1,0 +1,67 @@
+"""Launch the cocotb benches in sim/, one per module and one for the whole core.
+
+`make sim SIM=icarus SEED=7 WAVES=1` runs them on one simulator with that seed; without SIM both
+run. The command to repeat a failure is in its message.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`")
+
+from sim.runner import ROOT, run  # after the check that cocotb is there
+
+pytestmark = pytest.mark.sim
+SIMULATORS = [os.environ["SIM"]] if os.environ.get("SIM") else ["verilator", "icarus"]
+SEED = int(os.environ.get("SEED") or 1)
+WAVES = os.environ.get("WAVES") == "1"
+USES = {  # module -> modules it needs, in order
+    "skid": [], "window": ["line_ram"], "requantise": [], "subpixel": ["line_ram"],
+    "axis_guard": [],
+}
+CASES = {
+    "skid": ("skid", {"Width": 16}),
+    "window-3x3": ("window", {"PixelBits": 12, "Side": 3, "Before": 1, "MaxWidth": 16,
+                              "DimBits": 5}),
+    "window-2x2": ("window", {"PixelBits": 8, "Side": 2, "Before": 0, "MaxWidth": 16,
+                              "DimBits": 5}),
+    "window-5x5": ("window", {"PixelBits": 8, "Side": 5, "Before": 2, "MaxWidth": 13,
+                              "DimBits": 4}),
+    "requantise-prelu": ("requantise", {
+        "AccBits": 20, "HasSlope": 1, "SlopeBits": 8, "SlopeFrac": 7, "Shift": 14, "OutBits": 8,
+        "OutSigned": 1}),
+    "requantise-pixel": ("requantise", {
+        "AccBits": 20, "HasSlope": 0, "SlopeBits": 1, "SlopeFrac": 0, "Shift": 10, "OutBits": 8,
+        "OutSigned": 0}),
+    "requantise-shift0": ("requantise", {
+        "AccBits": 12, "HasSlope": 0, "SlopeBits": 1, "SlopeFrac": 0, "Shift": 0, "OutBits": 8,
+        "OutSigned": 1}),
+    "requantise-shift1": ("requantise", {
+        "AccBits": 8, "HasSlope": 0, "SlopeBits": 1, "SlopeFrac": 0, "Shift": 1, "OutBits": 8,
+        "OutSigned": 1}),
+    "requantise-wide-slope": ("requantise", {
+        "AccBits": 24, "HasSlope": 1, "SlopeBits": 4, "SlopeFrac": 5, "Shift": 9, "OutBits": 10,
+        "OutSigned": 0}),
+}
+
+
+def launch(bench: str, top: str, sources: list[Path], parameters: dict, simulator: str,
+           folder: Path, **options) -> None:
+    """Run a bench; print what would repeat it."""
+    print(f"repeat: make sim SIM={simulator} SEED={SEED}")  # pytest shows it on a failure
+    outcome = run(f"sim.bench_{bench}", top, sources, parameters, simulator=simulator, seed=SEED,
+                  folder=folder, waves=WAVES, **options)
+    assert outcome.tests > 0
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("case", CASES)
+def test_module(case, simulator):
+    module, parameters = CASES[case]
+    sources = [ROOT / "rtl" / f"fsrcnnx_{name}.sv" for name in (*USES[module], module)]
+    launch(module, f"fsrcnnx_{module}", sources, parameters, simulator,
+           ROOT / "build" / "benches" / f"{case}-{simulator}")

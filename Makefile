@@ -73,7 +73,7 @@ train: setup ## train the float network on DATA; run again to resume
 
 quantise: setup ## bring the trained weights to the number contract
 	@$(FSRCNNX) quantise $(WORK)/x$(SCALE)/x$(SCALE)_best.pth $(WORK)/train.h5 \
-	  --eval-file $(WORK)/eval.h5 -o $(WORK)/weights.pth
+	  $(WORK)/eval.h5 -o $(WORK)/weights.pth
 
 export: setup ## write model.onnx and its companions from the quantised weights
 	@$(FSRCNNX) export $(WORK)/weights.pth
@@ -82,7 +82,7 @@ rtl: setup ## emit SystemVerilog
 	@$(FSRCNNX) rtl $(MODEL) -o $(RTL) --engine $(ENGINE) --cycles-per-pixel $(CYCLES)
 
 sim: setup ## run the cocotb benches on SIM with SEED and WAVES
-	@SIM=$(SIM) SEED=$(SEED) WAVES=$(WAVES) $(PYTEST) tests/rtl -m sim
+	@$(FSRCNNX) sim --sim $(SIM) --seed $(SEED) $(if $(filter 1,$(WAVES)),--waves)
 
 verify: setup ## compare every form of the network bit for bit
 	@$(FSRCNNX) verify $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))

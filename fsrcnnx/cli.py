@@ -25,7 +25,7 @@ from fsrcnnx.console import (
     table,
     write_json,
 )
-from fsrcnnx.errors import InputError, ToolError
+from fsrcnnx.errors import CheckError, InputError, ToolError
 
 ENGINES = ("float", "golden", "onnx", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
@@ -119,6 +119,7 @@ def demo(output, image, model, sim):
           [[row.name, f"{row.psnr:.2f}", f"{row.seconds:.1f}"] for row in report.rows])
     for line in report.comparisons:
         click.echo(line)
+    click.echo(f"simulation: {report.speed}")
     click.echo(f"side by side: {report.picture}")
     report.check()
 
@@ -145,6 +146,31 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width):
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
                f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
                f"{manifest['multipliers']} multipliers")
+
+
+@main.command()
+@click.argument("benches", nargs=-1)
+@click.option("--sim", type=click.Choice(SIMULATORS), help="Simulator.  [default: both]")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Seed of everything random.")
+@click.option("--waves", is_flag=True, help="Write waveforms under build/benches.")
+def sim(benches, sim, seed, waves):
+    """Run the cocotb BENCHES (all, or those whose names contain a word given)."""
+    import os
+    import subprocess
+    import sys
+
+    root = Path(__file__).resolve().parents[1]
+    if not (root / "tests" / "rtl").is_dir():
+        raise InputError("the benches are not here", where=root, allowed="a clone of the project")
+    chosen = ["-k", " or ".join(benches)] if benches else []
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/rtl", "-m", "sim", *chosen], cwd=root, check=False,
+        env={**os.environ, "SIM": sim or "", "SEED": str(seed), "WAVES": str(int(waves))})
+    if done.returncode == 5:  # pytest: no test was selected
+        raise InputError("no such bench", where=" ".join(benches), allowed="a word of its name",
+                         fix="leave it out to run all")
+    if done.returncode:
+        raise CheckError("a bench failed", where="sim", fix="see above how to repeat it")
 
 
 @main.command()
@@ -198,7 +224,8 @@ def synth(folder, device, depth, json_file):
     report = prove.synth(folder, device)
     columns = list(report["total"])
     table(["instance", "layer or module", *columns],
-          [[record["instance"] or "total", record["layer"] or record["module"], *(str(record[c]) for c in columns)]
+          [[record["instance"] or "total", record["layer"] or record["module"],
+            *(str(record[c]) for c in columns)]
            for record in report["instances"] if record["depth"] <= depth])
     click.echo(f"{report['network']} {report['content_hash'][:12]} on {report['family']}, "
                f"{report['tool']}, {report['seconds']} s; {report['note']}")

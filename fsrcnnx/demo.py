@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fsrcnnx.engines import find_model, upscale_luma
+from fsrcnnx.engines import find_model, simulate_rtl, upscale_luma
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.imaging import (
@@ -63,6 +63,7 @@ class Report:
         rows: Quality of each way.
         mismatches: Comparison -> number of pixels that differ.
         pixels: Pixels compared.
+        speed: Clocks and speed of the simulation, a line of text.
         picture: The side-by-side PNG.
     """
 
@@ -72,6 +73,7 @@ class Report:
     rows: tuple[Row, ...]
     mismatches: dict[str, int]
     pixels: int
+    speed: str
     picture: Path
 
     @property
@@ -202,11 +204,17 @@ def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
 
     results, rows = {}, []
     for name in ("bicubic", "float", "golden", "onnx", "rtl"):
-        start = time.perf_counter()
-        results[name] = upscale_luma(name, path, [lr.luma], scale=scale, simulator=simulator,
-                                     progress=progress)[0]
-        label = f"rtl ({simulator})" if name == "rtl" else name
+        start, label = time.perf_counter(), name
+        if name == "rtl":
+            label = f"rtl ({simulator})"
+            simulated = simulate_rtl(path, [lr.luma], simulator, progress=progress)
+            results[name] = simulated.frames[0]
+        else:
+            results[name] = upscale_luma(name, path, [lr.luma], scale=scale)[0]
         rows.append(Row(label, psnr(hr, results[name], scale), time.perf_counter() - start))
+    speed = (f"{simulated.cycles} clocks, {simulated.cycles / lr.luma.size:.2f} per LR pixel; "
+             f"{hr.size / simulated.seconds:.0f} HR pixels simulated per second, "
+             f"build {simulated.build_seconds:.0f} s")
 
     soft = upscale_chroma(lr.chroma, scale)
     nearest = [None if plane is None else plane.repeat(scale, 0).repeat(scale, 1)
@@ -227,4 +235,4 @@ def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
         tuple(rows),
         {f"{name} against golden": int((results[name] != results["golden"]).sum())
          for name in ("onnx", "rtl")},
-        hr.size, folder / "demo.png")
+        hr.size, speed, folder / "demo.png")

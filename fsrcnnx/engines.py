@@ -11,11 +11,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.imaging import Picture, bicubic, upscale_chroma
+
+if TYPE_CHECKING:
+    from fsrcnnx.prove.simulate import Result
 
 ENGINES = ("float", "golden", "onnx", "rtl", "bicubic")
 SHIPPED = Path(__file__).resolve().parents[1] / "models"
@@ -86,9 +90,25 @@ def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [onnx_io.run_uint8(path, lr) for lr in lrs]
 
 
-def _rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str, max_width: int,
-         progress: Callable[[float], None] | None) -> list[np.ndarray]:
-    """The emitted core in a simulator."""
+def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "verilator",
+                 max_width: int = 1920, progress: Callable[[float], None] | None = None) -> Result:
+    """Emit the core of a model and run luma planes through it in a simulator.
+
+    Args:
+        model: Path of the QONNX file.
+        lrs: uint8 (H, W) each.
+        simulator: `verilator` or `icarus`.
+        max_width: Widest frame that the core is emitted for.
+        progress: Called with the fraction done.
+
+    Returns:
+        Frames uint8 (s*H, s*W), clocks and times.
+
+    Raises:
+        InputError: If a frame is too wide.
+        ModelError: If the model cannot be used.
+        ToolError: If the simulator is missing.
+    """
     from fsrcnnx.emit.rtl import emit
     from fsrcnnx.exact import onnx_io
     from fsrcnnx.prove.simulate import simulate
@@ -99,8 +119,7 @@ def _rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str, max_width: int,
                              allowed=f"up to {max_width}", fix="set --max-width")
     with tempfile.TemporaryDirectory() as folder:
         emit(onnx_io.load(model), Path(folder) / "rtl", max_width=max_width)
-        result = simulate(Path(folder) / "rtl", lrs, simulator, progress=progress)
-    return list(result.frames)
+        return simulate(Path(folder) / "rtl", lrs, simulator, progress=progress)
 
 
 def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, scale: int = 2,
@@ -130,7 +149,7 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
     if engine == "onnx":
         return _onnx(model, lrs)
     if engine == "rtl":
-        return _rtl(model, lrs, simulator, max_width, progress)
+        return list(simulate_rtl(model, lrs, simulator, max_width, progress).frames)
     from fsrcnnx.exact import golden, onnx_io
 
     if engine == "float":

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -118,10 +119,8 @@ def _float(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 
 def _qat(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     path = context.beside("weights.pth")
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise Skip("torch is not installed; run `make setup`") from None
+    if find_spec("torch") is None:
+        raise Skip("torch is not installed; run `make setup`")
     from fsrcnnx.learn.quantise import load_qat, qat_run
 
     module = load_qat(path)

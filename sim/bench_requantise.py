@@ -55,14 +55,16 @@ async def every_value_after_four_enabled_clocks(dut):
         dut.ce_i.value = int(enabled)
         if enabled:
             at = min(sent, len(want) - 1)
-            dut.acc_i.value = int(acc[at])
-            dut.slope_i.value = int(slope[at])
+            dut.acc_i.value = int(acc[at]) & ((1 << config()["AccBits"]) - 1)
+            dut.slope_i.value = int(slope[at]) & ((1 << config()["SlopeBits"]) - 1)
             sent += 1
     wrong = [i for i, value in enumerate(got) if value != int(want[i]) & mask]
     assert not wrong, (f"{len(wrong)} wrong, first acc {acc[wrong[0]]} slope {slope[wrong[0]]}: "
                        f"want {want[wrong[0]]}, got {got[wrong[0]]}")
-    # the stimuli reach both ends and the middle
-    assert {want.min(), want.max()} == {
-        max(0, Format(bool(config()["OutSigned"]), config()["OutBits"], 0).lo),
-        Format(bool(config()["OutSigned"]), config()["OutBits"], 0).hi} or config()["OutSigned"]
+    # the stimuli reach both ends, and the middle between them
+    to = Format(bool(config()["OutSigned"]), config()["OutBits"], 0)
+    reach = [requantise(np.array([end]), config()["Shift"], to)[0] for end in (
+        -(1 << (config()["AccBits"] - 1)), (1 << (config()["AccBits"] - 1)) - 1)]
+    if not config()["HasSlope"]:
+        assert [want.min(), want.max()] == reach
     assert len(np.unique(want)) > min(mask, 100) // 2

@@ -46,6 +46,13 @@ CASES = {
     "requantise-wide-slope": ("requantise", {
         "AccBits": 24, "HasSlope": 1, "SlopeBits": 4, "SlopeFrac": 5, "Shift": 9, "OutBits": 10,
         "OutSigned": 0}),
+    "subpixel-x2": ("subpixel", {"PixelBits": 8, "Scale": 2, "PixelsPerBeat": 1, "MaxWidth": 16,
+                                 "DimBits": 5}),
+    "subpixel-x2-wide": ("subpixel", {"PixelBits": 8, "Scale": 2, "PixelsPerBeat": 2,
+                                      "MaxWidth": 13, "DimBits": 4}),
+    "subpixel-x3": ("subpixel", {"PixelBits": 6, "Scale": 3, "PixelsPerBeat": 3, "MaxWidth": 9,
+                                 "DimBits": 4}),
+    "axis_guard": ("axis_guard", {"PixelBits": 8, "MaxWidth": 16, "MaxHeight": 9, "DimBits": 5}),
 }
 
 

@@ -269,7 +269,9 @@ def upscale_chroma(chroma: np.ndarray | None, scale: int) -> np.ndarray | None:
     Returns:
         uint8 (scale * H, scale * W, 2), or None.
     """
-    return None if chroma is None else np.dstack([bicubic(p, scale) for p in np.moveaxis(chroma, 2, 0)])
+    if chroma is None:
+        return None
+    return np.dstack([bicubic(plane, scale) for plane in np.moveaxis(chroma, 2, 0)])
 
 
 def crop(plane: np.ndarray, scale: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from fsrcnnx.learn import data
 
 
 @click.command()
-@option("images-dir", required=True, type=Path, help="Folder of pictures, searched with subfolders.")
+@option("images-dir", required=True, type=Path, help="Folder of pictures, with its subfolders.")
 @option("output-path", required=True, type=Path, help="HDF5 file to write.")
 @option("scale", type=int, default=2, show_default=True)
 @option("with-aug", is_flag=True, help="Add each picture at 0.9, 0.8, 0.7 and 0.6 of its size.")

@@ -162,8 +162,10 @@ def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
     image_file = Path(image_file)
     picture = read_picture(image_file)
     suffix = image_file.suffix if image_file.suffix.lower() not in (".jpg", ".jpeg") else ".png"
-    outputs = {label: check_writable(image_file.with_name(f"{image_file.stem}_{label}_x{scale}{suffix}"))
+    outputs = {label: image_file.with_name(f"{image_file.stem}_{label}_x{scale}{suffix}")
                for label in ("bicubic", name)}
+    for path in outputs.values():
+        check_writable(path)
     hr = crop(picture.luma, scale)
     lr = reduce(hr, scale)
     chroma = None

@@ -77,7 +77,8 @@ def test_a_netlist_that_cannot_be_counted_is_refused(cells, message):
 
 
 @pytest.mark.parametrize(("cell", "device", "takes"), [
-    ("LUT1", "xcup", ("lut", 1)), ("RAM64M8", "xcup", ("lutram", 8)), ("URAM288", "xcup", ("uram", 1)),
+    ("LUT1", "xcup", ("lut", 1)), ("RAM64M8", "xcup", ("lutram", 8)),
+    ("URAM288", "xcup", ("uram", 1)),
     ("CARRY4", "xc7", ("carry", 1)), ("RAMB36E1", "xc7", ("bram36", 1)),
     ("CCU2C", "ecp5", ("carry", 1)), ("PDPW16KD", "ecp5", ("ebr", 1)), ("PFUMX", "ecp5", ("", 0)),
 ])

@@ -63,18 +63,17 @@ async def good_frames_pass_untouched(dut, pattern):
 
 
 @cocotb.test()
-@cocotb.parametrize(fault=list(FAULTS))
-async def each_fault_is_counted_and_the_next_frame_exact(dut, fault):
-    for pattern in (("none", "none"), ("randomly", "randomly")):
-        tb = GuardTB(dut)
-        await tb.reset(*pattern)
-        for shape in ((3, 4), (2, 2), (4, 3)):
-            last = random_frame(3, 5)
-            sent = [*FAULTS[fault](video(random_frame(*shape))), *video(last)]
-            frames, errors = repaired(sent, config()["MaxWidth"], config()["MaxHeight"])
-            assert errors >= 1, "the fault is none"
-            np.testing.assert_array_equal(frames[-1], last)
-            await check(tb, sent)
+@cocotb.parametrize(fault=list(FAULTS), pattern=[PAIRS[0], ("randomly", "randomly")])
+async def each_fault_is_counted_and_the_next_frame_exact(dut, fault, pattern):
+    tb = GuardTB(dut)
+    await tb.reset(*pattern)
+    for shape in ((3, 4), (2, 2), (4, 3)):
+        last = random_frame(3, 5)
+        sent = [*FAULTS[fault](video(random_frame(*shape))), *video(last)]
+        frames, errors = repaired(sent, config()["MaxWidth"], config()["MaxHeight"])
+        assert errors >= 1, "the fault is none"
+        np.testing.assert_array_equal(frames[-1], last)
+        await check(tb, sent)
 
 
 @cocotb.test()

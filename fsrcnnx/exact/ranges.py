@@ -59,7 +59,7 @@ def signed_width(lo: int, hi: int) -> int:
     Returns:
         Bits, at least 1.
     """
-    return max(int(hi).bit_length(), int(-lo - 1).bit_length() if lo < 0 else 0) + 1
+    return max(int(max(hi, 0)).bit_length(), int(max(-lo - 1, 0)).bit_length()) + 1
 
 
 def _sums(layer: Layer) -> list[np.ndarray]:

@@ -65,7 +65,7 @@ def test_the_bound_is_reached_by_some_input(seed):
 
 
 @pytest.mark.parametrize(("lo", "hi", "width"), [(0, 0, 1), (-1, 0, 1), (0, 1, 2), (-128, 127, 8),
-                                                 (-129, 0, 9), (0, 128, 9)])
+                                                 (-129, 0, 9), (0, 128, 9), (-2, -1, 2)])
 def test_signed_width(lo, hi, width):
     assert ranges.signed_width(lo, hi) == width
 

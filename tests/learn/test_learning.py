@@ -1,0 +1,109 @@
+"""Preparation, training and quantisation on tiny pictures: exact resumption, equal rungs."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
+from fsrcnnx.exact import golden
+from fsrcnnx.learn import models
+from fsrcnnx.learn.data import prepare, read_patches, read_pictures
+from fsrcnnx.learn.quantise import load_qat, qat_run, quantise, to_network
+from fsrcnnx.learn.train import train
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of six smooth pictures, one of them gray."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(3)
+    for number in range(6):
+        coarse = rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize((80, 72), Image.Resampling.BICUBIC)
+        (picture.convert("L") if number == 5 else picture).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def files(pictures, tmp_path_factory):
+    """A training and an evaluation file."""
+    folder = tmp_path_factory.mktemp("h5")
+    prepare(pictures, folder / "train.h5", 2, patch=16, stride=16, progress=False)
+    prepare(pictures, folder / "eval.h5", 2, evaluation=True, progress=False)
+    return folder / "train.h5", folder / "eval.h5"
+
+
+def _train(files, out, **options):
+    return train(*files, out, 2, steps=24, batch_size=4, progress=False, **options)
+
+
+def test_the_files_have_the_usual_layout(files):
+    with h5py.File(files[0]) as file:
+        assert set(file) == {"lr", "hr"}
+        lr, hr = file["lr"].shape, file["hr"].shape
+        assert lr[0] == hr[0] and (hr[1], hr[2]) == (2 * lr[1], 2 * lr[2])
+    with h5py.File(files[1]) as file:
+        assert sorted(file["lr"]) == sorted(file["hr"]) == [str(n) for n in range(6)]
+    assert len(read_patches(files[0], 2)[0]) > 0
+    assert len(read_pictures(files[1], 2)) == 6
+
+
+def test_a_stopped_training_resumes_to_the_identical_result(files, tmp_path):
+    whole = _train(files, tmp_path / "whole")
+    _train(files, tmp_path / "parts", stop_after=7)
+    parts = _train(files, tmp_path / "parts")
+    assert parts.psnr == whole.psnr
+    want, got = (models.read_weights(run.best)["float"] for run in (whole, parts))
+    assert want.keys() == got.keys()
+    for name in want:
+        assert torch.equal(want[name], got[name]), name
+
+
+@pytest.mark.parametrize(("weight_bits", "activation_bits"), [(8, 8), (4, 8), (6, 6)])
+def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight_bits,
+                                                         activation_bits):
+    best = _train(files, tmp_path).best
+    done = quantise(best, *files, tmp_path / "weights.pth", weight_bits=weight_bits,
+                    activation_bits=activation_bits, steps=8, batch_size=4, progress=False)
+    assert done.network.layers[1].weight_format.width == weight_bits
+    assert done.network.layers[1].out_format.width == activation_bits
+    module = load_qat(tmp_path / "weights.pth")
+    network = to_network(module)
+    assert network.content_hash() == done.network.content_hash()
+    rng = np.random.default_rng(0)
+    for shape in ((1, 1), (1, 9), (13, 7)):
+        lr = rng.integers(0, 256, shape, dtype=np.uint8)
+        np.testing.assert_array_equal(qat_run(module, lr), golden.run(network, lr))
+
+
+def test_nan_weights_are_refused(tmp_path):
+    model = models.build("fsrcnn-x_x2")
+    state = model.state_dict()
+    state["shrink.bias"][0] = float("nan")
+    torch.save({"name": "fsrcnn-x_x2", "float": state}, tmp_path / "nan.pth")
+    with pytest.raises(ModelError, match="shrink.bias"):
+        models.load(tmp_path / "nan.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights"])
+def test_what_is_no_weights_file_is_refused(tmp_path, content):
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(FsrcnnxError, match=r"w\.pth"):
+        models.load(tmp_path / "w.pth")
+
+
+def test_bad_folders_and_scales_are_refused_without_an_output(pictures, tmp_path):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="none"):
+        prepare(tmp_path / "none", tmp_path / "a.h5", 2, progress=False)
+    with pytest.raises(InputError, match="allowed"):
+        prepare(pictures, tmp_path / "a.h5", 7, progress=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["none"]
+
+
+def test_a_training_file_that_is_no_hdf5_is_refused(files, tmp_path):
+    (tmp_path / "t.h5").write_text("text")
+    with pytest.raises(InputError, match=r"t\.h5"):
+        train(tmp_path / "t.h5", files[1], tmp_path, 2, steps=1, progress=False)

@@ -13,7 +13,11 @@ import pytest
 
 pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`")
 
-from sim.runner import ROOT, run  # after the check that cocotb is there
+import numpy as np  # after the check that cocotb is there
+
+from fsrcnnx.emit.rtl import emit
+from sim.runner import ROOT, run
+from tests.networks import random_network
 
 pytestmark = pytest.mark.sim
 SIMULATORS = [os.environ["SIM"]] if os.environ.get("SIM") else ["verilator", "icarus"]
@@ -72,3 +76,29 @@ def test_module(case, simulator):
     sources = [ROOT / "rtl" / f"fsrcnnx_{name}.sv" for name in (*USES[module], module)]
     launch(module, f"fsrcnnx_{module}", sources, parameters, simulator,
            ROOT / "build" / "benches" / f"{case}-{simulator}")
+
+
+# whole networks: name -> (bench and top module, network, core)
+NETWORKS = {
+    "layers-deconv": ("core", {"channels": (), "kernels": (3,)}, {"cycles_per_pixel": 4}),
+    "layers-conv": ("core", {"channels": (5,), "kernels": (3, 3)}, {"cycles_per_pixel": 1}),
+    "layers-folded": ("core", {"channels": (3, 7), "kernels": (1, 3, 3)}, {"cycles_per_pixel": 13}),
+    "layers-x3": ("core", {"channels": (2,), "kernels": (3, 9), "scale": 3, "activation_bits": 6},
+                  {"cycles_per_pixel": 9}),
+    "top": ("top", {}, {"cycles_per_pixel": 4}),
+    "top-wide-beats": ("top", {"channels": (3,), "kernels": (3, 3)},
+                       {"cycles_per_pixel": 2, "pixels_per_beat": 2}),
+}
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("case", NETWORKS)
+def test_network(case, simulator):
+    bench, network, core = NETWORKS[case]
+    rtl = ROOT / "build" / "benches" / f"{case}-{simulator}-rtl"
+    emit(random_network(np.random.default_rng(SEED), **network), rtl, max_width=12, max_height=12,
+         **core)
+    sources = [rtl / name for name in (rtl / "files.f").read_text().split()]
+    launch(bench, f"fsrcnnx_{bench}", sources, {}, simulator,
+           ROOT / "build" / "benches" / f"{case}-{simulator}", cwd=rtl, ports_only=True,
+           config={"seed": SEED, "network": network, "simulator": simulator, **core})

@@ -36,7 +36,7 @@ def test_a_clean_core(core):
 
 @pytest.mark.sim
 @pytest.mark.parametrize(("old", "new", "tool"), [
-    ("endmodule", "  logic unused;\nendmodule", "verilator"),
+    ("endmodule", "  logic loose;\nendmodule", "verilator"),
     ("endmodule", "  logic x = nowhere;\nendmodule", "iverilog"),
     ("endmodule", "endmodul", "yosys"),
 ])

@@ -1,13 +1,11 @@
-"""Pictures: reading and writing, luma and chroma, MATLAB-style bicubic, PSNR and SSIM.
+"""Pictures: reading and writing, luma and chroma, PSNR and SSIM; resampling comes with them.
 
-May import numpy, Pillow, scikit-image and the errors.
+May import numpy, Pillow, scikit-image, resample and the errors.
 
     luma = read_picture("photo.png").luma          # uint8 (H, W)
     lr = shrink(luma, 2)                           # uint8 (H // 2, W // 2)
 
-Source: ITU-R BT.601 in MATLAB's rgb2ycbcr form; Keys' cubic kernel with a = -0.5 as MATLAB's
-imresize applies it to uint8 (antialiased downscale, mirrored borders, vertical pass first, each
-pass rounded half up and clipped).
+Source: ITU-R BT.601 in MATLAB's rgb2ycbcr form.
 """
 
 from __future__ import annotations
@@ -22,6 +20,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from fsrcnnx.errors import InputError
+from fsrcnnx.resample import bicubic, crop, shrink, shrink_pillow, to_uint8, upscale_chroma
+
+__all__ = ["Picture", "bicubic", "check_writable", "crop", "gray_to_luma", "picture_to_rgb", "psnr",
+           "read_picture", "rgb_to_picture", "shrink", "shrink_pillow", "ssim", "upscale_chroma",
+           "write_picture"]
 
 # Rows Y, Cb, Cr over R, G, B in 0..255; BT.601 with the 219 and 224 step ranges.
 TO_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0],
@@ -43,11 +46,6 @@ class Picture:
     chroma: np.ndarray | None = None
 
 
-def _round(value: np.ndarray) -> np.ndarray:
-    """Round half up and clip to uint8, as MATLAB does on non-negative values."""
-    return np.clip(np.floor(value + 0.5), 0, 255).astype(np.uint8)
-
-
 def rgb_to_picture(rgb: np.ndarray) -> Picture:
     """Split RGB into BT.601 luma and chroma.
 
@@ -57,7 +55,7 @@ def rgb_to_picture(rgb: np.ndarray) -> Picture:
     Returns:
         The picture; luma 16..235, chroma 16..240.
     """
-    ycbcr = _round(rgb.astype(np.float64) @ TO_YCBCR.T + YCBCR_OFFSET)
+    ycbcr = to_uint8(rgb.astype(np.float64) @ TO_YCBCR.T + YCBCR_OFFSET)
     return Picture(ycbcr[..., 0], ycbcr[..., 1:])
 
 
@@ -74,7 +72,7 @@ def picture_to_rgb(picture: Picture) -> np.ndarray:
     if picture.chroma is None:
         return picture.luma
     ycbcr = np.dstack([picture.luma, picture.chroma]).astype(np.float64) - YCBCR_OFFSET
-    return _round(ycbcr @ np.linalg.inv(TO_YCBCR).T)
+    return to_uint8(ycbcr @ np.linalg.inv(TO_YCBCR).T)
 
 
 def gray_to_luma(gray: np.ndarray) -> np.ndarray:
@@ -86,7 +84,7 @@ def gray_to_luma(gray: np.ndarray) -> np.ndarray:
     Returns:
         uint8 (H, W), 16..235.
     """
-    return _round(gray * (219 / 255) + 16)
+    return to_uint8(gray * (219 / 255) + 16)
 
 
 def read_picture(path: str | Path) -> Picture:
@@ -214,117 +212,6 @@ def write_picture(path: str | Path, picture: Picture) -> Path:
     finally:
         Path(name).unlink(missing_ok=True)
     return path
-
-
-def _cubic(x: np.ndarray) -> np.ndarray:
-    """Keys' cubic kernel, a = -0.5."""
-    x = np.abs(x)
-    near = 1.5 * x**3 - 2.5 * x**2 + 1
-    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-    return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
-
-
-def _resize_rows(plane: np.ndarray, out: int, factor: float) -> np.ndarray:
-    """One pass of imresize along the first axis: uint8 (H, W) to uint8 (out, W)."""
-    stretch = min(factor, 1.0)  # below 1 the kernel widens: antialiasing
-    width = 4 / stretch
-    centre = (np.arange(out) + 0.5) / factor - 0.5  # output row centres in input rows
-    taps = int(np.ceil(width)) + 2
-    rows = np.floor(centre - width / 2).astype(int)[:, None] + np.arange(taps)
-    weights = stretch * _cubic(stretch * (centre[:, None] - rows))
-    weights /= weights.sum(axis=1, keepdims=True)
-    mirror = np.mod(rows, 2 * plane.shape[0])
-    mirror = np.where(mirror < plane.shape[0], mirror, 2 * plane.shape[0] - 1 - mirror)
-    total = np.zeros((out, plane.shape[1]))
-    for tap in range(taps):  # in a fixed order: the same bits on every machine
-        total += weights[:, tap, None] * plane[mirror[:, tap]]
-    return _round(total)
-
-
-def _resize(plane: np.ndarray, shape: tuple[int, int], factor: float) -> np.ndarray:
-    rows = _resize_rows(plane, shape[0], factor)
-    return np.ascontiguousarray(_resize_rows(rows.T, shape[1], factor).T)
-
-
-def bicubic(plane: np.ndarray, scale: int) -> np.ndarray:
-    """Upscale a plane by MATLAB's imresize.
-
-    Args:
-        plane: uint8 (H, W).
-        scale: Factor, 1 or more.
-
-    Returns:
-        uint8 (scale * H, scale * W).
-    """
-    return _resize(plane, (plane.shape[0] * scale, plane.shape[1] * scale), float(scale))
-
-
-def upscale_chroma(chroma: np.ndarray | None, scale: int) -> np.ndarray | None:
-    """Upscale both chroma planes by `bicubic`.
-
-    Args:
-        chroma: uint8 (H, W, 2) or None.
-        scale: Factor, 1 or more.
-
-    Returns:
-        uint8 (scale * H, scale * W, 2), or None.
-    """
-    if chroma is None:
-        return None
-    return np.dstack([bicubic(plane, scale) for plane in np.moveaxis(chroma, 2, 0)])
-
-
-def crop(plane: np.ndarray, scale: int) -> np.ndarray:
-    """Cut a plane, at the bottom and right, to a multiple of the scale.
-
-    Args:
-        plane: (H, W) or (H, W, C).
-        scale: Factor, 1 or more.
-
-    Returns:
-        View of (H - H % scale, W - W % scale).
-
-    Raises:
-        InputError: If nothing would be left.
-    """
-    height, width = (size - size % scale for size in plane.shape[:2])
-    if not height or not width:
-        raise InputError(f"{plane.shape[1]}x{plane.shape[0]} pixels are too few for x{scale}",
-                         where="picture", allowed=f"at least {scale}x{scale}",
-                         fix="take a larger picture")
-    return plane[:height, :width]
-
-
-def shrink(plane: np.ndarray, scale: int) -> np.ndarray:
-    """Downscale a plane as the paper protocol does (MATLAB's imresize on uint8).
-
-    Args:
-        plane: uint8 (H, W); cropped to a multiple of the scale first.
-        scale: Factor, 1 or more.
-
-    Returns:
-        uint8 (H // scale, W // scale).
-
-    Raises:
-        InputError: If the plane is smaller than the scale.
-    """
-    plane = crop(plane, scale)
-    return _resize(plane, (plane.shape[0] // scale, plane.shape[1] // scale), 1 / scale)
-
-
-def shrink_pillow(plane: np.ndarray, scale: int) -> np.ndarray:
-    """Downscale a plane as the seed protocol does (Pillow's bicubic).
-
-    Args:
-        plane: uint8 (H, W); cropped to a multiple of the scale first.
-        scale: Factor, 1 or more.
-
-    Returns:
-        uint8 (H // scale, W // scale).
-    """
-    plane = np.ascontiguousarray(crop(plane, scale))
-    size = (plane.shape[1] // scale, plane.shape[0] // scale)
-    return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
 
 
 def _shaved(a: np.ndarray, b: np.ndarray, shave: int) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
@@ -24,7 +23,7 @@ from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.learn import data, models
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
-from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
+from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
 from fsrcnnx.learn.quantnet import (
     LayerFormats,
     QuantNet,
@@ -41,11 +40,12 @@ __all__ = ["Quantised", "calibrate", "load_qat", "normalise", "qat_run", "quanti
 log = logging.getLogger(__name__)
 
 BITS = range(2, 17)
-CALIBRATION = 64  # patches
+CALIBRATION = 128  # patches
 FLOAT32_BITS = 24  # significand: what a float32 runtime holds exactly
+SLOPE_FRAC = 4  # fewest fraction bits that a slope is left with
 FULL_RANGE = 0.5  # share of the patches stretched to 0..255, as gray pictures are
 CHECKPOINTS = 16
-FILL = 0.98  # of the range that calibration fills, some room is left
+FILL = 0.65  # top of a normalised map; training pulls it under 1/2
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Quantised:
 
 @torch.no_grad()
 def normalise(model: models.FSRCNNX, x: torch.Tensor) -> None:
-    """Scale each inner map as a whole to fill -1..1; the float network's output stays.
+    """Scale each inner map as a whole to one range; the float network's output stays.
 
     PReLU commutes with a positive factor, so a map can be multiplied in one layer and divided in
     the next layer's weights. Its power-of-two format then wastes no range.
@@ -107,7 +107,7 @@ def nearest_format(x: torch.Tensor, signed: bool, bits: int) -> Format:
 @torch.no_grad()
 def calibrate(model: models.FSRCNNX, x: torch.Tensor, y: torch.Tensor, *, weight_bits: int = 8,
               activation_bits: int = 8, slope_bits: int = 8) -> QuantNet:
-    """Choose the formats: least squared error of each tensor, then of the network's output.
+    """Choose the formats: least squared error of each tensor, then the best output.
 
     Args:
         model: Float network.
@@ -133,7 +133,7 @@ def calibrate(model: models.FSRCNNX, x: torch.Tensor, y: torch.Tensor, *, weight
     formats = _legal(formats)
 
     def error(candidate: dict[str, LayerFormats]) -> float:
-        return float(nn.functional.mse_loss(QuantNet(model, candidate)(x), y))
+        return float(log_error(QuantNet(model, candidate)(x), y))
 
     best = error(formats)
     for name in reversed(model.names):
@@ -149,6 +149,30 @@ def calibrate(model: models.FSRCNNX, x: torch.Tensor, y: torch.Tensor, *, weight
     return QuantNet(model, formats).eval()
 
 
+def fitted_formats(model: models.FSRCNNX, weight_bits: int, activation_bits: int,
+                   slope_bits: int) -> dict[str, LayerFormats]:
+    """The finest formats for a normalised network, which training then fits its ranges to.
+
+    Inner maps lie in -1/2..1/2, so that a step is a gray level at 8 bits; weights in -1..1, those
+    of the last layer in -2..2, slopes in -4..4. What lies outside is left to training, and the
+    steps of the many are finer for it.
+
+    Args:
+        model: Normalised float network.
+        weight_bits: Width of the weights.
+        activation_bits: Width of the inner feature maps; input and output have 8 bits.
+        slope_bits: Width of the slopes.
+
+    Returns:
+        Formats by layer name.
+    """
+    inner = LayerFormats(Format(True, weight_bits, weight_bits - 1),
+                         Format(True, slope_bits, slope_bits - 3),
+                         Format(True, activation_bits, activation_bits))
+    last = LayerFormats(Format(True, weight_bits, weight_bits - 2), None, PIXEL)
+    return _legal({name: inner if name in model.act else last for name in model.names})
+
+
 def _legal(formats: dict[str, LayerFormats]) -> dict[str, LayerFormats]:
     """Keep shifts at 0 or more, and, where slopes allow it, float32 runtimes exact.
 
@@ -157,25 +181,56 @@ def _legal(formats: dict[str, LayerFormats]) -> dict[str, LayerFormats]:
     """
     legal, frac = {}, PIXEL.frac
     for name, row in formats.items():
-        weight = replace(row.weight, frac=max(row.weight.frac, row.out.frac - frac))
-        slope, acc_frac = row.slope, frac + weight.frac
+        weight, slope, out = row.weight, row.slope, row.out
         if slope:
-            magnitude = row.out.width - row.out.signed
-            room = FLOAT32_BITS - magnitude - (acc_frac - row.out.frac)
-            slope = replace(slope, frac=max(min(slope.frac, max(room, 4)), 0))
-        legal[name] = LayerFormats(weight, slope, row.out)
-        frac = row.out.frac
+            out = replace(out, frac=min(out.frac, frac + weight.frac))
+            room = FLOAT32_BITS - (out.width - out.signed) - (frac + weight.frac - out.frac)
+            if room >= SLOPE_FRAC:  # else no slope would do, and only wide integers are exact
+                slope = replace(slope, frac=min(slope.frac, room))
+            slope = replace(slope, frac=max(slope.frac, 0))
+        else:
+            weight = replace(weight, frac=max(weight.frac, out.frac - frac))
+        legal[name] = LayerFormats(weight, slope, out)
+        frac = out.frac
     return legal
+
+
+@torch.no_grad()
+def correct_bias(module: QuantNet, x: torch.Tensor, y: torch.Tensor) -> None:
+    """Take the mean error of the output off its bias, as rounded weights shift the mean.
+
+    Args:
+        module: Changed in place.
+        x: LR patches (N, 1, H, W), pixel / 256.
+        y: HR patches.
+    """
+    module.model.deconv.bias -= (module(x) - y).mean()
+
+
+def _check(output: Path, weight_bits: int, activation_bits: int, slope_bits: int) -> None:
+    for option, bits in (("--weight-bits", weight_bits), ("--activation-bits", activation_bits),
+                         ("--slope-bits", slope_bits)):
+        if bits not in BITS:
+            raise InputError(f"{bits} bits", where=option, allowed="2..16")
+    if weight_bits + activation_bits < PIXEL.frac + 2:
+        raise InputError(f"W{weight_bits}A{activation_bits} cannot reach 8-bit output",
+                         where="--weight-bits and --activation-bits",
+                         allowed=f"{PIXEL.frac + 2} bits together or more")
+    if not output.parent.is_dir():
+        raise InputError("the folder does not exist", where=str(output.parent),
+                         allowed="an existing folder", fix="create it")
 
 
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, weight_bits: int = 8, activation_bits: int = 8,
-             slope_bits: int = 8, steps: int = 8000, lr: float = 2e-4, batch_size: int = 16,
+             slope_bits: int = 8, steps: int = 6000, lr: float = 2e-4, batch_size: int = 16,
              seed: int = 123, stop_after: int | None = None, progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
-    Called again after a kill, it goes on to the identical result from the hidden checkpoint
-    beside the output, which a finished run removes.
+    Two stages of training follow calibration: the first saturates without rounding and fits the
+    network to the ranges of its formats, the second rounds. Called again after a kill, it goes on
+    to the identical result from the hidden checkpoints beside the output, which a finished run
+    removes.
 
     Args:
         weights: Float weights: `x2_best.pth` or `weights.pth`.
@@ -185,63 +240,71 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         weight_bits: Width of the weights, 2..16.
         activation_bits: Width of the inner feature maps, 2..16.
         slope_bits: Width of the PReLU slopes, 2..16.
-        steps: Steps of fine-tuning; 0 leaves it at calibration.
-        lr: Highest learning rate.
+        steps: Steps of fine-tuning in all, 2 of 5 in the first stage; 0 leaves it at calibration.
+        lr: Highest learning rate of the second stage; the first takes five times as much.
         batch_size: Patches in a step.
         seed: Seed of calibration and order.
-        stop_after: Stop, resumably, after this many steps.
+        stop_after: Stop, resumably, after this many steps of a stage.
         progress: Show a progress bar.
 
     Returns:
-        The module, the integer network and the evaluation figures.
+        The module, the integer network and the evaluation figures; if stopped, the best so far.
 
     Raises:
         InputError: If a file or setting cannot be used.
         ModelError: If the weights cannot be used.
         CheckError: If the loss stops being a number.
     """
-    for option, bits in (("--weight-bits", weight_bits), ("--activation-bits", activation_bits),
-                         ("--slope-bits", slope_bits)):
-        if bits not in BITS:
-            raise InputError(f"{bits} bits", where=option, allowed="2..16")
     output = Path(output)
-    if not output.parent.is_dir():
-        raise InputError("the folder does not exist", where=str(output.parent),
-                         allowed="an existing folder", fix="create it")
-    model = models.load(weights)
+    _check(output, weight_bits, activation_bits, slope_bits)
+    widths = {"weight_bits": weight_bits, "activation_bits": activation_bits,
+              "slope_bits": slope_bits}
+    model, start = models.load(weights), models.load(weights)
     pairs = data.read_pictures(eval_file, model.scale)
     patches = data.read_patches(train_file, model.scale)
     generator = torch.Generator().manual_seed(seed)
-    batches = Batches(*patches, batch_size, generator, FULL_RANGE)
-    float_psnr = mean_psnr(lambda plane: float_run(model, plane), pairs, model.scale)
     x, y = Batches(*patches, CALIBRATION, generator, FULL_RANGE).draw()
-    start = models.load(weights)
     normalise(start, x)
-    module = calibrate(start, x, y, weight_bits=weight_bits, activation_bits=activation_bits,
-                       slope_bits=slope_bits)
+    module = calibrate(start, x, y, **widths)
 
     def score() -> float:
+        if not module.rounding:
+            return mean_psnr(lambda plane: float_run(module, plane), pairs, model.scale)
+        correct_bias(module, x, y)
         return mean_psnr(lambda plane: qat_run(module, plane).astype("uint8"), pairs, model.scale)
+
+    float_psnr = mean_psnr(lambda plane: float_run(model, plane), pairs, model.scale)
+    calibrated = psnr = score()
+    log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
 
     def keep(step: int, value: float) -> None:
         save_atomic({"name": model.name, "float": model.state_dict(), "qat": pack(module),
-                     "bits": {"weight": weight_bits, "activation": activation_bits,
-                              "slope": slope_bits},
-                     "version": __version__, "seed": seed, "step": step,
+                     "bits": widths, "version": __version__, "seed": seed, "step": step,
                      "eval_psnr": {"float": float_psnr, "calibrated": calibrated, "qat": value}},
                     output)
 
-    calibrated = psnr = score()
-    log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
-    checkpoint = output.with_name(f".{output.name}.checkpoint")
-    if not checkpoint.exists():
+    def stage(number: int, rounding: bool, steps: int, lr: float) -> tuple[bool, float]:
+        module.rounding = rounding
+        plan = Plan(f"{model.name} W{weight_bits}A{activation_bits} stage {number}", seed, lr,
+                    steps, max(1, steps // CHECKPOINTS), batch_size, len(patches[0]), str(weights))
+        batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
+                          FULL_RANGE)
+        done, best = fit(module, batches, score, plan, checkpoints[number - 1],
+                         keep if rounding else lambda step, value: None,
+                         loss_of=log_error, stop_after=stop_after, progress=progress)
+        return done == steps, best
+
+    checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2)]
+    if steps == 0 or not checkpoints[1].exists():
         keep(0, calibrated)
     if steps:
-        plan = Plan(f"{model.name} W{weight_bits}A{activation_bits}", seed, lr, steps,
-                    max(1, steps // CHECKPOINTS), batch_size, len(patches[0]), str(weights))
-        done, psnr = fit(module, batches, score, plan, checkpoint, keep, stop_after=stop_after,
-                         progress=progress)
-        if done == steps:
-            checkpoint.unlink(missing_ok=True)
+        module = QuantNet(start, fitted_formats(start, **widths))
+        first = steps * 2 // 5
+        finished, _ = stage(1, False, first, 5 * lr) if first else (True, 0)
+        if finished:
+            finished, psnr = stage(2, True, steps - first, lr)
+        if finished:
+            for checkpoint in checkpoints:
+                checkpoint.unlink(missing_ok=True)
     final = load_qat(output)
     return Quantised(final, to_network(final), float_psnr, calibrated, psnr)

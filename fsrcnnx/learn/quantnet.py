@@ -54,17 +54,19 @@ class _Round(torch.autograd.Function):
         return gradient
 
 
-def on_grid(x: torch.Tensor, to: Format) -> torch.Tensor:
+def on_grid(x: torch.Tensor, to: Format, rounding: bool = True) -> torch.Tensor:
     """Bring values into a format: round half to even, saturate; no gradient where saturated.
 
     Args:
         x: Any shape.
         to: The format.
+        rounding: False to saturate only.
 
     Returns:
         Same shape, multiples of the format's step.
     """
-    return _Round.apply((x * 2.0**to.frac).clamp(to.lo, to.hi)) * to.step
+    raw = (x * 2.0**to.frac).clamp(to.lo, to.hi)
+    return (_Round.apply(raw) if rounding else raw) * to.step
 
 
 class QuantNet(nn.Module):
@@ -73,12 +75,16 @@ class QuantNet(nn.Module):
     Args:
         model: The float network; its weights become the module's.
         formats: Formats by layer name.
+
+    Attributes:
+        rounding: False while training only fits the ranges: values saturate, but stay real.
     """
 
     def __init__(self, model: models.FSRCNNX, formats: dict[str, LayerFormats]):
         super().__init__()
         self.model = copy.deepcopy(model)
         self.formats = dict(formats)
+        self.rounding = True
         if list(self.formats) != model.names:
             raise ModelError(f"formats for {', '.join(self.formats)}", where="quantisation",
                              allowed=", ".join(model.names))
@@ -91,9 +97,10 @@ class QuantNet(nn.Module):
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
-        weight = on_grid(layer.weight, formats.weight)
+        weight = on_grid(layer.weight, formats.weight, self.rounding)
         acc_frac = in_frac + formats.weight.frac
-        bias = _Round.apply(layer.bias * 2.0**acc_frac) * 2.0**-acc_frac
+        bias = layer.bias * 2.0**acc_frac
+        bias = (_Round.apply(bias) if self.rounding else bias) * 2.0**-acc_frac
         if isinstance(layer, nn.ConvTranspose2d):
             return functional.conv_transpose2d(x, weight, bias, layer.stride, layer.padding,
                                                layer.output_padding)
@@ -105,9 +112,9 @@ class QuantNet(nn.Module):
         for name, formats in self.formats.items():
             acc = self.accumulate(x, name, frac)     # (N, out, H, W)
             if formats.slope:
-                slope = on_grid(self.model.act[name].weight, formats.slope)
+                slope = on_grid(self.model.act[name].weight, formats.slope, self.rounding)
                 acc = torch.where(acc >= 0, acc, acc * slope[:, None, None])
-            x = on_grid(acc, formats.out)
+            x = on_grid(acc, formats.out, self.rounding)
             frac = formats.out.frac
         return x
 

@@ -1,7 +1,7 @@
 """Build a module with cocotb and run its bench; a bench that did not run is a failure.
 
 May import cocotb's runner and the project's tools. cocotb's own Verilator runner makes every
-signal public (--public-flat-rw), which defeats the optimiser; for whole cores only the ports are.
+signal public (--public-flat-rw), which defeats the optimiser; here only the ports are.
 
     run("bench_skid", "fsrcnnx_skid", [skid], {"Width": 16}, simulator="icarus", seed=1)
 """
@@ -101,7 +101,6 @@ def run(
     waves: bool = False,
     cwd: Path | None = None,
     bench_path: Path = ROOT,
-    ports_only: bool = False,
 ) -> Outcome:
     """Build a module and run one bench on it.
 
@@ -117,8 +116,6 @@ def run(
         waves: Whether to write waveforms into the folder.
         cwd: Folder to run in, where `mem/` resolves.
         bench_path: Folder to import the bench from.
-        ports_only: Whether Verilator shows the ports alone: many times faster on a whole core,
-            but 5.48 crashes at the start of a simulation of some small modules.
 
     Returns:
         Number of tests run; all passed.
@@ -138,10 +135,9 @@ def run(
     if simulator == "verilator":
         ports = folder / "ports.vlt"
         ports.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n')
-        files, flags = [ports, *files] if ports_only else files, [*VERILATOR_FLAGS]
+        files, flags = [ports, *files], [*VERILATOR_FLAGS]
     with _environment({**env, "WAVES": str(int(waves))}):
-        verilator = PortsOnlyVerilator if ports_only else Verilator
-        runner = verilator() if simulator == "verilator" else Icarus()
+        runner = PortsOnlyVerilator() if simulator == "verilator" else Icarus()
         options = {"hdl_toplevel": top, "build_dir": folder, "timescale": TIMESCALE,
                    "waves": waves}
         try:

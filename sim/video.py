@@ -56,7 +56,7 @@ FAULTS = {  # name -> what it does to the beats of a frame of at least 2x2
     "only the first beat": lambda beats: beats[:1],
     "no width": lambda beats: [replace(b, width=0) for b in beats],
     "no height": lambda beats: [replace(b, height=0) for b in beats],
-    "too wide": lambda beats: [replace(b, width=31) for b in beats],
+    "too wide": lambda beats: [replace(b, width=13) for b in beats],
 }
 
 
@@ -70,7 +70,7 @@ def fuzz(beats: list[Beat], max_width: int) -> list[Beat]:
         elif chance < 0.08:
             beat = replace(beat, eol=1 - beat.eol)
         elif chance < 0.10:
-            beat = replace(beat, width=random.choice([0, max_width + 1]))
+            beat = replace(beat, width=random.choice([0, max_width + 1]))  # 0 and too wide
         made += [beat] * (0 if chance > 0.97 else 2 if chance > 0.94 else 1)
     return made
 

@@ -56,7 +56,7 @@ CASES = {
                                       "MaxWidth": 13, "DimBits": 4}),
     "subpixel-x3": ("subpixel", {"PixelBits": 6, "Scale": 3, "PixelsPerBeat": 3, "MaxWidth": 9,
                                  "DimBits": 4}),
-    "axis_guard": ("axis_guard", {"PixelBits": 8, "MaxWidth": 16, "MaxHeight": 9, "DimBits": 5}),
+    "axis_guard": ("axis_guard", {"PixelBits": 8, "MaxWidth": 12, "MaxHeight": 9, "DimBits": 4}),
 }
 
 
@@ -100,5 +100,5 @@ def test_network(case, simulator):
          **core)
     sources = [rtl / name for name in (rtl / "files.f").read_text().split()]
     launch(bench, f"fsrcnnx_{bench}", sources, {}, simulator,
-           ROOT / "build" / "benches" / f"{case}-{simulator}", cwd=rtl, ports_only=True,
+           ROOT / "build" / "benches" / f"{case}-{simulator}", cwd=rtl,
            config={"seed": SEED, "network": network, "simulator": simulator, **core})

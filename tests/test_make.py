@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGETS = ["setup", "demo", "test", "test-fast", "train", "quantise", "export", "rtl", "sim", "verify", "synth", "lint", "clean", "doctor"]
+TARGETS = ["setup", "demo", "test", "test-fast", "train", "quantise", "export", "rtl", "sim",
+           "verify", "synth", "lint", "clean", "doctor"]
 
 
 def make(*args):

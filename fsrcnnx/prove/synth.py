@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsrcnnx import tools
-from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.errors import CheckError, InputError, ToolError
 
 TOP = "fsrcnnx_top"
 
@@ -141,7 +141,7 @@ def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
         The netlist as Yosys writes it in JSON, and the tool's name with its version.
 
     Raises:
-        ToolError: If Yosys is missing.
+        ToolError: If Yosys is missing or was killed.
         CheckError: If Yosys refuses the folder.
     """
     yosys = tools.locate("yosys")
@@ -159,6 +159,9 @@ def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
         done = subprocess.run([yosys.path, "-q", "-s", "synth.ys"], cwd=work, check=False,
                               capture_output=True, text=True,
                               env={**os.environ, **tools.environment("yosys")})
+        if done.returncode < 0:
+            raise ToolError(f"ended by signal {-done.returncode}", where=yosys.path.name,
+                            fix="run it again, with more memory if that was short")
         if done.returncode or not (work / "netlist.json").is_file():
             said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
             raise CheckError(said[0] if said else f"yosys ended with code {done.returncode}",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,13 +53,15 @@ class Outcome:
 
 
 @contextmanager
-def _environment(env: Mapping[str, str]) -> Iterator[None]:
-    """Put variables into os.environ for a while: cocotb's runner looks tools up there."""
-    before = dict(os.environ)
+def _environment(env: Mapping[str, str], paths: Sequence[Path]) -> Iterator[None]:
+    """Change os.environ and sys.path for a while: cocotb's runner takes tools and modules there."""
+    before, path = dict(os.environ), list(sys.path)
     os.environ.update(env)
+    sys.path[:0] = map(str, paths)
     try:
         yield
     finally:
+        sys.path[:] = path
         os.environ.clear()
         os.environ.update(before)
 
@@ -128,15 +131,14 @@ def run(
     folder.mkdir(parents=True)
     log, flags, runner = folder / "run.log", [], None
     results = folder / "results.xml"
-    extra = {"FSRCNNX_BENCH": json.dumps({**parameters, **(config or {})}),
-             "PYTHONPATH": os.pathsep.join([str(bench_path), str(ROOT)])}
+    extra = {"FSRCNNX_BENCH": json.dumps({**parameters, **(config or {})})}
     env = verilated.environment() if simulator == "verilator" else {}
     files: list[Path] = list(sources)
     if simulator == "verilator":
         ports = folder / "ports.vlt"
         ports.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n')
         files, flags = [ports, *files], [*VERILATOR_FLAGS]
-    with _environment({**env, "WAVES": str(int(waves))}):
+    with _environment({**env, "WAVES": str(int(waves))}, [bench_path, ROOT]):
         runner = PortsOnlyVerilator() if simulator == "verilator" else Icarus()
         options = {"hdl_toplevel": top, "build_dir": folder, "timescale": TIMESCALE,
                    "waves": waves}

@@ -168,7 +168,7 @@ class TB:
         for _ in range(count):
             await RisingEdge(self.clk)
 
-    async def drain(self, count: int, limit: int = 200_000, quiet: int = 60) -> list[dict]:
+    async def drain(self, count: int, limit: int = 5_000, quiet: int = 60) -> list[dict]:
         """Wait for `count` beats, then see that no more come.
 
         Args:

@@ -55,9 +55,9 @@ def _judge(rung: Rung, climbed: Climbed, network: Network, golden: Callable, see
     for index, stimulus in enumerate(climbed.stimuli):
         want, got = golden(stimulus), climbed.outputs[index]
         mismatches, divergence, status, detail = None, None, "PASS", climbed.note
-        if rung.against == "-":
-            status = "REFERENCE"
-        elif rung.against == "golden":
+        if rung.against != "golden":
+            status = "REFERENCE" if rung.against == "-" else "MEASURED"
+        else:
             mismatches, divergence = _difference(climbed, index, want)
             if mismatches:
                 status = "FAIL"

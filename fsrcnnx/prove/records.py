@@ -28,7 +28,7 @@ class Record:
         rung: Name of the rung.
         against: What it was compared with.
         image: Name of the frame or picture.
-        status: PASS, FAIL, SKIP or REFERENCE.
+        status: PASS, FAIL, SKIP, REFERENCE (golden) or MEASURED (float: PSNR only).
         detail: Why, or measured figures.
         pixels: HR pixels compared.
         mismatches: How many of them differ; None if nothing was compared.
@@ -148,7 +148,7 @@ class Report:
 def _row(records: list[Record]) -> tuple[str, ...]:
     """One line of the table: all frames of one rung."""
     states = [record.status for record in records]
-    status = next((s for s in ("FAIL", "SKIP", "REFERENCE") if s in states), "PASS")
+    status = next((s for s in ("FAIL", "SKIP", "REFERENCE", "MEASURED") if s in states), "PASS")
     details = [record.detail for record in records if record.detail and record.status == status]
     compared = [record for record in records if record.mismatches is not None]
     quality = [record.psnr for record in records if record.psnr is not None]

@@ -68,7 +68,7 @@ def float_run(module: nn.Module, lr: np.ndarray) -> np.ndarray:
     """
     module.eval()
     with torch.no_grad():
-        x = torch.from_numpy(np.ascontiguousarray(lr))[None, None].float() / PIXEL_STEPS
+        x = torch.from_numpy(np.array(lr))[None, None].float() / PIXEL_STEPS
         hr = module(x)[0, 0].double() * PIXEL_STEPS
     return hr.round().clamp(0, 255).to(torch.uint8).numpy()
 

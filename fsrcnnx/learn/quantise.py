@@ -223,7 +223,7 @@ def _check(output: Path, weight_bits: int, activation_bits: int, slope_bits: int
 
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, weight_bits: int = 8, activation_bits: int = 8,
-             slope_bits: int = 8, steps: int = 6000, lr: float = 2e-4, batch_size: int = 16,
+             slope_bits: int = 8, steps: int = 6000, lr: float = 5e-5, batch_size: int = 16,
              seed: int = 123, stop_after: int | None = None, progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
@@ -240,8 +240,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         weight_bits: Width of the weights, 2..16.
         activation_bits: Width of the inner feature maps, 2..16.
         slope_bits: Width of the PReLU slopes, 2..16.
-        steps: Steps of fine-tuning in all, 2 of 5 in the first stage; 0 leaves it at calibration.
-        lr: Highest learning rate of the second stage; the first takes five times as much.
+        steps: Steps of fine-tuning in all, half of them in the first stage; 0 for calibration only.
+        lr: Highest learning rate of the second stage; the first takes 20 times as much.
         batch_size: Patches in a step.
         seed: Seed of calibration and order.
         stop_after: Stop, resumably, after this many steps of a stage.
@@ -279,7 +279,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
 
     def keep(step: int, value: float) -> None:
         save_atomic({"name": model.name, "float": model.state_dict(), "qat": pack(module),
-                     "bits": widths, "version": __version__, "seed": seed, "step": step,
+                     "bits": {key.removesuffix("_bits"): bits for key, bits in widths.items()},
+                     "version": __version__, "seed": seed, "step": step,
                      "eval_psnr": {"float": float_psnr, "calibrated": calibrated, "qat": value}},
                     output)
 
@@ -299,8 +300,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         keep(0, calibrated)
     if steps:
         module = QuantNet(start, fitted_formats(start, **widths))
-        first = steps * 2 // 5
-        finished, _ = stage(1, False, first, 5 * lr) if first else (True, 0)
+        first = steps // 2
+        finished, _ = stage(1, False, first, 20 * lr) if first else (True, 0)
         if finished:
             finished, psnr = stage(2, True, steps - first, lr)
         if finished:

@@ -131,7 +131,7 @@ def qat_run(module: QuantNet, lr: np.ndarray) -> np.ndarray:
     """
     exact = copy.deepcopy(module).double().eval()
     with torch.no_grad():
-        x = torch.from_numpy(np.ascontiguousarray(lr))[None, None].double() * PIXEL.step
+        x = torch.from_numpy(np.array(lr))[None, None].double() * PIXEL.step
         return (exact(x)[0, 0] * 2.0**PIXEL.frac).to(torch.int64).numpy()
 
 

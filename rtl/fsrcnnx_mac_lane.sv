@@ -109,6 +109,9 @@ module fsrcnnx_mac_lane #(
       end
       assign w       = $signed(weights[(j*Ins + m)*WeightBits +: WeightBits]);
       assign product = x * w;
+      if (ProdBits > AccBits) begin : gen_surplus  // copies of the sign, as proved
+        wire logic unused_sign = &{1'b0, product[ProdBits-1:AccBits]};
+      end
       always_ff @(posedge clk_i) begin
         if (ce_i) products_q[m*AccBits +: AccBits] <= AccBits'(product);
       end

@@ -1,6 +1,6 @@
 """The training loop: one cycle of Adam, resumable to the identical result.
 
-May import numpy, torch, tqdm, learn.models and the errors.
+May import numpy, torch, tqdm, learn.models and the ground.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import nn
 from tqdm import tqdm
 
 from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.files import atomic
 from fsrcnnx.learn import models
 
 log = logging.getLogger(__name__)
@@ -71,15 +71,8 @@ def save_atomic(content: dict, path: Path) -> None:
     Raises:
         InputError: If it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path, RuntimeError) as part:
         torch.save(content, part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"cannot be written ({' '.join(str(error).split())})", where=str(path),
-                         allowed="a writable file", fix="choose another output") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def log_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

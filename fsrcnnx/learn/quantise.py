@@ -5,13 +5,16 @@ May import numpy, torch, exact, learn and the errors.
     done = quantise("x2_best.pth", "train.h5", "eval.h5", "weights.pth")
     done.network                                   # exact.network.Network, W8A8
 
-Fine-tuning has two stages: maps first get noise of the power that rounding has, then rounding
-itself, whose gradient passes straight through (Bengio et al. 2013, arXiv:1308.3432).
+Fine-tuning has two stages. Maps first get noise of the power that rounding has, while the gradient
+passes straight through the rounding of weights and slopes (Bengio et al. 2013, arXiv:1308.3432).
+Then everything is rounded and the biases alone learn: they have the accumulator's fine step, so
+that they settle, and take off what the rounding shifted.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +36,7 @@ BITS = range(2, 17)
 CALIBRATION = 128  # patches
 FULL_RANGE = 0.5  # share of the patches stretched to 0..255, as gray pictures are
 CHECKPOINTS = 16  # of a stage
-NOISY = 2 / 3  # share of the steps that the first stage takes
-ROUNDED_LR = 0.1  # peak rate of the second stage, relative to the first
+SETTLING = 0.1  # steps and peak learning rate of the second stage, relative to the first
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +89,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         weight_bits: Width of the weights, 2..16.
         activation_bits: Width of the inner feature maps, 2..16.
         slope_bits: Width of the PReLU slopes, 2..16.
-        steps: Steps of fine-tuning in all, two thirds of them with noise; 0 for calibration only.
-        lr: Highest learning rate of the stage with noise; that with rounding takes a tenth of it.
+        steps: Steps with noise, a tenth as many for the biases follow; 0 for calibration only.
+        lr: Highest learning rate of the first stage; the second takes a tenth of it.
         batch_size: Patches in a step.
         seed: Seed of calibration, order and noise.
         stop_after: Stop, resumably, after this many steps of a stage.
@@ -133,6 +135,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
                           FULL_RANGE)
         module.noise = batches.generator if noisy else None
+        for parameter, value in module.named_parameters():
+            value.requires_grad_(noisy or parameter.endswith(".bias"))
         done, best = fit(module, batches, score, plan, checkpoints[number - 1],
                          keep if not noisy else lambda step, value: None,
                          loss_of=log_error, stop_after=stop_after, progress=progress)
@@ -145,10 +149,9 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         formats = fitted_formats(start, **widths)
         split_picture(start, x, formats[start.names[0]].out.step)
         module = QuantNet(start, formats)
-        first = int(steps * NOISY)
-        finished, _ = stage(1, True, first, lr) if first else (True, 0)
+        finished, _ = stage(1, True, steps, lr)
         if finished:
-            finished, psnr = stage(2, False, steps - first, ROUNDED_LR * lr)
+            finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
         if finished:
             for checkpoint in checkpoints:
                 checkpoint.unlink(missing_ok=True)

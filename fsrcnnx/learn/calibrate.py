@@ -40,7 +40,7 @@ def nearest_format(x: torch.Tensor, signed: bool, bits: int) -> Format:
 
 
 @torch.no_grad()
-def calibrate(model: models.FSRCNNX, x: torch.Tensor, y: torch.Tensor, *, weight_bits: int = 8,
+def calibrate(model: models.FSRCNN, x: torch.Tensor, y: torch.Tensor, *, weight_bits: int = 8,
               activation_bits: int = 8, slope_bits: int = 8) -> QuantNet:
     """Choose the formats: least squared error of each tensor, then the best output.
 

@@ -24,12 +24,12 @@ from tqdm import tqdm
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import atomic
 from fsrcnnx.imaging import SUFFIXES, crop, gray_to_luma, read_picture, shrink, shrink_pillow
+from fsrcnnx.learn.models import SCALES
 
 log = logging.getLogger(__name__)
 
 PATCH = 32  # LR pixels
 STRIDE = 24
-SCALES = (2, 3, 4)
 PROTOCOLS = {"paper": shrink, "seed": shrink_pillow}
 AUGMENT_SIZES = (1.0, 0.9, 0.8, 0.7, 0.6)  # as the seed; turns and flips are made in training
 

@@ -1,6 +1,6 @@
 """The training loop: one cycle of Adam, resumable to the identical result.
 
-May import numpy, torch, tqdm, learn.models and the ground.
+May import numpy, torch, tqdm, learn.store and the ground.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.files import atomic
-from fsrcnnx.learn import models
+from fsrcnnx.learn import store
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
     settings = json.dumps(asdict(plan))
     step, best, total, since = 0, -math.inf, 0.0, 0
     if checkpoint.exists():
-        state = models.read_checkpoint(checkpoint)
+        state = store.read_checkpoint(checkpoint)
         if state["settings"] != settings:
             raise InputError(f"holds another run, {state['settings']}", where=str(checkpoint),
                              allowed=settings, fix="write to another folder, or delete this file")

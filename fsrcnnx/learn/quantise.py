@@ -23,7 +23,7 @@ import torch
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import PIXEL, Network
-from fsrcnnx.learn import data, models
+from fsrcnnx.learn import data, store
 from fsrcnnx.learn.calibrate import calibrate
 from fsrcnnx.learn.equalise import equalise, fitted_formats, split_picture
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
@@ -108,7 +108,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     _check(output, weight_bits, activation_bits, slope_bits)
     widths = {"weight_bits": weight_bits, "activation_bits": activation_bits,
               "slope_bits": slope_bits}
-    model, start = models.load(weights), models.load(weights)
+    model, start = store.load(weights), store.load(weights)
     pairs = data.read_pictures(eval_file, model.scale)
     patches = data.read_patches(train_file, model.scale)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()

@@ -1,6 +1,6 @@
 """The fixed-point network in torch: trained with straight-through rounding, exact in float64.
 
-May import numpy, torch, exact.formats, exact.network, learn.models and the errors.
+May import numpy, torch, exact.formats, exact.network, learn.models, learn.store and the errors.
 
     module = load_qat("models/fsrcnn-x_x2/weights.pth")
     hr = qat_run(module, lr)                       # int64 (2 H, 2 W): the ladder's rung `qat`
@@ -24,7 +24,7 @@ from torch.nn import functional
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format, quantise
 from fsrcnnx.exact.network import PIXEL, Layer, Network
-from fsrcnnx.learn import models
+from fsrcnnx.learn import models, store
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class QuantNet(nn.Module):
             al. 2018, arXiv:1804.10969). Weights and biases are always rounded.
     """
 
-    def __init__(self, model: models.FSRCNNX, formats: dict[str, LayerFormats]):
+    def __init__(self, model: models.FSRCNN, formats: dict[str, LayerFormats]):
         super().__init__()
         self.model = copy.deepcopy(model)
         self.formats = dict(formats)
@@ -111,9 +111,11 @@ class QuantNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Upscale; x: (N, 1, H, W), pixel / 256; returns (N, 1, scale * H, scale * W)."""
-        frac, noise = PIXEL.frac, self.noise if self.training else None
+        lr, frac, noise = x, PIXEL.frac, self.noise if self.training else None
         for name, formats in self.formats.items():
             acc = self.accumulate(x, name, frac)     # (N, out, H, W)
+            if self.model.anchor and name == self.model.names[-1]:
+                acc = acc + models.nearest(lr, self.scale)
             if formats.slope:
                 slope = on_grid(self.model.act[name].weight, formats.slope)
                 acc = torch.where(acc >= 0, acc, acc * slope[:, None, None])
@@ -153,7 +155,7 @@ def to_network(module: QuantNet, name: str | None = None,
     Raises:
         ModelError: If a weight is NaN or the contract is broken.
     """
-    models.check_finite(module.state_dict(), "quantisation")
+    store.check_finite(module.state_dict(), "quantisation")
     layers, frac = [], PIXEL.frac
     for label, formats in module.formats.items():
         layer = getattr(module.model, label)
@@ -170,7 +172,8 @@ def to_network(module: QuantNet, name: str | None = None,
             np.rint(bias).astype(np.int64), formats.out, slope, formats.slope,
             layer.stride[0] if deconv else 1, layer.padding[0]))
         frac = formats.out.frac
-    return Network(name or module.model.name, tuple(layers), meta=dict(meta or {})).check()
+    return Network(name or module.model.name, tuple(layers), anchor=module.model.anchor,
+                   meta=dict(meta or {})).check()
 
 
 def pack(module: QuantNet) -> dict:
@@ -199,14 +202,14 @@ def load_qat(path: str | Path) -> QuantNet:
     Raises:
         ModelError: If the file cannot be read, was not quantised, holds NaN or does not fit.
     """
-    content = models.read_weights(path)
+    content = store.read_weights(path)
     packed = content.get("qat")
     if not packed:
         raise ModelError("no quantised weights in this file", where=str(path),
                          allowed="a file written by quantisation", fix="quantise it first")
-    models.check_finite(packed["state"], str(path))
+    store.check_finite(packed["state"], str(path))
     model = models.build(content["name"])
-    models.restore(model, packed["state"], str(path))
+    store.restore(model, packed["state"], str(path))
     formats = {name: LayerFormats(*(Format.parse(part) if part else None for part in row))
                for name, row in packed["formats"].items()}
     return QuantNet(model, formats).eval()

@@ -117,18 +117,20 @@ def complain(line: str) -> None:
     click.echo(f"fsrcnnx: error: {' '.join(line.split())}", err=True)
 
 
-def outcome(command: click.Command, args: Sequence[str] | None = None) -> int:
+def outcome(command: click.Command, args: Sequence[str] | None = None,
+            name: str = "fsrcnnx") -> int:
     """Run a click command and turn whatever happens into an exit code.
 
     Args:
         command: The command.
         args: Its arguments; the process's own if None.
+        name: What it is called in its usage line.
 
     Returns:
         The exit code; an error has been printed in one line.
     """
     try:
-        command.main(args, prog_name="fsrcnnx", standalone_mode=False)
+        command.main(args, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         return 0
     except FsrcnnxError as error:
@@ -167,11 +169,12 @@ def outcome(command: click.Command, args: Sequence[str] | None = None) -> int:
         return DEFECT
 
 
-def guard(command: click.Command) -> None:
+def guard(command: click.Command, name: str = "fsrcnnx") -> None:
     """Run a click command and leave the process with its exit code.
 
     Args:
         command: The command.
+        name: What it is called in its usage line.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    sys.exit(outcome(command))
+    sys.exit(outcome(command, name=name))

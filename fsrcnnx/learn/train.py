@@ -49,7 +49,8 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         train_file: HDF5 of `data.prepare`.
         eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
         outputs_dir: Folder; weights go to `x{scale}/x{scale}_best.pth`, the state that a resumed
-            run continues from to `x{scale}/checkpoint.pth`.
+            run continues from to `x{scale}/checkpoint.pth`, the course of the training to
+            `x{scale}/history.csv`.
         scale: Upscaling factor.
         lr: Highest learning rate of the cycle.
         batch_size: Patches in a step.
@@ -98,6 +99,6 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
 
     step, best = fit(model, Batches(*patches, batch_size, generator),
                      lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
-                     plan, folder / "checkpoint.pth", keep, stop_after=stop_after,
-                     progress=progress)
+                     plan, folder / "checkpoint.pth", keep, history=folder / "history.csv",
+                     stop_after=stop_after, progress=progress)
     return Trained(best_file, best, step, plan.steps)

@@ -4,7 +4,7 @@ May import numpy, torch, tqdm, learn.store and the ground.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
-Source: Adam (Kingma and Ba 2015), one cycle of the learning rate (Smith 2018), mean squared error.
+Source: Adam (Kingma and Ba 2015), one cycle of the learning rate (Smith 2018).
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Plan:
         batch_size: Patches in a step.
         patches: Patches in the training file.
         weights: Weights that the run starts from.
+        loss: A key of `LOSSES`.
     """
 
     name: str
@@ -56,8 +57,11 @@ class Plan:
     batch_size: int
     patches: int
     weights: str = ""
+    loss: str = "mse"
 
     def __post_init__(self):
+        if self.loss not in LOSSES:
+            raise InputError(f"loss {self.loss!r}", where="train", allowed=", ".join(LOSSES))
         if min(self.batch_size, self.steps, self.every) < 1 or not 0 < self.lr < 1:
             raise InputError(f"batch size {self.batch_size}, steps {self.steps}, lr {self.lr}",
                              where="train", allowed="at least 1 each, lr between 0 and 1")
@@ -90,6 +94,9 @@ def log_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         Scalar.
     """
     return (((hr - target) ** 2).mean((1, 2, 3)) + ERROR_FLOOR).log().mean()
+
+
+LOSSES = {"mse": nn.functional.mse_loss, "log": log_error}
 
 
 class Batches:
@@ -135,7 +142,6 @@ class Batches:
 
 def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: Plan,
         checkpoint: Path, keep: Callable[[int, float], None], *, history: Path | None = None,
-        loss_of: Callable[..., torch.Tensor] = nn.functional.mse_loss,
         stop_after: int | None = None, progress: bool = True) -> tuple[int, float]:
     """Train a module; a second call goes on from the checkpoint.
 
@@ -147,7 +153,6 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
         checkpoint: File of the state.
         keep: Called with step and dB whenever the score is the best so far.
         history: CSV file of step, loss, dB and learning rate, rewritten at each evaluation.
-        loss_of: Loss of output and target.
         stop_after: Stop, resumably, after this many steps.
         progress: Show a progress bar with loss and PSNR.
 
@@ -181,7 +186,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
               disable=not progress, mininterval=1) as bar:
         while step < end:
             x, y = batches.draw()
-            loss = loss_of(module(x), y)
+            loss = LOSSES[plan.loss](module(x), y)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -41,7 +41,7 @@ class Trained:
 def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path, scale: int, *,
           lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
           steps: int | None = None, weights_file: str | Path | None = None,
-          name: str | None = None, stop_after: int | None = None,
+          name: str | None = None, loss: str = "mse", stop_after: int | None = None,
           progress: bool = True) -> Trained:
     """Train a network; called again after a kill, it goes on to the identical result.
 
@@ -59,6 +59,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         steps: Steps instead of num_epochs; evaluation and checkpoint 30 times on the way.
         weights_file: Weights to start from.
         name: Model name; the FSRCNN-x of the scale if None.
+        loss: Squared error (`mse`), or the mean of its logarithm over the patches (`log`).
         stop_after: Stop, resumably, after this many steps.
         progress: Show a progress bar.
 
@@ -83,7 +84,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
-                len(patches[0]), str(weights_file or ""))
+                len(patches[0]), str(weights_file or ""), loss)
 
     folder = Path(outputs_dir) / f"x{scale}"
     best_file = folder / f"x{scale}_best.pth"

@@ -34,12 +34,12 @@ def test_float32_runtimes_are_exact_on_the_shipped_network(module):
 @pytest.mark.data
 @pytest.mark.slow
 def test_the_shipped_weights_reach_their_quality(module, data):
-    """Set5 x2, paper protocol: 36.0 dB float and in integers; other weights do not reach it."""
+    """Set5 x2, paper protocol: 36.5 dB float, at most 0.15 dB lost; other weights are worse."""
     folder = data / "test" / "Set5"
     exact = evaluate(lambda lr: qat_run(module, lr).astype(np.uint8), folder)
     plain = evaluate(WEIGHTS, folder)
-    assert plain.psnr >= 36.0
-    assert exact.psnr >= 36.0
+    assert plain.psnr >= 36.5
+    assert exact.psnr >= plain.psnr - 0.15
     assert exact.psnr > exact.bicubic_psnr + 2
     fresh = evaluate(models.build("fsrcnn-x_x2"), folder)
     assert fresh.psnr < 36.0

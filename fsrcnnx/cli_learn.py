@@ -39,21 +39,23 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("--scale", type=int, default=2)
 @click.option("--loss", type=click.Choice(["mse", "log"]), default="mse",
               help="Squared error, or the mean of its logarithm over the patches.")
+@click.option("--expand", type=click.IntRange(1), default=1,
+              help="Train each layer as a product with this many times its channels between.")
 @click.option("--lr", type=float, default=3e-3, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=int, default=16)
 @click.option("--epochs", type=int, default=20)
 @click.option("--steps", type=int, help="Steps instead of epochs.")
 @click.option("--seed", type=int, default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
-def train(train_file, eval_file, output, model, scale, loss, lr, batch_size, epochs, steps, seed,
-          weights):
+def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_size, epochs,
+          steps, seed, weights):
     """Train the float network; the same command resumes."""
     from fsrcnnx.learn import train as learn
 
     output.mkdir(parents=True, exist_ok=True)
     done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
                        num_epochs=epochs, steps=steps, seed=seed, weights_file=weights, name=model,
-                       loss=loss)
+                       loss=loss, factor=expand)
     click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
 

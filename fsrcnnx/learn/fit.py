@@ -47,6 +47,7 @@ class Plan:
         patches: Patches in the training file.
         weights: Weights that the run starts from.
         loss: A key of `LOSSES`.
+        expand: Factor of `expand.expand`; 1 trains the plain weights.
     """
 
     name: str
@@ -58,10 +59,13 @@ class Plan:
     patches: int
     weights: str = ""
     loss: str = "mse"
+    expand: int = 1
 
     def __post_init__(self):
         if self.loss not in LOSSES:
             raise InputError(f"loss {self.loss!r}", where="train", allowed=", ".join(LOSSES))
+        if self.expand < 1:
+            raise InputError(f"expand {self.expand}", where="train", allowed="1 or more")
         if min(self.batch_size, self.steps, self.every) < 1 or not 0 < self.lr < 1:
             raise InputError(f"batch size {self.batch_size}, steps {self.steps}, lr {self.lr}",
                              where="train", allowed="at least 1 each, lr between 0 and 1")

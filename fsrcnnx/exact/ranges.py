@@ -106,11 +106,46 @@ def prove(network: Network) -> tuple[LayerRange, ...]:
     return tuple(ranges)
 
 
+@dataclass(frozen=True)
+class Peak:
+    """The greatest magnitudes of one layer that a float type must hold as exact integers.
+
+    Args:
+        acc: Of the accumulator, partial sums included.
+        product: Of accumulator times slope, where the output does not saturate anyway, whichever
+            way a larger product is rounded; 0 without slopes.
+    """
+
+    acc: int
+    product: int
+
+    @property
+    def most(self) -> int:
+        """The greater of the two."""
+        return max(self.acc, self.product)
+
+
+def peaks(network: Network) -> tuple[Peak, ...]:
+    """Find what a floating-point runtime must hold exactly, layer by layer.
+
+    Args:
+        network: A checked integer network.
+
+    Returns:
+        One peak per layer, in order.
+    """
+    found = []
+    for index, (layer, bound) in enumerate(zip(network.layers, prove(network), strict=True)):
+        product = 0
+        if layer.slope is not None:
+            product = min(int(np.abs(np.minimum(bound.acc_lo, 0) * layer.slope).max()),
+                          (layer.out_format.hi + 1) << network.shift(index))
+        found.append(Peak(int(max(-bound.acc_lo.min(), bound.acc_hi.max())), product))
+    return tuple(found)
+
+
 def float32_exact(network: Network) -> list[str]:
     """Find what keeps a float32 runtime from computing the network's exact bits.
-
-    A float32 sum is exact while every partial sum is an integer of at most 2^24 steps. A product
-    with a slope may be larger only if it saturates anyway, whichever way it is rounded.
 
     Args:
         network: A checked integer network.
@@ -119,15 +154,10 @@ def float32_exact(network: Network) -> list[str]:
         One sentence per violation, naming the layer; empty if every float32 runtime is exact.
     """
     found = []
-    for index, (layer, bound) in enumerate(zip(network.layers, prove(network), strict=True)):
-        peak = int(max(-bound.acc_lo.min(), bound.acc_hi.max()))
-        if peak > FLOAT32_EXACT:
-            found.append(f"layer {layer.name}: accumulator reaches {peak}, above 2^24")
-        if layer.slope is not None:
-            product = int(np.abs(np.minimum(bound.acc_lo, 0) * layer.slope).max())
-            unsaturated = (layer.out_format.hi + 1) << network.shift(index)
-            if min(product, unsaturated) > FLOAT32_EXACT:
-                found.append(f"layer {layer.name}: slope products reach {product}, above 2^24, "
-                             "before the output saturates")
+    for layer, peak in zip(network.layers, peaks(network), strict=True):
+        if peak.acc > FLOAT32_EXACT:
+            found.append(f"layer {layer.name}: accumulator reaches {peak.acc}, above 2^24")
+        if peak.product > FLOAT32_EXACT:
+            found.append(f"layer {layer.name}: slope products reach {peak.product}, above 2^24, "
+                         "before the output saturates")
     return found
-

@@ -27,7 +27,7 @@ from fsrcnnx.console import (
 )
 from fsrcnnx.errors import CheckError, InputError, ToolError
 
-ENGINES = ("float", "golden", "onnx", "rtl", "bicubic")
+ENGINES = ("float", "golden", "emulate", "onnx", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
 
 model_argument = click.argument("model", default=MODEL)

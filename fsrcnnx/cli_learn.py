@@ -57,7 +57,8 @@ def train(train_file, eval_file, output, model, scale, lr, batch_size, epochs, s
 @click.command()
 @click.argument("images", type=FILE)
 @model_option
-@click.option("--engine", type=click.Choice(["float", "golden", "onnx"]), default="golden")
+@click.option("--engine", type=click.Choice(["float", "golden", "emulate", "onnx"]),
+              default="golden")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
 @json_option
 def test(images, model, engine, protocol, json_file):

@@ -1,4 +1,4 @@
-"""One door to every way of upscaling a picture: bicubic, float, golden, ONNX and simulated RTL.
+"""One door to every way of upscaling: bicubic, float, golden, emulated, ONNX and simulated RTL.
 
 May import everything below the command line; heavy packages only when an engine needs them.
 
@@ -21,7 +21,7 @@ from fsrcnnx.imaging import Picture, bicubic, upscale_chroma
 if TYPE_CHECKING:
     from fsrcnnx.prove.simulate import Result
 
-ENGINES = ("float", "golden", "onnx", "rtl", "bicubic")
+ENGINES = ("float", "golden", "emulate", "onnx", "rtl", "bicubic")
 SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
 
@@ -158,6 +158,11 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
     if engine == "golden":
         network = onnx_io.load(model)
         return [golden.run(network, lr).astype(np.uint8) for lr in lrs]
+    if engine == "emulate":
+        from fsrcnnx.exact.emulate import Emulator
+
+        emulator = Emulator(onnx_io.load(model))
+        return [emulator(lr).astype(np.uint8) for lr in lrs]
     raise InputError(f"unknown engine {engine!r}", where="engine", allowed=", ".join(ENGINES))
 
 

@@ -76,7 +76,7 @@ def test_names_that_are_spelled_twice_agree():
 # --- upscale -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["golden", "onnx"])
+@pytest.mark.parametrize("engine", ["golden", "emulate", "onnx"])
 def test_gray_stays_gray_and_is_exact(home, engine):
     assert call("upscale", "gray.png", "-o", "out.png", "--model", "tiny_x2",
                 "--engine", engine) == 0

@@ -1,11 +1,11 @@
 """The emulator: the hardware's bits at the speed of tensor kernels, for whole pictures and video.
 
-May import numpy, the network, the range proof, TDC, the tiles and, only here and only when used, torch.
-Every value is an integer times a power of two in float32, or in float64 where the range proof
-asks for it: no sum exceeds 2^24 (2^53), so no kernel rounds, in whatever order it adds. The
-kernels are held against integer arithmetic once, when an emulator is made. Frames are cut into
-tiles that fit the cache; a tile takes from its neighbours what its windows reach, and zeros only
-beyond the frame, so that tiles change no bit.
+May import numpy, the network, the range proof, TDC, the tiles; torch, here alone on this floor,
+only when used. Every value is an integer times a power of two in float32, or in float64 where the
+range proof asks for it: no sum exceeds 2^24 (2^53), so no kernel rounds, in whatever order it
+adds. The kernels are held against integer arithmetic once, when an emulator is made. Frames are
+cut into tiles that fit the cache; a tile takes from its neighbours what its windows reach, and
+zeros only beyond the frame, so that tiles change no bit.
 
     emulator = Emulator(network); hr = emulator(lr)   # uint8 (H, W) -> uint8 (s*H, s*W)
 """

@@ -1,7 +1,7 @@
 """Runners of ONNX files by other people's code: qonnx node by node, and unmodified onnxruntime.
 
-May import numpy, the errors, the formats, the network and the reader; qonnx and onnxruntime inside the
-functions, because they load slowly.
+May import numpy, the errors, the formats, the network and the reader; qonnx and onnxruntime inside
+the functions, because they load slowly.
 
     hr = run_qonnx(Path("model.onnx"), lr)   # int64 (s*H, s*W), equal to golden.run
 """

@@ -30,7 +30,7 @@ from fsrcnnx.exact.network import Layer, Network, check_luma
 if TYPE_CHECKING:
     from torch import Tensor
 
-EXACT = {"float32": 24, "float64": 53}  # IEEE 754: integers of so many bits are exact
+EXACT = {"float32": ranges.FLOAT32_EXACT, "float64": ranges.FLOAT64_EXACT}
 SCALES = 96            # powers of two up to there keep clear of float32's ends
 TILE_BYTES = 1 << 21   # of a tile's widest feature map: the fastest here (make bench)
 LEAST_SIDE = 32        # of a tile; a smaller one would be mostly borders
@@ -183,11 +183,11 @@ def stages(network: Network) -> tuple[Stage, ...]:
     for index, (layer, peak) in enumerate(zip(network.layers, ranges.peaks(network), strict=True)):
         extra = layer.slope_format.frac if layer.slope_format else 0
         power = extra - network.shift(index)
-        dtype = next((name for name, bits in EXACT.items() if peak.most <= 1 << bits), None)
+        dtype = next((name for name, most in EXACT.items() if peak.most <= most), None)
         if dtype is None or max(abs(power), abs(extra)) > SCALES:
             raise ModelError(f"sums reach {peak.most} and scales 2^{power}, 2^{-extra}",
                              where=f"layer {layer.name}",
-                             allowed=f"2^{EXACT['float64']}, 2^-{SCALES}..2^{SCALES}",
+                             allowed=f"2^53, 2^-{SCALES}..2^{SCALES}",
                              fix="use fewer bits, or the golden engine")
         last = index == len(network.layers) - 1
         anchor = 2.0 ** (network.acc_frac(index) - network.in_format.frac + power)

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import tdc
-from fsrcnnx.exact.formats import requantise
+from fsrcnnx.exact.formats import MAX_WIDTH, requantise
 from fsrcnnx.exact.golden import activate
 from fsrcnnx.exact.network import Layer, Network
 
-FLOAT32_EXACT = 1 << 24  # IEEE 754: every integer up to 2^24 is a float32
+FLOAT32_EXACT, FLOAT64_EXACT = 1 << 24, 1 << 53  # IEEE 754: all integers up to there are exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,17 @@ def _sums(layer: Layer) -> list[np.ndarray]:
     return [p.weight for p in tdc.phases(layer)] if layer.kind == "deconv" else [layer.weight]
 
 
-def _acc_bounds(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bound bias + sum and every partial sum, with or without the bias, per output channel."""
+def acc_bounds(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bound a layer's sums and every partial sum, with or without the bias.
+
+    Args:
+        layer: A conv or deconv layer.
+        lo: int64 (in,), least input per channel.
+        hi: int64 (in,), greatest input per channel.
+
+    Returns:
+        int64 (out,) each: least and greatest accumulator.
+    """
     lo, hi = np.minimum(lo, 0)[:, None, None], np.maximum(hi, 0)[:, None, None]
     least, most = np.zeros(layer.out_channels, np.int64), np.zeros(layer.out_channels, np.int64)
     for weight in _sums(layer):
@@ -91,7 +101,7 @@ def prove(network: Network) -> tuple[LayerRange, ...]:
     hi = np.array([network.in_format.hi], np.int64)
     ranges = []
     for index, layer in enumerate(network.layers):
-        acc_lo, acc_hi = _acc_bounds(layer, lo, hi)
+        acc_lo, acc_hi = acc_bounds(layer, lo, hi)
         if network.anchor and index == len(network.layers) - 1:
             up = network.acc_frac(index) - network.in_format.frac
             acc_hi = acc_hi + (network.in_format.hi << up)
@@ -138,8 +148,9 @@ def peaks(network: Network) -> tuple[Peak, ...]:
     for index, (layer, bound) in enumerate(zip(network.layers, prove(network), strict=True)):
         product = 0
         if layer.slope is not None:
-            product = min(int(np.abs(np.minimum(bound.acc_lo, 0) * layer.slope).max()),
-                          (layer.out_format.hi + 1) << network.shift(index))
+            products = np.minimum(bound.acc_lo, 0) * layer.slope
+            product = max(min(int(most), (end + 1) << network.shift(index)) for most, end in (
+                (products.max(), layer.out_format.hi), (-products.min(), -layer.out_format.lo)))
         found.append(Peak(int(max(-bound.acc_lo.min(), bound.acc_hi.max())), product))
     return tuple(found)
 

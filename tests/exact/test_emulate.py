@@ -181,7 +181,7 @@ def test_float32_where_float64_is_needed_is_seen(monkeypatch, unchecked):
     network = Network("cancel_x1", (layer,)).check()
     lr = np.full((3, 9), 77, np.uint8)
     assert emulate.stages(network)[0].dtype == "float64" and mismatches(network, lr) == 0
-    monkeypatch.setattr(emulate, "EXACT", {"float32": 60})
+    monkeypatch.setattr(emulate, "EXACT", {"float32": 1 << 60})
     assert mismatches(network, lr) > 0
 
 

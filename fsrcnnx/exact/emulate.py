@@ -13,7 +13,7 @@ zeros only beyond the frame, so that tiles change no bit.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -167,11 +167,12 @@ class Stage:
                              fix="leave torch's precision and oneDNN's math mode at their defaults")
 
 
-def stages(network: Network) -> tuple[Stage, ...]:
+def stages(network: Network, proved: Sequence[ranges.LayerRange]) -> tuple[Stage, ...]:
     """Choose each layer's float type by the range proof.
 
     Args:
         network: A checked integer network.
+        proved: Its ranges.
 
     Returns:
         One stage per layer.
@@ -180,12 +181,12 @@ def stages(network: Network) -> tuple[Stage, ...]:
         ModelError: If not even float64 is exact, naming the layer.
     """
     found = []
-    for index, (layer, peak) in enumerate(zip(network.layers, ranges.peaks(network), strict=True)):
+    for index, (layer, bound) in enumerate(zip(network.layers, proved, strict=True)):
         extra = layer.slope_format.frac if layer.slope_format else 0
         power = extra - network.shift(index)
-        dtype = next((name for name, most in EXACT.items() if peak.most <= most), None)
+        dtype = next((name for name, most in EXACT.items() if bound.peak <= most), None)
         if dtype is None or max(abs(power), abs(extra)) > SCALES:
-            raise ModelError(f"sums reach {peak.most} and scales 2^{power}, 2^{-extra}",
+            raise ModelError(f"sums reach {bound.peak} and scales 2^{power}, 2^{-extra}",
                              where=f"layer {layer.name}",
                              allowed=f"2^53, 2^-{SCALES}..2^{SCALES}",
                              fix="use fewer bits, or the golden engine")
@@ -213,14 +214,14 @@ class Emulator:
     def __init__(self, network: Network, *, threads: int | None = None,
                  side: int | None = None):
         self.network = network
-        self.stages = stages(network)
+        proved = ranges.prove(network)
+        self.stages = stages(network, proved)
         self.reaches = [stage.reach for stage in self.stages]
         self.threads = threads or len(os.sched_getaffinity(0))
         widest = max(stage.channels * np.dtype(stage.dtype).itemsize for stage in self.stages)
         self.side = side or max(LEAST_SIDE, int((TILE_BYTES / widest) ** 0.5))
         lo, hi = (np.array([end]) for end in (network.in_format.lo, network.in_format.hi))
-        for index, (stage, bound) in enumerate(zip(self.stages, ranges.prove(network),
-                                                   strict=True)):
+        for index, (stage, bound) in enumerate(zip(self.stages, proved, strict=True)):
             stage.check(lo, hi, network.shift(index))
             lo, hi = bound.out_lo, bound.out_hi
 

@@ -196,12 +196,11 @@ def encode_uint8(network: Network) -> bytes:
     lr = graph.node("Cast", [graph.input("lr", UINT8, lr_shape)], "lr_cast", to=FLOAT)
     x = pixel = scaled(lr, network.in_format.frac, "lr_value")
     lo, hi = (np.array([end]) for end in (network.in_format.lo, network.in_format.hi))
-    peaks, bounds = ranges.peaks(network), ranges.prove(network)
-    for index, (layer, peak) in enumerate(zip(network.layers, peaks, strict=True)):
+    for index, (layer, bound) in enumerate(zip(network.layers, ranges.prove(network), strict=True)):
         where, last = f"layer {layer.name}", index == len(network.layers) - 1
-        wide = peak.most > ranges.FLOAT32_EXACT
-        if peak.most > ranges.FLOAT64_EXACT or not activation_format_fits(layer.out_format):
-            raise ModelError(f"values up to {peak.most}, feature map in {layer.out_format}",
+        wide = bound.peak > ranges.FLOAT32_EXACT
+        if bound.peak > ranges.FLOAT64_EXACT or not activation_format_fits(layer.out_format):
+            raise ModelError(f"values up to {bound.peak}, feature map in {layer.out_format}",
                              where=where, allowed="2^53; 1..24 bits unsigned, 2..25 bits signed",
                              fix="use fewer bits")
         if wide:
@@ -216,7 +215,7 @@ def encode_uint8(network: Network) -> bytes:
         raw = rounded(acc, layer.out_format, f"{layer.name}_quant", wide)
         if not last:
             x = scaled(raw, layer.out_format.frac, f"{layer.name}_quant")
-        lo, hi = bounds[index].out_lo, bounds[index].out_hi
+        lo, hi = bound.out_lo, bound.out_hi
     graph.node("Cast", [raw], f"{layer.name}_cast", output="hr", to=UINT8)
     graph.output("hr", UINT8, hr_shape)
     return graph.model(metadata(network), "Integer network in exact float32; uint8 luma.",

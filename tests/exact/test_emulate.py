@@ -64,7 +64,7 @@ def test_wide_layers_take_float64_and_wider_ones_are_refused():
     rng = np.random.default_rng(5)
     wide = random_network(rng, channels=(6, 4), kernels=(3, 3, 3), weight_bits=16,
                           activation_bits=14)
-    assert {stage.dtype for stage in emulate.stages(wide)} >= {"float64"}
+    assert {stage.dtype for stage in Emulator(wide).stages} >= {"float64"}
     assert mismatches(wide, random_picture(rng, 12, 9), side=5) == 0
     huge = random_network(rng, channels=(6, 4), kernels=(3, 3, 3), weight_bits=30,
                           activation_bits=24)
@@ -77,7 +77,7 @@ def test_slopes_too_wide_for_float32_take_float64(network):
     layer = replace(network.layers[0], slope_format=Format(True, 20, 18),
                     slope=network.layers[0].slope << 11)
     network = replace(network, layers=(layer, *network.layers[1:]))
-    assert emulate.stages(network)[0].dtype == "float64"
+    assert Emulator(network).stages[0].dtype == "float64"
     assert mismatches(network, random_picture(np.random.default_rng(0), 20, 20)) == 0
 
 
@@ -180,7 +180,7 @@ def test_float32_where_float64_is_needed_is_seen(monkeypatch, unchecked):
     layer = Layer("c", "conv", weight, Format(True, 22, 1), np.zeros(1, np.int64), PIXEL, padding=1)
     network = Network("cancel_x1", (layer,)).check()
     lr = np.full((3, 9), 77, np.uint8)
-    assert emulate.stages(network)[0].dtype == "float64" and mismatches(network, lr) == 0
+    assert Emulator(network).stages[0].dtype == "float64" and mismatches(network, lr) == 0
     monkeypatch.setattr(emulate, "EXACT", {"float32": 1 << 60})
     assert mismatches(network, lr) > 0
 

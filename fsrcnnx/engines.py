@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.imaging import Picture, bicubic, upscale_chroma
 
 if TYPE_CHECKING:
+    from fsrcnnx.exact.emulate import Emulator
     from fsrcnnx.prove.simulate import Result
 
 ENGINES = ("float", "golden", "emulate", "onnx", "rtl", "bicubic")
@@ -90,6 +92,15 @@ def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [onnx_io.run_uint8(path, lr) for lr in lrs]
 
 
+@lru_cache(maxsize=1)
+def _emulator(model: Path, stamp: int) -> Emulator:
+    """The emulator of a file as of a time; kept, since a video asks for it again and again."""
+    from fsrcnnx.exact import onnx_io
+    from fsrcnnx.exact.emulate import Emulator
+
+    return Emulator(onnx_io.load(model))
+
+
 def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "verilator",
                  max_width: int = 1920, progress: Callable[[float], None] | None = None) -> Result:
     """Emit the core of a model and run luma planes through it in a simulator.
@@ -159,9 +170,7 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
         network = onnx_io.load(model)
         return [golden.run(network, lr).astype(np.uint8) for lr in lrs]
     if engine == "emulate":
-        from fsrcnnx.exact.emulate import Emulator
-
-        emulator = Emulator(onnx_io.load(model))
+        emulator = _emulator(model, model.stat().st_mtime_ns)
         return [emulator(lr).astype(np.uint8) for lr in lrs]
     raise InputError(f"unknown engine {engine!r}", where="engine", allowed=", ".join(ENGINES))
 

@@ -54,4 +54,40 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
         bounds.plot(found, plot)
 
 
-COMMANDS = (ranges,)
+@click.command()
+@click.argument("model", default=MODEL)
+@click.option("--size", "sizes", multiple=True, default=("512x512", "960x540", "1920x1080"),
+              help="LR frame, WIDTHxHEIGHT.")
+@click.option("--contenders", help="Comma-separated names; default: all.")
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Turns of each contender.")
+@json_option
+def bench(model, sizes, contenders, rounds, json_file):
+    """Compare the speed and memory of the exact engines, side by side."""
+    from dataclasses import asdict
+
+    from fsrcnnx import __version__, engines
+    from fsrcnnx.errors import CheckError
+    from fsrcnnx.prove import bench as prove
+
+    if json_file:
+        check_json(json_file)
+    path = engines.find_model(model)
+    shapes = [prove.size_of(size) for size in sizes]
+    names = contenders.split(",") if contenders else tuple(prove.CONTENDER)
+    rows, before = [], prove.machine()
+    for size, shape in zip(sizes, shapes, strict=True):
+        with bar(size) as progress:
+            rows += prove.bench(path, shape, names, rounds=rounds, progress=progress)
+    table(prove.COLUMNS, [row.cells() for row in rows])
+    click.echo(f"{model}: before: {before}; after: {prove.machine()}")
+    if json_file:
+        write_json(json_file, {"made_by": f"fsrcnnx {__version__}", "model": str(model),
+                               "before": before, "after": prove.machine(),
+                               "rows": [asdict(row) for row in rows]})
+    wrong = [row for row in rows if row.result == "FAIL"]
+    if wrong:
+        raise CheckError(f"{wrong[0].mismatches}/{wrong[0].pixels} mismatches against "
+                         f"{wrong[0].against}", where=f"{wrong[0].contender} on {wrong[0].frame}")
+
+
+COMMANDS = (ranges, bench)

@@ -101,8 +101,8 @@ def _serve(link: Connection, name: str, model: Path, lr: np.ndarray) -> None:
     try:
         with CONTENDER[name].prepare(model, lr.shape) as run:
             link.send(np.asarray(run(lr)))
-            while link.recv():
-                seconds, end = [], time.perf_counter() + TURN
+            while turn := link.recv():
+                seconds, end = [], time.perf_counter() + turn
                 while not seconds or time.perf_counter() < end:
                     start = time.perf_counter()
                     run(lr)
@@ -188,7 +188,7 @@ def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONT
             step()
         for _ in range(rounds):
             for name in outputs:
-                links[name].send(True)
+                links[name].send(TURN)
                 turn, peaks[name] = _answer(links[name], name)
                 seconds.setdefault(name, []).append(turn)
                 step()

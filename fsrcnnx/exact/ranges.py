@@ -114,8 +114,7 @@ def acc_bounds(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray
     return least + np.minimum(layer.bias, 0), most + np.maximum(layer.bias, 0)
 
 
-def _interval(layer: Layer, lo: np.ndarray, hi: np.ndarray, anchor: int
-              ) -> tuple[np.ndarray, np.ndarray]:
+def _interval(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bound complete sums from each input's interval: int64 (phases, out) each.
 
     Only the pixel's own tap cannot lie beyond the frame; every other one may be 0.
@@ -131,7 +130,7 @@ def _interval(layer: Layer, lo: np.ndarray, hi: np.ndarray, anchor: int
         most[:, beyond] = np.maximum(most[:, beyond], 0)
         products = np.stack([window.weight * least, window.weight * most])
         found.append((products.min(0).sum((1, 2, 3)) + layer.bias,
-                      products.max(0).sum((1, 2, 3)) + layer.bias + anchor))
+                      products.max(0).sum((1, 2, 3)) + layer.bias))
     return np.stack([low for low, _ in found]), np.stack([high for _, high in found])
 
 
@@ -160,14 +159,14 @@ def prove(network: Network) -> tuple[LayerRange, ...]:
     hi = np.array([network.in_format.hi], np.int64)
     ranges, lines, outputs = [], [], []
     for index, layer in enumerate(network.layers):
-        anchor = 0
-        if network.anchor and index == len(network.layers) - 1:
-            anchor = network.in_format.hi << (network.acc_frac(index) - network.in_format.frac)
         acc_lo, acc_hi = acc_bounds(layer, lo, hi)
-        acc_hi = acc_hi + anchor
-        traced, plain = affine.sum_bounds(network, index, lines, outputs), _interval(
-            layer, lo, hi, anchor)
-        sum_lo, sum_hi = np.maximum(traced[0], plain[0]), np.minimum(traced[1], plain[1])
+        traced, (sum_lo, sum_hi) = affine.sum_bounds(network, index, lines, outputs), _interval(
+            layer, lo, hi)
+        if network.anchor and index == len(network.layers) - 1:
+            up = network.acc_frac(index) - network.in_format.frac
+            acc_lo, sum_lo = (end + (network.in_format.lo << up) for end in (acc_lo, sum_lo))
+            acc_hi, sum_hi = (end + (network.in_format.hi << up) for end in (acc_hi, sum_hi))
+        sum_lo, sum_hi = np.maximum(sum_lo, traced[0]), np.minimum(sum_hi, traced[1])
         least, most = sum_lo.min(0), sum_hi.max(0)
         # PReLU is linear on each side of 0: its extremes are at the ends, and at 0 if it is within
         ends = np.stack([least, most, np.clip(0, least, most)])

@@ -66,9 +66,9 @@ def violations(network, proved, lr):
     return found
 
 
-def frames(height, width, bits):
+def frames(height, width, bits, lowest=0):
     """Every frame of a size: int64 (height, width) each."""
-    for values in itertools.product(range(1 << bits), repeat=height * width):
+    for values in itertools.product(range(lowest, lowest + (1 << bits)), repeat=height * width):
         yield np.array(values).reshape(height, width)
 
 
@@ -94,7 +94,7 @@ def tiny(draw, bits):
             None if slope is None else Format(True, 4, 2), 2 if deconv else 1,
             {1: 0, 2: 0, 3: 1}[kernel]))
         channels = out
-    return Network("tiny", tuple(layers), in_format=Format(False, bits, 0),
+    return Network("tiny", tuple(layers), in_format=Format(draw(st.booleans()), bits, 0),
                    anchor=draw(st.booleans())).check()
 
 
@@ -104,7 +104,7 @@ def tiny(draw, bits):
 def test_no_input_of_a_small_network_leaves_the_proved_range(size, data):
     network = data.draw(tiny(size[2]))
     proved = ranges.prove(network)
-    for lr in frames(*size):
+    for lr in frames(*size, network.in_format.lo):
         assert violations(network, proved, lr) == []
 
 

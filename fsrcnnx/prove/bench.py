@@ -28,8 +28,8 @@ from fsrcnnx.prove.contenders import CONTENDER, Absent
 BASE = "emulate"       # ratios are to its time
 TURN = 1.0             # seconds that a fast contender runs for in its turn
 SLOW = 512 * 512       # LR pixels up to which slow contenders run
-COLUMNS = ("frame", "contender", "seconds", "frames/s", "times emulate's", "peak MB", "mismatches",
-           "result")
+COLUMNS = ("frame", "contender", "seconds", "CPU seconds", "frames/s", "times emulate's", "peak MB",
+           "mismatches", "result")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Row:
         frame: Size, width x height.
         contender: Its name.
         seconds: Median of one frame; None if it did not run.
+        cpu_seconds: CPU time of a frame, all threads together; other load changes it less.
         ratio: Median over the rounds of its seconds over the emulator's; None without both.
         peak_mb: Greatest resident memory of its process, MB of 10^6 bytes.
         mismatches: HR pixels that differ from `against`; None if it did not run.
@@ -51,6 +52,7 @@ class Row:
     frame: str
     contender: str
     seconds: float | None
+    cpu_seconds: float | None
     ratio: float | None
     peak_mb: float | None
     mismatches: int | None
@@ -61,11 +63,11 @@ class Row:
     def cells(self) -> list[str]:
         """The row as text under COLUMNS."""
         if self.seconds is None:
-            return [self.frame, self.contender, "", "", "", "", "", self.result]
+            return [self.frame, self.contender, *[""] * 6, self.result]
         ratio = "" if self.ratio is None else f"{self.ratio:.1f}"
         count = f"{self.mismatches}/{self.pixels}" if self.against != self.contender else ""
-        return [self.frame, self.contender, f"{self.seconds:.3f}", f"{1 / self.seconds:.2f}",
-                ratio, f"{self.peak_mb:.0f}", count, self.result]
+        return [self.frame, self.contender, f"{self.seconds:.3f}", f"{self.cpu_seconds:.3f}",
+                f"{1 / self.seconds:.2f}", ratio, f"{self.peak_mb:.0f}", count, self.result]
 
 
 def size_of(text: str) -> tuple[int, int]:
@@ -103,11 +105,13 @@ def _serve(link: Connection, name: str, model: Path, lr: np.ndarray) -> None:
             link.send(np.asarray(run(lr)))
             while turn := link.recv():
                 seconds, end = [], time.perf_counter() + turn
+                cpu = time.process_time()
                 while not seconds or time.perf_counter() < end:
                     start = time.perf_counter()
                     run(lr)
                     seconds.append(time.perf_counter() - start)
-                link.send((seconds, peak_bytes()))
+                cpu = (time.process_time() - cpu) / len(seconds)
+                link.send((median(seconds), cpu, peak_bytes()))
     except (Absent, ToolError) as reason:
         link.send(str(reason))
     except EOFError:
@@ -171,7 +175,7 @@ def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONT
             raise InputError(f"unknown contender {name!r}", where="--contenders",
                              allowed=", ".join(CONTENDER))
     lr = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    outputs, skipped, seconds, peaks = {}, {}, {}, {}
+    outputs, skipped, turns = {}, {}, {}
     steps = iter(np.linspace(0, 1, (rounds + 1) * len(names) + 1)[1:])
 
     def step() -> None:
@@ -189,10 +193,9 @@ def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONT
         for _ in range(rounds):
             for name in outputs:
                 links[name].send(TURN)
-                turn, peaks[name] = _answer(links[name], name)
-                seconds.setdefault(name, []).append(turn)
+                turns.setdefault(name, []).append(_answer(links[name], name))
                 step()
-    return [_row(name, shape, outputs, skipped, seconds, peaks) for name in names]
+    return [_row(name, shape, outputs, skipped, turns) for name in names]
 
 
 @contextmanager
@@ -209,22 +212,21 @@ def _links(names: Sequence[str], model: Path, lr: np.ndarray, skipped: dict[str,
         yield links
 
 
-def _row(name: str, shape: tuple[int, int], outputs: dict, skipped: dict, seconds: dict,
-         peaks: dict) -> Row:
+def _row(name: str, shape: tuple[int, int], outputs: dict, skipped: dict, turns: dict) -> Row:
     """Sum up one contender."""
     frame = f"{shape[1]}x{shape[0]}"
     if name in skipped:
-        return Row(frame, name, None, None, None, None, 0, "", f"SKIP({skipped[name]})")
+        return Row(frame, name, *[None] * 5, 0, "", f"SKIP({skipped[name]})")
     against = "golden" if "golden" in outputs else next(iter(outputs))
     want, got = outputs[against], outputs[name]
     wrong = int((want != got).sum()) if want.shape == got.shape else want.size
-    turns = [median(turn) for turn in seconds[name]]
+    seconds, cpu, peaks = zip(*turns[name], strict=True)
     ratio = None
-    if BASE in seconds:
-        ratio = median(a / median(b) for a, b in zip(turns, seconds[BASE], strict=True))
+    if BASE in turns:
+        ratio = median(a / b for a, (b, _, _) in zip(seconds, turns[BASE], strict=True))
     result = "FAIL" if wrong else "REFERENCE" if name == against else "PASS"
-    return Row(frame, name, median(turns), ratio, peaks[name] / 1e6, wrong, want.size, against,
-               result)
+    return Row(frame, name, median(seconds), median(cpu), ratio, max(peaks) / 1e6, wrong, want.size,
+               against, result)
 
 
 def machine() -> str:

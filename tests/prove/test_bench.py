@@ -43,6 +43,7 @@ def test_contenders_take_turns_and_agree(model, tmp_path, capsys):
         ("5x4", "golden", "REFERENCE"), ("5x4", "emulate", "PASS"), ("5x4", "onnx", "PASS")]
     for row in rows:
         assert row["mismatches"] == 0 and row["pixels"] == 80 and row["seconds"] > 0
+        assert row["cpu_seconds"] > 0
         assert 10 < row["peak_mb"] < 2000
         assert (row["ratio"] == 1) == (row["contender"] == "emulate")
     assert multiprocessing.active_children() == []
@@ -76,8 +77,8 @@ def test_what_cannot_run_says_why(model, monkeypatch):
     monkeypatch.setattr(bench, "SLOW", 11)
     row = bench.bench(model, (3, 4), ("golden",))[0]
     assert row.result == "SKIP(slow: only for frames of up to 11 pixels)"
-    row = bench._row("hls", (3, 4), {}, {"hls": "no"}, {}, {})
-    assert row.result == "SKIP(no)" and row.cells() == ["4x3", "hls", *[""] * 5, "SKIP(no)"]
+    row = bench._row("hls", (3, 4), {}, {"hls": "no"}, {})
+    assert row.result == "SKIP(no)" and row.cells() == ["4x3", "hls", *[""] * 6, "SKIP(no)"]
     with pytest.raises(InputError, match="unknown contender 'x'; allowed: golden, emulate"):
         bench.bench(model, (3, 4), ("x",))
 

@@ -21,6 +21,7 @@ from fsrcnnx.imaging import Picture, bicubic, upscale_chroma
 
 if TYPE_CHECKING:
     from fsrcnnx.exact.emulate import Emulator
+    from fsrcnnx.exact.network import Network
     from fsrcnnx.prove.simulate import Result
 
 ENGINES = ("float", "golden", "emulate", "onnx", "rtl", "bicubic")
@@ -92,13 +93,21 @@ def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [onnx_io.run_uint8(path, lr) for lr in lrs]
 
 
+def _eight_bits(network: Network) -> Network:
+    """Refuse a network whose luma a picture does not hold."""
+    for where, to in (("the input", network.in_format), ("the output", network.out_format)):
+        if to.signed or to.width != 8:
+            raise ModelError(f"luma in {to}", where=where, allowed="8 unsigned bits")
+    return network
+
+
 @lru_cache(maxsize=1)
 def _emulator(model: Path, stamp: int) -> Emulator:
     """The emulator of a file as of a time; kept, since a video asks for it again and again."""
     from fsrcnnx.exact import onnx_io
     from fsrcnnx.exact.emulate import Emulator
 
-    return Emulator(onnx_io.load(model))
+    return Emulator(_eight_bits(onnx_io.load(model)))
 
 
 def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "verilator",
@@ -167,7 +176,7 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
         path = companion(model, "model_float.onnx")
         return [_to_pixels(onnx_io.run_float(path, lr)) for lr in lrs]
     if engine == "golden":
-        network = onnx_io.load(model)
+        network = _eight_bits(onnx_io.load(model))
         return [golden.run(network, lr).astype(np.uint8) for lr in lrs]
     if engine == "emulate":
         emulator = _emulator(model, model.stat().st_mtime_ns)

@@ -163,7 +163,6 @@ def _trace(network: Network, index: int, window: Window, lines: Sequence[Line],
     """Bound one window's complete sums, with bias and anchor: int64 (out,) each."""
     layer, before = network.layers[index], network.layers[:index]
     stop, above, below, left, right = _depth(before, window)
-    # within the frame or not, by case: nothing but a pixel is the same beyond it and within, 0
     coef, row, col = window.weight[None].astype(float), window.row, window.col
     low = high = np.broadcast_to(layer.bias.astype(float), (1, layer.out_channels))
     size = np.abs(low)
@@ -188,7 +187,7 @@ def _trace(network: Network, index: int, window: Window, lines: Sequence[Line],
         coef = coef * inside.reshape(-1, 1, 1, rows, cols)
         settle(*bounds[at], up)
         if at == stop and stop > 0:
-            break
+            break  # further back, taps within and beyond the frame are not told apart
         line, source = lines[at], before[at]
         edge = np.stack([coef * side[:, None, None] for side in (line.low, line.high)])
         coef = coef * line.a[:, None, None]
@@ -199,7 +198,7 @@ def _trace(network: Network, index: int, window: Window, lines: Sequence[Line],
             coef * source.bias[:, None, None]).sum((2, 3, 4))
         coef = _compose(coef, source.weight)
         row, col = row - source.padding, col - source.padding
-    if stop == 0:
+    if stop == 0:  # pixels at last: beyond the frame they are 0, which is a pixel too
         ends = (network.in_format.lo, network.in_format.hi)
         y, x = -row, -col
         if up and 0 <= y < coef.shape[3] and 0 <= x < coef.shape[4]:

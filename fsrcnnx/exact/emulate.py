@@ -13,6 +13,7 @@ zeros only beyond the frame, so that tiles change no bit.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -259,9 +260,36 @@ class Emulator:
                     progress(done / len(blocks))
         return hr
 
+    def trace(self, lr: np.ndarray) -> dict[str, np.ndarray]:
+        """Keep every layer's output, to find where it parts from another engine; in one tile.
+
+        Args:
+            lr: Integers (H, W), raw luma within the network's input format.
+
+        Returns:
+            Layer name -> int64 (H, W, C); the last is (s*H, s*W, 1).
+
+        Raises:
+            InputError: If lr is not a picture within the input format.
+        """
+        from torch.nn.functional import pixel_shuffle
+
+        lr = np.ascontiguousarray(check_luma(lr, self.network.in_format), np.int64)
+        with _one_thread():
+            return {stage.layer.name: pixel_shuffle(maps, stage.layer.stride)[0].permute(
+                1, 2, 0).numpy().astype(np.int64) for stage, maps in zip(
+                    self.stages, self._maps(lr, *map(range, lr.shape)), strict=True)}
+
     def _tile(self, lr: np.ndarray, rows: range, cols: range) -> np.ndarray:
         """Compute the HR pixels of a block of LR pixels."""
-        from torch.nn.functional import pad, pixel_shuffle
+        from torch.nn.functional import pixel_shuffle
+
+        last = deque(self._maps(lr, rows, cols), maxlen=1).pop()
+        return pixel_shuffle(last, self.network.scale)[0, 0].numpy()
+
+    def _maps(self, lr: np.ndarray, rows: range, cols: range) -> Iterator[Tensor]:
+        """Compute what a block of HR pixels needs of each layer, the layers in order."""
+        from torch.nn.functional import pad
 
         pixels = _torch().from_numpy(lr)[None, None]
         (y, pads_y), (x, pads_x) = (tiles.needed(self.reaches, span, size) for span, size
@@ -270,7 +298,7 @@ class Emulator:
         own = pixels[:, :, rows.start : rows.stop, cols.start : cols.stop]
         for stage, pad_y, pad_x in zip(self.stages, pads_y, pads_x, strict=True):
             maps = stage.run(pad(maps, (*pad_x, *pad_y)) if any(pad_x + pad_y) else maps, own)
-        return pixel_shuffle(maps, self.network.scale)[0, 0].numpy()
+            yield maps
 
 
 def run(network: Network, lr: np.ndarray) -> np.ndarray:

@@ -151,8 +151,17 @@ def _emulate(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     small, large = (emulate.Emulator(context.network, side=side) for side in (EMULATED_TILE, None))
     made = _one_by_one(small, [stimulus for stimulus in stimuli if stimulus.path is None])
     shown = _one_by_one(large, [stimulus for stimulus in stimuli if stimulus.path is not None])
-    return Climbed([*made.stimuli, *shown.stimuli], [*made.outputs, *shown.outputs],
-                   [*made.seconds, *shown.seconds])
+    order = [*made.stimuli, *shown.stimuli]
+
+    def locate(index: int) -> compare.Divergence | None:
+        """Layer by layer; None where only the tiles part, not the layers."""
+        want, got = (engine(order[index].lr) for engine in (
+            lambda lr: golden.trace(context.network, lr), small.trace))
+        found = (compare.first_difference(name, want[name], got[name]) for name in want)
+        return next((difference for difference in found if difference), None)
+
+    return Climbed(order, [*made.outputs, *shown.outputs], [*made.seconds, *shown.seconds],
+                   locate=locate)
 
 
 def _run(context: Context, frames: list[np.ndarray], simulator: str, *, calm: bool,

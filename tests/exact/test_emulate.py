@@ -53,6 +53,14 @@ def test_the_whole_network_on_noise_and_extremes(anchor, scale):
     assert len(np.unique(emulator(random_picture(rng, 31, 37)))) > 50
 
 
+def test_a_trace_is_goldens(network):
+    lr = random_picture(np.random.default_rng(2), 7, 9)
+    want, got = golden.trace(network, lr), Emulator(network).trace(lr)
+    assert list(want) == list(got)
+    for name, values in want.items():
+        assert got[name].shape == values.shape and (got[name] == values).all()
+
+
 def test_threads_and_torchs_own_setting(network):
     lr = random_picture(np.random.default_rng(2), 64, 50)
     before = torch.get_num_threads()

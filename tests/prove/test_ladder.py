@@ -61,7 +61,8 @@ def test_an_emulator_that_rounds_otherwise_turns_it_red(small, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "round_", torch.Tensor.floor_)
     report = verify(small.model, rungs=["emulate"])
     assert {record.rung for record in report.failures} == {"emulate"}
-    assert "mismatches" in report.failures[0].detail and report.failures[0].first_divergence
+    assert "mismatches" in report.failures[0].detail
+    assert report.failures[0].first_divergence.layer == "conv0"
 
 
 def test_a_rung_asked_for_must_run(small):

@@ -177,7 +177,7 @@ def prove(network: Network) -> tuple[LayerRange, ...]:
             layer.name, acc_lo, acc_hi, sum_lo, sum_hi, signed_width(acc_lo.min(), acc_hi.max()),
             signed_width(least.min(), most.max()), signed_width(acted.min(), acted.max()), lo, hi,
             _product(layer, least, network.shift(index))))
-        lines.append(affine.relax(layer, network.shift(index), least, most))
+        lines.append(affine.relax(layer, network.shift(index), least, most, acc_hi - acc_lo))
         outputs.append((lo, hi))
     return tuple(ranges)
 

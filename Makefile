@@ -40,7 +40,8 @@ RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
 SCALE   := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast train quantise export rtl sim verify synth lint doctor clean
+.PHONY: help setup demo test test-fast train quantise export ranges rtl sim verify bench synth lint \
+        doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -78,6 +79,9 @@ quantise: setup ## bring the trained weights to the number contract
 export: setup ## write model.onnx and its companions from the quantised weights
 	@$(FSRCNNX) export $(WORK)/weights.pth
 
+ranges: setup ## print the proved range of every accumulator beside what IMAGES reach
+	@$(FSRCNNX) ranges $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
+
 rtl: setup ## emit SystemVerilog
 	@$(FSRCNNX) rtl $(MODEL) -o $(RTL) --engine $(ENGINE) --cycles-per-pixel $(CYCLES)
 
@@ -86,6 +90,10 @@ sim: setup ## run the cocotb benches on SIM with SEED and WAVES
 
 verify: setup ## compare every form of the network bit for bit
 	@$(FSRCNNX) verify $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
+
+bench: setup ## compare the exact engines: frames a second, ratios, peak memory
+	@mkdir -p $(WORK)
+	@$(FSRCNNX) bench $(MODEL) --json $(WORK)/bench.json
 
 synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 	@$(FSRCNNX) synth $(RTL) --device $(DEVICE) --json $(WORK)/synth-$(DEVICE).json

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_learn
+from fsrcnnx import cli_exact, cli_learn
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -22,12 +22,13 @@ from fsrcnnx.console import (
     guard,
     json_option,
     model_option,
+    pictures_of,
     table,
     write_json,
 )
 from fsrcnnx.errors import CheckError, InputError, ToolError
 
-ENGINES = ("float", "golden", "onnx", "rtl", "bicubic")
+ENGINES = ("float", "golden", "emulate", "onnx", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
 
 model_argument = click.argument("model", default=MODEL)
@@ -41,7 +42,7 @@ def main():
     """From a trained super-resolution network to bit-exact SystemVerilog."""
 
 
-for command in cli_learn.COMMANDS:
+for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS):
     main.add_command(command)
 
 
@@ -194,20 +195,6 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
     if json_file:
         report.write(json_file)
     report.check()
-
-
-def pictures_of(paths) -> list[Path]:
-    """Expand folders to the pictures in them."""
-    from fsrcnnx.imaging import SUFFIXES
-
-    found = []
-    for path in paths:
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) \
-            if path.is_dir() else [path]
-        if not inside:
-            raise InputError("no pictures", where=path, allowed=" ".join(SUFFIXES))
-        found += inside
-    return found
 
 
 @main.command()

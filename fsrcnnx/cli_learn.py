@@ -62,7 +62,8 @@ def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_s
 @click.command()
 @click.argument("images", type=FILE)
 @model_option
-@click.option("--engine", type=click.Choice(["float", "golden", "onnx"]), default="golden")
+@click.option("--engine", type=click.Choice(["float", "golden", "emulate", "onnx"]),
+              default="golden")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
 @json_option
 def test(images, model, engine, protocol, json_file):
@@ -108,13 +109,14 @@ def quantise(weights, train_file, eval_file, output, **settings):
 @click.command()
 @click.argument("weights", type=FILE)
 @click.option("-o", "--output", type=FILE, help="Folder to write; default: that of the weights.")
-def export(weights, output):
+@click.option("--training-data", default="", help="What it was trained on, for the metadata.")
+def export(weights, output, training_data):
     """Write model.onnx, model_uint8.onnx and model_float.onnx from quantised weights."""
     from fsrcnnx.learn import export as learn
 
     output = output or weights.parent
     output.mkdir(parents=True, exist_ok=True)
-    network = learn.export(weights, output)
+    network = learn.export(weights, output, training_data)
     click.echo(f"{output}: {network.name} {network.content_hash()}")
 
 

@@ -79,6 +79,30 @@ def bar(label: str, shown: bool = True) -> Iterator[Callable[[float], None]]:
         yield lambda fraction: view.update(fraction - view.n)
 
 
+def pictures_of(paths: Sequence[Path]) -> list[Path]:
+    """Expand folders to the pictures in them.
+
+    Args:
+        paths: Pictures and folders.
+
+    Returns:
+        Pictures, those of a folder by name.
+
+    Raises:
+        InputError: If a folder holds none.
+    """
+    from fsrcnnx.imaging import SUFFIXES
+
+    found = []
+    for path in paths:
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) \
+            if path.is_dir() else [path]
+        if not inside:
+            raise InputError("no pictures", where=path, allowed=" ".join(SUFFIXES))
+        found += inside
+    return found
+
+
 def check_json(path: Path) -> None:
     """Refuse a report file that could not be written, before any work is done for it.
 

@@ -74,20 +74,22 @@ def random_network(
     activation_bits: int = 8,
     anchor: bool = False,
     prelu: bool = True,
+    signed: bool = True,
+    deconv: bool = True,
 ) -> Network:
-    """A checked network: convs between `channels`, then a deconv with the last kernel."""
+    """A checked network: convs between `channels`, then a deconv (or conv) with the last kernel."""
     assert len(kernels) == len(channels) + 1
     layers, fmt, previous = [], PIXEL, 1
     x = rng.integers(0, 256, (16, 16, 1), dtype=np.int64)
     for index, (out, kernel) in enumerate(zip(channels, kernels[:-1], strict=True)):
         layer = random_layer(rng, f"conv{index}", previous, out, kernel, weight_bits=weight_bits,
-                             out_format=Format(True, activation_bits, activation_bits - 4),
+                             out_format=Format(signed, activation_bits, activation_bits - 4),
                              prelu=prelu)
         layer, x = _fit(rng, layer, x, fmt)
         layers.append(layer)
         fmt, previous = layer.out_format, out
-    last = random_layer(rng, "deconv", previous, 1, kernels[-1], stride=scale, deconv=True,
-                        weight_bits=weight_bits, out_format=PIXEL, prelu=False)
+    last = random_layer(rng, "deconv" if deconv else "last", previous, 1, kernels[-1], stride=scale,
+                        deconv=deconv, weight_bits=weight_bits, out_format=PIXEL, prelu=False)
     layers.append(_fit(rng, last, x, fmt)[0])
     return Network(f"random_x{scale}", tuple(layers), anchor=anchor).check()
 

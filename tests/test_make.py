@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "train", "quantise", "export", "rtl", "sim",
-           "verify", "synth", "lint", "clean", "doctor"]
+           "ranges", "verify", "bench", "synth", "lint", "clean", "doctor"]
 
 
 def make(*args):

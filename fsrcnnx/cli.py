@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_exact, cli_learn
+from fsrcnnx import cli_exact, cli_import, cli_learn
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -42,7 +42,7 @@ def main():
     """From a trained super-resolution network to bit-exact SystemVerilog."""
 
 
-for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS):
+for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS):
     main.add_command(command)
 
 

@@ -64,7 +64,7 @@ def test_help_imports_nothing_heavy(args):
 
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "export", "upscale", "rtl", "sim", "verify",
-            "synth", "doctor", "demo", "ranges", "bench"} == set(cli.main.commands)
+            "synth", "doctor", "demo", "ranges", "bench", "import"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 

@@ -63,7 +63,7 @@ class Clip:
     pixel_format: str
     rate: Fraction
     frames: int | None
-    delay: float
+    delay: Fraction
     colours: dict[str, str]
     sited: str
     subtitles: tuple[str, ...]
@@ -104,7 +104,7 @@ def _rate(text: str) -> Fraction | None:
 
 def constant_rate(times: Sequence[int], tick: Fraction, rates: Sequence[Fraction]
                   ) -> Fraction | None:
-    """Find the rate at which time stamps are evenly spaced, to one tick of their clock.
+    """Find the rate at which time stamps are evenly spaced, but for rounding to their clock.
 
     Args:
         times: Time stamps in display order, in ticks.
@@ -116,7 +116,8 @@ def constant_rate(times: Sequence[int], tick: Fraction, rates: Sequence[Fraction
     """
     for rate in rates:
         step = 1 / (rate * tick)
-        if all(abs(time - times[0] - number * step) <= 1 for number, time in enumerate(times)):
+        late = [time - number * step for number, time in enumerate(times)]
+        if max(late) - min(late) < 1:
             return rate
     return None
 
@@ -163,14 +164,14 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
                if video.get(theirs) not in UNKNOWN}
     if pixels.startswith("yuvj"):
         colours["range"] = "pc"
-    starts = [float(s) for s in (video.get("start_time"), found["format"].get("start_time"))
+    starts = [Fraction(s) for s in (video.get("start_time"), found["format"].get("start_time"))
               if s is not None]
     kept = ("audio", "subtitle", "attachment")
     left_out = [f"{s.get('codec_type', 'unknown')} stream {s['index']} "
                 f"({s.get('codec_name', 'unknown')})" for s in streams
                 if s is not video and s.get("codec_type") not in kept]
     return Clip(path, video["index"], video["width"], video["height"], pixels, own, count,
-                starts[0] - starts[1] if len(starts) == 2 else 0.0, colours, sited,
+                starts[0] - starts[1] if len(starts) == 2 else Fraction(0), colours, sited,
                 tuple(s.get("codec_name", "unknown") for s in streams
                       if s.get("codec_type") == "subtitle"), tuple(left_out), rate is not None)
 
@@ -202,8 +203,8 @@ def _timing(path: Path, video: dict, rate: Fraction | None) -> tuple[Fraction, i
         return guesses[0], len(packets)
     own = constant_rate(times, _rate(video["time_base"]), guesses)
     if own is None:
+        plain = min(guesses[0], Fraction(60)).limit_denominator(1001)
         raise InputError(f"a variable frame rate, {float(guesses[-1]):.3f} on average", where=path,
                          allowed="a constant rate",
-                         fix=f"--rate {guesses[-1].limit_denominator(1001)} drops and repeats "
-                             "frames to make it constant")
+                         fix=f"--rate {plain} drops and repeats frames to make it constant")
     return own, len(packets)

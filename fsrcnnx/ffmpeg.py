@@ -11,11 +11,14 @@ Source: ffmpeg(1), ffmpeg-filters(1) setparams.
 from __future__ import annotations
 
 import contextlib
+import math
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +31,7 @@ from fsrcnnx.errors import InputError
 # container -> (text subtitles become, other subtitles and attachments are kept)
 CONTAINERS = {".mp4": ("mov_text", False), ".m4v": ("mov_text", False), ".mov": ("mov_text", False),
               ".mkv": ("copy", True)}
+ROUNDING = Fraction(1, 100)  # of a frame: below it a delay is the time stamps' own rounding
 TEXT_SUBTITLES = ("subrip", "ass", "ssa", "webvtt", "mov_text", "text")
 COLOUR_OPTIONS = {"range": "-color_range", "colorspace": "-colorspace", "color_trc": "-color_trc",
                   "color_primaries": "-color_primaries"}
@@ -76,10 +80,9 @@ def decode(clip: Clip) -> Iterator[tuple[y4m.Header, Iterator[list[np.ndarray]]]
         InputError: If nothing can be decoded.
         ToolError: If ffmpeg is missing.
     """
-    pace = ["-r", str(clip.rate), "-fps_mode", "cfr"] if clip.resample else [
-        "-fps_mode", "passthrough"]
+    pace = ["-vf", f"fps={clip.rate}"] if clip.resample else []
     command = ["-i", f"file:{clip.path}", "-map", f"0:{clip.index}", *pace, "-autoscale", "0",
-               "-f", "yuv4mpegpipe", "pipe:1"]
+               "-fps_mode", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"]
     with _child(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as (process, log):
         def refuse(number: int) -> None:
             process.wait()
@@ -193,7 +196,7 @@ def other_streams(clip: Clip, suffix: str) -> tuple[list[str], list[str]]:
 
 
 @contextmanager
-def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec
+def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec, where: Path
            ) -> Iterator[Callable[[Sequence[np.ndarray]], None]]:
     """Write a clip's pictures anew, and take over the rest of it.
 
@@ -202,6 +205,7 @@ def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec
         path: File to write.
         header: The new frames.
         codec: How they are written.
+        where: What the file will be called, for errors.
 
     Yields:
         Function that writes one frame, a list of uint8 planes. The file is whole when the block
@@ -218,16 +222,23 @@ def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec
                for word in (COLOUR_OPTIONS[name], value)]
     if header.chroma.startswith("420"):
         colours += ["-chroma_sample_location", clip.sited]
+    # frames can be delayed by whole frames only; the rest is made up for by delaying the sound
+    late = Fraction(math.ceil(clip.delay * clip.rate - ROUNDING)) / clip.rate
+    rest = max(late - clip.delay, Fraction(0))
     command = [
-        "-y", "-itsoffset", f"{clip.delay:.6f}", "-thread_queue_size", "4", "-f", "yuv4mpegpipe",
-        "-i", "pipe:0", "-i", f"file:{clip.path}", "-map", "0:v", *streams,
+        "-y", "-itsoffset", f"{float(late):.6f}", "-thread_queue_size", "4",
+        "-f", "yuv4mpegpipe", "-i", "pipe:0",
+        "-itsoffset", f"{float(rest):.6f}", "-i", f"file:{clip.path}", "-map", "0:v", *streams,
         *(["-vf", f"setparams={tags}"] if tags else []), *codec.options, *colours,
         "-fps_mode", "passthrough", "-max_muxing_queue_size", "9999",
         *(["-movflags", "+faststart"] if suffix != ".mkv" else []), f"file:{path}"]
     with _child(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as (process, log):
         def refuse() -> None:
+            process.wait()
             said = first_line(_said(log)).replace(f"file:{path}", "it")
-            raise InputError(f"ffmpeg cannot write it ({said})", where=path,
+            if process.returncode < 0:
+                said = f"ended by {signal.Signals(-process.returncode).name}"
+            raise InputError(f"ffmpeg cannot write it ({said})", where=where,
                              allowed="streams that the container takes, and free space",
                              fix="an .mkv takes every kind of stream") from None
 
@@ -235,7 +246,6 @@ def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec
             try:
                 y4m.write_frame(process.stdin, planes)
             except BrokenPipeError:
-                process.wait()
                 refuse()
 
         try:

@@ -151,7 +151,7 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
 
             count = 0
             with (ThreadPoolExecutor(1) as writer,
-                  encode(clip, part, large, codec) as write):
+                  encode(clip, part, large, codec, output) as write):
                 written = None
                 for batch in ahead(with_chroma()):
                     lumas = engines.upscale_luma(engine, model, [planes[0] for planes in batch],

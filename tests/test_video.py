@@ -84,7 +84,7 @@ def test_containers_and_codecs(tiny, output, options):
 
 @pytest.mark.parametrize("codec", ["ffv1", "hevc", "h264"])
 def test_gray_stays_gray(tiny, codec):
-    source = make(tiny / "clip.mkv", pixel_format="gray", width=17)
+    source = make(tiny / "clip.mkv", "-color_range", "pc", pixel_format="gray", width=17)
     assert upscale(source, "out.mkv", *LOSSLESS, "--codec", codec) == 0
     found = frames(tiny / "out.mkv")
     assert all((luma(old[0]) == new[0]).all()
@@ -134,6 +134,20 @@ def test_where_chroma_lies_stays(tiny, sited):
     assert upscale(source, "out.mkv", *LOSSLESS) == 0
     shift = {"left": (0, 1 / 8), "center": (0, 0), "topleft": (1 / 8, 1 / 8)}[sited]
     assert differences(source, tiny / "out.mkv", luma, partial(chroma, shift=shift)) == []
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize(("sited", "down", "right"), [
+    ("left", .5, 0), ("center", .5, .5), ("topleft", 0, 0), ("top", 0, .5), ("bottomleft", 1, 0),
+    ("bottom", 1, .5)])
+def test_chroma_is_taken_where_the_new_luma_is(sited, down, right, scale):
+    got = video.chroma_shift((2, 2), sited, scale)
+    for place, shift in zip((down, right), got, strict=True):
+        # the third sample lies at 4 + place in the new luma, which is there in the old luma
+        luma_at = (4 + place + 0.5) / scale - 0.5
+        assert (2 + 0.5) / scale - 0.5 + shift == pytest.approx((luma_at - place) / 2)
+    assert video.chroma_shift((1, 2), sited, scale) == (0, got[1])
+    assert video.chroma_shift((1, 1), sited, scale) == (0, 0)
 
 
 # --- time, sound, subtitles ----------------------------------------------------------------

@@ -64,7 +64,8 @@ def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
     """Upscale pictures, videos, or a folder of frames into another.
 
     Luma goes through the network, chroma through bicubic; gray stays gray. In videos sound is
-    copied, and pixel format, frame rate, colour range and matrix stay.
+    copied, and pixel format, frame rate, colour range and matrix stay; luma is taken as it is
+    stored, and a variable frame rate is refused unless --rate says what it is to become.
     """
     from fsrcnnx import engines
     from fsrcnnx.imaging import check_writable, read_picture, write_picture

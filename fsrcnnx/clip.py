@@ -43,8 +43,6 @@ class Clip:
     Args:
         path: The file.
         index: Number of its picture stream.
-        width: Columns, as stored.
-        height: Rows, as stored.
         pixel_format: ffmpeg's name.
         rate: Frames per second.
         frames: Pictures in it; None if `rate` was asked for.
@@ -58,8 +56,6 @@ class Clip:
 
     path: Path
     index: int
-    width: int
-    height: int
     pixel_format: str
     rate: Fraction
     frames: int | None
@@ -170,7 +166,7 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
     left_out = [f"{s.get('codec_type', 'unknown')} stream {s['index']} "
                 f"({s.get('codec_name', 'unknown')})" for s in streams
                 if s is not video and s.get("codec_type") not in kept]
-    return Clip(path, video["index"], video["width"], video["height"], pixels, own, count,
+    return Clip(path, video["index"], pixels, own, count,
                 starts[0] - starts[1] if len(starts) == 2 else Fraction(0), colours, sited,
                 tuple(s.get("codec_name", "unknown") for s in streams
                       if s.get("codec_type") == "subtitle"), tuple(left_out), rate is not None)

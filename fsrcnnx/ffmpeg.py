@@ -31,6 +31,7 @@ from fsrcnnx.errors import InputError
 # container -> (text subtitles become, other subtitles and attachments are kept)
 CONTAINERS = {".mp4": ("mov_text", False), ".m4v": ("mov_text", False), ".mov": ("mov_text", False),
               ".mkv": ("copy", True)}
+CODECS = ("h264", "hevc", "ffv1")
 ROUNDING = Fraction(1, 100)  # of a frame: below it a delay is the time stamps' own rounding
 TEXT_SUBTITLES = ("subrip", "ass", "ssa", "webvtt", "mov_text", "text")
 COLOUR_OPTIONS = {"range": "-color_range", "colorspace": "-colorspace", "color_trc": "-color_trc",
@@ -115,10 +116,18 @@ class Codec:
     Args:
         name: h264, hevc or ffv1.
         quality: Constant rate factor of h264 and hevc, 0 (lossless) to 51; ffv1 is lossless.
+
+    Raises:
+        InputError: If either is another.
     """
 
     name: str = "h264"
     quality: int = 16
+
+    def __post_init__(self):
+        if self.name not in CODECS or not 0 <= self.quality <= 51:
+            raise InputError(f"{self.name} of quality {self.quality}", where="codec",
+                             allowed=f"{', '.join(CODECS)}; 0 to 51")
 
     @property
     def options(self) -> list[str]:
@@ -134,9 +143,6 @@ class Codec:
     def __str__(self) -> str:
         lossless = self.name == "ffv1" or self.quality == 0
         return f"{self.name}, {'lossless' if lossless else f'CRF {self.quality}'}"
-
-
-CODECS = ("h264", "hevc", "ffv1")
 
 
 def check_output(path: Path, codec: Codec, header: y4m.Header | None = None) -> None:

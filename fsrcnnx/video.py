@@ -193,7 +193,7 @@ def upscale_folder(source: Path, output: Path, engine: str, model: Path | None, 
     """Upscale the pictures of a folder into another, under the same names, each atomically.
 
     Args:
-        source: Folder of pictures, of any sizes; gray stays gray.
+        source: Folder of pictures, of any sizes; gray stays gray, JPEG is written at quality 95.
         output: Folder, made if it is not there; pictures of the same names are replaced.
         engine: One of engines.ENGINES.
         model: Path of the QONNX file; None for bicubic.

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fsrcnnx import cli, clip, console, engines, video
+from fsrcnnx import ffmpeg as ffmpeg_parts
 from fsrcnnx.exact import golden
 from fsrcnnx.imaging import bicubic, picture_to_rgb, read_picture
 from fsrcnnx.resample import bicubic_sited
@@ -98,10 +99,11 @@ def test_gray_stays_gray(tiny, codec):
         assert differences(source, tiny / "out.mkv", luma, chroma) == []
 
 
-@pytest.mark.parametrize("engine", ["golden", "onnx", "bicubic"])
+@pytest.mark.parametrize("engine", ["golden", "onnx", "bicubic",
+                                    pytest.param("rtl", marks=pytest.mark.sim)])
 def test_engines(tiny, engine):
-    source = make(tiny / "clip.mkv", frames=2)
-    assert upscale(source, "out.mkv", *LOSSLESS, "--engine", engine) == 0
+    source = make(tiny / "clip.mkv", frames=2, width=9, height=7)
+    assert upscale(source, "out.mkv", *LOSSLESS, "--engine", engine, "--sim", "icarus") == 0
     expected = partial(bicubic, scale=2) if engine == "bicubic" else luma
     assert differences(source, tiny / "out.mkv", expected, chroma) == []
 
@@ -211,6 +213,30 @@ def test_subtitles_follow_and_what_does_not_is_said(tiny, capsys):
         kinds = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=codec_name",
                                 "-of", "csv=p=0", output], capture_output=True, text=True)
         assert name in kinds.stdout.split()
+
+
+def test_what_a_container_does_not_take_is_left_out():
+    held = clip.Clip(Path("a.mkv"), 0, "yuv420p", Fraction(25), 1, Fraction(0), {}, "left",
+                     ("hdmv_pgs_subtitle", "ass", "mov_text"), ("data stream 9 (bin_data)",))
+    options, left_out = ffmpeg_parts.other_streams(held, ".mp4")
+    assert left_out == ["data stream 9 (bin_data)",
+                        "subtitles 0 (hdmv_pgs_subtitle; an .mkv takes them)"]
+    text = " ".join(options)
+    assert "-map 1:s:1 -c:s:0 mov_text -map 1:s:2 -c:s:1 mov_text" in text and "1:s:0" not in text
+    options, left_out = ffmpeg_parts.other_streams(held, ".mkv")
+    assert left_out == ["data stream 9 (bin_data)"]
+    assert "1:s:0 -c:s:0 copy -map 1:s:1 -c:s:1 copy -map 1:s:2 -c:s:2 srt" in " ".join(options)
+
+
+def test_a_clip_cut_by_an_edit_list(tiny):
+    make(tiny / "long.mp4", "-c:v", "libx264", "-qp", "0", "-g", "30", width=34, height=26,
+         frames=40)
+    ffmpeg("-ss", "0.5", "-i", "long.mp4", "-c", "copy", "clip.mp4")
+    assert len(frames(tiny / "clip.mp4")) < int(look(tiny / "clip.mp4")["nb_read_packets"])
+    assert upscale("clip.mp4", "out.mp4", *LOSSLESS) == 0
+    got = frames(tiny / "out.mp4")
+    assert all((luma(old[0]) == new[0]).all()
+               for old, new in zip(frames(tiny / "clip.mp4"), got, strict=True))
 
 
 def test_a_rotated_clip_comes_out_upright(tiny):

@@ -147,9 +147,12 @@ class Rewriter:
             bad = scale[mantissa != 0.5].flat[0]
             self.view.refuse(f"scale {bad:.9g}", quant, allowed="positive powers of two",
                              fix="train with power-of-two scales")
+        zero = self.view.constant(quant, 2, "zero point")
+        if zero.any():
+            self.view.refuse(f"zero point {zero[zero != 0].flat[0]:g}", quant, allowed="0")
         value = evaluate(self.view, quant, "weight")
         frac = 1 - int(np.frexp(scale.min())[1])
-        raw = np.ldexp(value, frac).astype(np.int64)  # whole: every scale is a multiple
+        raw = np.ldexp(value, frac)  # whole: every scale is a multiple of the finest
         width = max(ranges.signed_width(int(raw.min()), int(raw.max())), 2)
         declared = int(self.view.constant(quant, 3, "bit width").flat[0])
         if width > self.weight_bits:
@@ -158,7 +161,7 @@ class Rewriter:
                 "as one format", quant, allowed=f"up to {self.weight_bits} bits",
                 fix="train with one scale per tensor, or allow more with --weight-bits")
         to = Format(True, max(width, declared), frac)
-        self._replace(node, 1, "weight", value, raw, to)
+        self._replace(node, 1, "weight", value, raw.astype(np.int64), to)
         return to
 
     def _slopes(self, node: NodeProto) -> None:

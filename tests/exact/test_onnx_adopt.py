@@ -211,6 +211,9 @@ REFUSALS = {
     "other scales per channel": (
         lambda e: e.give(e.weight_quant(), 1, np.array([.25, .3, .5]).reshape(3, 1, 1, 1)),
         r"\(Quant\): scale 0.3\S*; allowed: positive powers of two"),
+    "zero point of weights": (
+        lambda e: (e.give(e.weight_quant(), 1, np.array([.25, .5, .5]).reshape(3, 1, 1, 1)),
+                   e.give(e.weight_quant(), 2, 0.5)), r"zero point 0.5; allowed: 0"),
     "zero point": (lambda e: e.give(e.node("Quant"), 2, 3), r"zero point 3; allowed: 0"),
     "floor": (lambda e: e.attribute(e.node("Quant"), "rounding_mode", "FLOOR"),
               r"rounding_mode is FLOOR; allowed: ROUND; fix: round half to even"),

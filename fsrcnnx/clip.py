@@ -141,7 +141,7 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
     pictures = [s for s in streams if s.get("codec_type") == "video"
                 and not s.get("disposition", {}).get("attached_pic")]
     if not pictures:
-        kinds = ", ".join(s.get("codec_type", "unknown") for s in streams) or "nothing"
+        kinds = ", ".join(s.get("codec_type", "unknown") for s in streams) or "no stream at all"
         raise InputError(f"no video stream in it, but {kinds}", where=path,
                          allowed="a file with a video stream")
     video = pictures[0]

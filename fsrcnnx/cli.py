@@ -55,7 +55,7 @@ for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS):
               help="Picture or video to write; a folder if there are several inputs.")
 @model_option
 @click.option("--engine", type=click.Choice(ENGINES),
-              help="What computes luma.  [default: golden; onnx for videos and folders]")
+              help="What computes luma.  [default: golden; videos, folders: emulate]")
 @click.option("--scale", type=click.IntRange(1, 8), help="Factor of bicubic; else the model's own.")
 @sim_option
 @click.option("--max-width", type=int, default=1920, help="Widest frame of the emitted core.")

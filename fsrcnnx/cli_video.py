@@ -57,7 +57,7 @@ def upscale(inputs, outputs, engine, model, scale, *, codec, quality, rate, **se
     from fsrcnnx import video
     from fsrcnnx.ffmpeg import Codec, check_output
 
-    how = Codec(codec, quality)
+    how, engine = Codec(codec, quality), engine or video.fastest_exact()
     if len(inputs) > 1:
         outputs[0].parent.mkdir(exist_ok=True)
     for source, output in zip(inputs, outputs, strict=True):
@@ -66,12 +66,11 @@ def upscale(inputs, outputs, engine, model, scale, *, codec, quality, rate, **se
     for source, output in zip(inputs, outputs, strict=True):
         with terminable(), counter(source.name, "frame") as progress:
             if source.is_dir():
-                done = video.upscale_folder(source, output, engine or video.ENGINE, model, scale,
+                done = video.upscale_folder(source, output, engine, model, scale,
                                             progress=progress, **settings)
             else:
-                done = video.upscale_video(
-                    source, output, engine or video.ENGINE, model, scale, codec=how, rate=rate,
-                    progress=progress, **settings)
+                done = video.upscale_video(source, output, engine, model, scale, codec=how,
+                                           rate=rate, progress=progress, **settings)
         detail = f", {done.rate} frames a second, {how}" if done.rate else ""
         click.echo(f"{done.path}: {done.size[0]}x{done.size[1]}, {done.frames} frames{detail}")
         if done.left_out:

@@ -4,29 +4,30 @@ May import numpy, imaging, the engines and the ffmpeg parts. Decoding, computing
 overlap, a few frames at a time; memory does not grow with the length of the clip. Luma goes through
 as it is stored, 16..235 (tv) or 0..255 (pc), and keeps its range; networks are trained on 16..235.
 
-    upscale_video(Path("clip.mp4"), Path("clip_x2.mp4"), "onnx", find_model("fsrcnn-x_x2"), 2)
+    upscale_video(Path("clip.mp4"), Path("clip_x2.mp4"), "emulate", find_model("fsrcnn-x_x2"), 2)
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from fsrcnnx import engines
-from fsrcnnx.clip import probe
+from fsrcnnx.clip import Clip, probe
 from fsrcnnx.errors import InputError
 from fsrcnnx.ffmpeg import Codec, check_output, decode, encode, other_streams
+from fsrcnnx.files import atomic
 from fsrcnnx.imaging import SUFFIXES, Picture, read_picture, upscale_chroma, write_picture
 from fsrcnnx.resample import bicubic_sited
+from fsrcnnx.y4m import Header
 
-ENGINE = "onnx"  # the fastest exact one
 BATCH_PIXELS = 1 << 19  # LR pixels worked on at once, as whole frames
 BATCH_FRAMES = 8
 Item = TypeVar("Item")
@@ -50,6 +51,11 @@ class Done:
     size: tuple[int, int]
     rate: Fraction | None
     left_out: tuple[str, ...] = ()
+
+
+def fastest_exact() -> str:
+    """Name the fastest engine with the hardware's bits that is installed: emulate needs torch."""
+    return "emulate" if find_spec("torch") else "onnx"
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -134,53 +140,59 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
     codec = codec or Codec()
     check_output(output, codec)
     clip = probe(source, rate)
-    part = output.with_name(f".{output.stem}.{os.getpid()}.part{output.suffix}")
-    try:
-        with decode(clip) as (header, frames):
-            large = replace(header, width=scale * header.width, height=scale * header.height)
-            check_output(output, codec, large)
-            shift = chroma_shift(header.step or (1, 1), clip.sited, scale)
-
-            def with_chroma() -> Iterator[list[list[np.ndarray]]]:
-                """Frames whose chroma is upscaled already."""
-                for batch in batches(frames, lambda planes: planes[0].size):
-                    yield [[planes[0], *(bicubic_sited(plane, scale, size, shift)
-                                         for plane, size in zip(planes[1:], large.shapes[1:],
-                                                                strict=True))]
-                           for planes in batch]
-
-            count = 0
-            with (ThreadPoolExecutor(1) as writer,
-                  encode(clip, part, large, codec, output) as write):
-                written = None
-                for batch in ahead(with_chroma()):
-                    lumas = engines.upscale_luma(engine, model, [planes[0] for planes in batch],
-                                                 scale=scale, **options)
-                    if written:
-                        written.result()
-                    written = writer.submit(_write_all, write, [
-                        [luma, *planes[1:]] for luma, planes in zip(lumas, batch, strict=True)])
-                    count += len(batch)
-                    if progress:
-                        progress(count, clip.frames)
+    with atomic(output) as part, decode(clip) as (header, frames):
+        large = replace(header, width=scale * header.width, height=scale * header.height)
+        check_output(output, codec, large)
+        count = 0
+        with ThreadPoolExecutor(1) as writer, encode(clip, part, large, codec, output) as write:
+            written: Future | None = None
+            for batch in ahead(with_chroma(frames, clip, large, scale)):
+                lumas = engines.upscale_luma(engine, model, [planes[0] for planes in batch],
+                                             scale=scale, **options)
                 if written:
                     written.result()
-                if not count:
-                    raise InputError("no frames in its video stream", where=source,
-                                     allowed="1 frame or more")
-                if clip.frames not in (None, count):
-                    raise InputError(f"{count} of {clip.frames} frames could be decoded",
-                                     where=source, allowed="a whole video file",
-                                     fix="get it again, or repair it with ffmpeg")
+                written = writer.submit(_write_all, write, [
+                    [luma, *planes[1:]] for luma, planes in zip(lumas, batch, strict=True)])
+                count += len(batch)
+                if progress:
+                    progress(count, clip.frames)
+            if written:
+                written.result()
+            _check_count(clip, count)
         if (found := probe(part).frames) != count:
             raise InputError(f"ffmpeg wrote {found} of {count} frames", where=output,
                              fix="choose another --codec or container")
-        part.chmod(0o644)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
     return Done(output, count, (large.width, large.height), clip.rate,
                 tuple(other_streams(clip, output.suffix.lower())[1]))
+
+
+def with_chroma(frames: Iterator[list[np.ndarray]], clip: Clip, large: Header, scale: int
+                ) -> Iterator[list[list[np.ndarray]]]:
+    """Group frames, and upscale their chroma already.
+
+    Args:
+        frames: uint8 planes of each.
+        clip: Says where chroma lies.
+        large: The frames to come.
+        scale: Factor.
+
+    Yields:
+        Lists of frames: luma as it was, chroma in the large frames' shapes.
+    """
+    shift = chroma_shift(large.step or (1, 1), clip.sited, scale)
+    for batch in batches(frames, lambda planes: planes[0].size):
+        yield [[planes[0], *(bicubic_sited(plane, scale, size, shift) for plane, size in
+                             zip(planes[1:], large.shapes[1:], strict=True))] for planes in batch]
+
+
+def _check_count(clip: Clip, count: int) -> None:
+    """Refuse a clip of which not every frame could be decoded."""
+    if not count:
+        raise InputError("no frames in its video stream", where=clip.path,
+                         allowed="1 frame or more")
+    if clip.frames not in (None, count):
+        raise InputError(f"{count} of {clip.frames} frames could be decoded", where=clip.path,
+                         allowed="a whole video file", fix="get it again, or repair it with ffmpeg")
 
 
 def _write_all(write: Callable[[Sequence[np.ndarray]], None], frames: list[list[np.ndarray]]):

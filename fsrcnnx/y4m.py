@@ -130,7 +130,8 @@ def read_frames(stream: BinaryIO, header: Header, where: str = "") -> Iterator[l
         if len(data) != sum(sizes):
             raise InputError("the stream ends inside a frame, or its frames change their size",
                              where=f"{where}: frame {number}", allowed="whole frames of one size")
-        planes = np.split(np.frombuffer(data, np.uint8), np.cumsum(sizes)[:-1])
+        raw = np.frombuffer(bytearray(data), np.uint8)  # writable, as engines may want it
+        planes = np.split(raw, np.cumsum(sizes)[:-1])
         yield [plane.reshape(shape) for plane, shape in zip(planes, header.shapes, strict=True)]
         number += 1
 

@@ -99,7 +99,7 @@ def test_gray_stays_gray(tiny, codec):
         assert differences(source, tiny / "out.mkv", luma, chroma) == []
 
 
-@pytest.mark.parametrize("engine", ["golden", "onnx", "bicubic",
+@pytest.mark.parametrize("engine", ["golden", "emulate", "onnx", "bicubic",
                                     pytest.param("rtl", marks=pytest.mark.sim)])
 def test_engines(tiny, engine):
     source = make(tiny / "clip.mkv", frames=2, width=9, height=7)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_exact, cli_learn
+from fsrcnnx import cli_exact, cli_import, cli_learn, cli_video
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -42,7 +42,7 @@ def main():
     """From a trained super-resolution network to bit-exact SystemVerilog."""
 
 
-for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS):
+for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS):
     main.add_command(command)
 
 
@@ -52,14 +52,21 @@ for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS):
 @main.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE)
 @click.option("-o", "--output", type=FILE, required=True,
-              help="Picture to write; a folder if there are several inputs.")
+              help="Picture or video to write; a folder if there are several inputs.")
 @model_option
-@click.option("--engine", type=click.Choice(ENGINES), default="golden", help="What computes luma.")
+@click.option("--engine", type=click.Choice(ENGINES),
+              help="What computes luma.  [default: golden; videos, folders: emulate]")
 @click.option("--scale", type=click.IntRange(1, 8), help="Factor of bicubic; else the model's own.")
 @sim_option
 @click.option("--max-width", type=int, default=1920, help="Widest frame of the emitted core.")
-def upscale(inputs, output, model, engine, scale, sim, max_width):
-    """Upscale pictures: luma through the network, chroma by bicubic; gray stays gray."""
+@cli_video.options
+def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
+    """Upscale pictures, videos, or a folder of frames into another.
+
+    Luma goes through the network, chroma through bicubic; gray stays gray. In videos sound is
+    copied, and pixel format, frame rate, colour range and matrix stay; luma is taken as it is
+    stored, and a variable frame rate is refused unless --rate says what it is to become.
+    """
     from fsrcnnx import engines
     from fsrcnnx.imaging import check_writable, read_picture, write_picture
 
@@ -73,6 +80,11 @@ def upscale(inputs, output, model, engine, scale, sim, max_width):
             raise InputError(f"scale {scale}", where="--scale", allowed=f"{own}, as {model} has",
                              fix="leave it out")
     outputs = output_names(inputs, output)
+    if cli_video.takes(inputs, output):
+        cli_video.upscale(inputs, outputs, engine, path, own, simulator=sim, max_width=max_width,
+                          **video)
+        return
+    engine = engine or "golden"
     if len(inputs) > 1 and not output.exists():
         check_writable(output.parent / "picture.png")
     else:
@@ -91,7 +103,7 @@ def upscale(inputs, output, model, engine, scale, sim, max_width):
 
 def output_names(inputs, output: Path) -> list[Path]:
     """Name the output of each input; several, or an existing folder, go into a folder."""
-    if len(inputs) == 1 and not output.is_dir():
+    if len(inputs) == 1 and (not output.is_dir() or inputs[0].is_dir()):
         names = [output]
     else:
         names = [output / path.name for path in inputs]

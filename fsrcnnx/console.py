@@ -103,6 +103,36 @@ def pictures_of(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+@contextmanager
+def counter(label: str, unit: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a progress bar that counts, on stderr, if that is a terminal.
+
+    Args:
+        label: What is going on.
+        unit: What is counted.
+
+    Yields:
+        Function to call with how many are done, and how many there are or None.
+    """
+    from tqdm import tqdm
+
+    with tqdm(desc=label, unit=unit, leave=False, disable=None) as view:
+        def show(done: int, total: int | None) -> None:
+            view.total = total
+            view.update(done - view.n)
+        yield show
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that what it started is cleared away."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def check_json(path: Path) -> None:
     """Refuse a report file that could not be written, before any work is done for it.
 

@@ -64,15 +64,17 @@ def test_help_imports_nothing_heavy(args):
 
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "export", "upscale", "rtl", "sim", "verify",
-            "synth", "doctor", "demo", "ranges", "bench"} == set(cli.main.commands)
+            "synth", "doctor", "demo", "ranges", "bench", "import"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 
 
 def test_names_that_are_spelled_twice_agree():
+    from fsrcnnx import cli_video, ffmpeg
     from fsrcnnx.prove.simulate import SIMULATORS
     assert cli.ENGINES == engines.ENGINES
     assert cli.SIMULATORS == SIMULATORS
+    assert cli_video.CODECS == ffmpeg.CODECS
 
 
 # --- upscale -------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import numpy as np
 
 from fsrcnnx.errors import CheckError, ModelError
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.exact.network import PIXEL, check_luma
+from fsrcnnx.exact.network import PIXEL, Network, check_luma
 from fsrcnnx.exact.onnx_read import decode
 
 
@@ -61,12 +61,13 @@ def to_raw(value: np.ndarray, to: Format, where: str) -> np.ndarray:
     return raw.astype(np.int64)
 
 
-def run_qonnx(path: Path, lr: np.ndarray) -> np.ndarray:
+def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.ndarray:
     """Run a QONNX file through qonnx's reference execution.
 
     Args:
-        path: A file that the strict reader accepts.
+        path: A file that the strict reader accepts, or any with `network`.
         lr: Integers (H, W), raw luma within the file's input format.
+        network: Whose luma formats and scale hold, for a file with unquantised constants.
 
     Returns:
         int64 (s*H, s*W), raw luma.
@@ -82,7 +83,7 @@ def run_qonnx(path: Path, lr: np.ndarray) -> np.ndarray:
     from qonnx.transformation.infer_shapes import InferShapes
 
     data = read_bytes(path)
-    network = decode(data, str(path))
+    network = network or decode(data, str(path))
     lr = check_luma(lr, network.in_format)
     model = onnx.load_model_from_string(data)
     # qonnx wants every shape to be known, and none to contradict the size of this picture

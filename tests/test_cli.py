@@ -71,7 +71,7 @@ def test_commands():
 
 def test_names_that_are_spelled_twice_agree():
     from fsrcnnx import cli_video, ffmpeg
-    from fsrcnnx.prove.simulate import SIMULATORS
+    from fsrcnnx.prove.compile import SIMULATORS
     assert cli.ENGINES == engines.ENGINES
     assert cli.SIMULATORS == SIMULATORS
     assert cli_video.CODECS == ffmpeg.CODECS

@@ -10,8 +10,9 @@ import pytest
 from fsrcnnx import tools
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.exact import golden
-from fsrcnnx.prove import simulate as bulk
-from fsrcnnx.prove.simulate import SIMULATORS, SimulationFault, build, simulate
+from fsrcnnx.prove.compile import SIMULATORS, build
+from fsrcnnx.prove.core import read_core
+from fsrcnnx.prove.simulate import SimulationFault, simulate
 from tests.networks import extreme_pictures, random_picture
 
 sim = pytest.mark.sim
@@ -47,7 +48,7 @@ def test_a_frame_costs_at_most_a_line_more_than_its_pixels(small):
     rng = np.random.default_rng(0)
     one, three = ([random_picture(rng, 20, 24)] * n for n in (1, 3))
     more = simulate(small.rtl, three).cycles - simulate(small.rtl, one).cycles
-    each = bulk.read_core(small.rtl).cycles_per_pixel
+    each = read_core(small.rtl).cycles_per_pixel
     assert more <= 2 * each * 24 * (20 + 1)
 
 
@@ -73,7 +74,7 @@ def test_progress_reaches_the_end_and_builds_are_kept(small):
 
 @sim
 def test_two_builds_of_the_same_core_at_once(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(bulk, "CACHE", tmp_path)
+    monkeypatch.setattr("fsrcnnx.prove.compile.CACHE", tmp_path)
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(lambda _: build(small.rtl, "icarus"), range(2)))
     assert made[0].command == made[1].command
@@ -121,7 +122,7 @@ def test_a_missing_simulator(small, monkeypatch):
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_a_core_that_does_not_compile_names_the_log(small, copied, simulator, tmp_path,
                                                     monkeypatch):
-    monkeypatch.setattr(bulk, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr("fsrcnnx.prove.compile.CACHE", tmp_path / "cache")
     rtl = copied(small.rtl)
     (rtl / "fsrcnnx_skid.sv").write_text("module fsrcnnx_skid (; endmodule\n")
     with pytest.raises(ToolError, match="cannot compile the core") as caught:

@@ -93,8 +93,9 @@ def package(network: Network, build: Build, folds: tuple[Fold, ...]) -> str:
     """
     parts = [lane for layer in network.layers for lane in lanes(layer)]
     widths = [network.in_format.width]
+    anchor, last = network.in_format.width if network.anchor else 0, len(network.layers) - 1
     widths += [len(lanes(layer)) * layer.out_channels * layer.out_format.width
-               for layer in network.layers]
+               + (anchor if index < last else 0) for index, layer in enumerate(network.layers)]
     scalars = {
         "LAYERS": len(network.layers),
         "SCALE": network.scale,
@@ -104,6 +105,9 @@ def package(network: Network, build: Build, folds: tuple[Fold, ...]) -> str:
         "MAX_WIDTH": build.max_width,
         "MAX_HEIGHT": build.max_height,
         "DIM_BITS": max(build.max_width, build.max_height).bit_length(),
+        # the LR pixel beside the inner streams: its bits, and its place in the last accumulator
+        "ANCHOR_BITS": anchor,
+        "ANCHOR_SHIFT": network.acc_frac(last) - network.in_format.frac if anchor else 0,
         "STREAM_BITS": sum(widths),
     }
     lane_fields = {

@@ -53,10 +53,9 @@ def _check(network: Network, build: Build) -> None:
     for name in ("max_width", "max_height"):
         need(1 <= getattr(build, name) <= 16384, f"{getattr(build, name)} pixels",
              f"--{name.replace('_', '-')}", "1..16384")
-    if network.anchor:
-        raise ModelError("a network with an anchor", where=network.name,
-                         allowed="networks without anchor in RTL",
-                         fix="use the golden or onnx engine for it")
+    if network.anchor and network.in_format.signed:
+        raise ModelError(f"an anchor in {network.in_format}", where=network.name,
+                         allowed="an unsigned anchor in RTL")
     for layer in network.layers:
         if layer.slope_format and layer.slope_format.frac < 0:
             raise ModelError(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",

@@ -17,7 +17,7 @@ from pathlib import Path
 from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, balance, lanes
 from fsrcnnx.emit.memories import memories
-from fsrcnnx.emit.package import Build, package
+from fsrcnnx.emit.package import Build, line_bits, package
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
@@ -80,6 +80,7 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
         "network": network.name,
         "content_hash": network.content_hash(),
         "scale": network.scale,
+        "anchor": network.anchor,
         "engine": build.engine,
         "cycles_per_pixel": build.cycles_per_pixel,
         # the slowest of the layers and the output decides
@@ -94,9 +95,11 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
                 "in_channels": layer.in_channels, "out_channels": layer.out_channels,
                 "lanes": len(lanes(layer)), "fold_in": f.fold_in, "fold_out": f.fold_out,
                 "cycles": f.cycles, "multipliers": f.multipliers, "acc_bits": bound.acc_width,
+                "line_bits": lines,
                 "weight_format": str(layer.weight_format), "out_format": str(layer.out_format),
             }
-            for layer, f, bound in zip(network.layers, folds, proved, strict=True)
+            for layer, f, bound, lines in zip(network.layers, folds, proved,
+                                              line_bits(network, build), strict=True)
         ],
         "files": ["fsrcnnx_pkg.sv"] + [f"fsrcnnx_{name}.sv" for name in MODULES],
     }

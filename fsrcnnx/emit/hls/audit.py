@@ -3,7 +3,7 @@
 May import the plan, numpy, the errors; hls4ml's model comes as an argument. hls4ml falls back to
 `ap_fixed<16,6>` where a setting does not reach a variable, and says nothing. So each variable is
 looked at twice: in the model graph, and in `firmware/defines.h`, which is what is compiled. Weights
-are compared too: what hls4ml holds must be the network's integers.
+are compared too: what hls4ml writes must be worth the network's integers.
 
     audit(model, stages, Path("project"))     # raises CheckError with every difference
 """
@@ -94,18 +94,26 @@ def _text_differences(defines: Path, names: dict[str, tuple[str, str, str]],
                     for name in names if name not in seen]
 
 
-def _weight_differences(model, stages: Sequence[Stage]) -> list[str]:
-    """Compare the numbers that hls4ml writes out with the network's."""
+def _numbers(text: str) -> np.ndarray:
+    """Read decimals separated by commas; each is a sum of powers of two, so float64 is exact."""
+    return np.array([float(number) for number in text.split(",")])
+
+
+def _weight_differences(model, stages: Sequence[Stage], weights: Path) -> list[str]:
+    """Compare the numbers written for synthesis (.h) and for g++ (.txt) with the network's."""
     wrong = []
     by_name = {stage.name: stage for stage in stages}
     for layer in model.get_layers():
-        for role in layer.weights:
+        for role, variable in layer.weights.items():
             want = by_name[layer.name].attributes[f"{role}_data"]
-            got = layer.weights[role].data
             if layer.get_attr("_weights_transposed") and role == "weight":
-                got = got.transpose(1, 2, 3, 0)  # the resource strategy stores (out, row, col, in)
-            if not np.array_equal(got, want):
-                wrong.append(f"layer {layer.name}: {role} values differ from the network's")
+                want = want.transpose(3, 0, 1, 2)  # the resource strategy wants (out, row, col, in)
+            header = (weights / f"{variable.name}.h").read_text()
+            texts = {"h": header[header.rindex("{") + 1 : header.rindex("}")],
+                     "txt": (weights / f"{variable.name}.txt").read_text()}
+            wrong += [f"layer {layer.name}: {role} values in {variable.name}.{suffix} are not the "
+                      "network's" for suffix, text in texts.items()
+                      if not np.array_equal(_numbers(text), want.ravel())]
     return wrong
 
 
@@ -128,7 +136,7 @@ def audit(model, stages: Sequence[Stage], folder: Path) -> None:
     channels[COPY + INPUT] = channels[INPUT]
     wrong = _model_differences(model, expected, names)
     wrong += _text_differences(Path(folder) / "firmware" / "defines.h", names, channels)
-    wrong += _weight_differences(model, stages)
+    wrong += _weight_differences(model, stages, Path(folder) / "firmware" / "weights")
     if wrong:
         raise CheckError("; ".join(dict.fromkeys(wrong)), where="audit of the HLS project",
                          fix="pin what is named; nothing may keep hls4ml's default")

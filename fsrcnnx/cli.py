@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_learn
+from fsrcnnx import cli_hls, cli_learn
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -27,7 +27,7 @@ from fsrcnnx.console import (
 )
 from fsrcnnx.errors import CheckError, InputError, ToolError
 
-ENGINES = ("float", "golden", "onnx", "rtl", "bicubic")
+ENGINES = ("float", "golden", "onnx", "hls", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
 
 model_argument = click.argument("model", default=MODEL)
@@ -41,7 +41,7 @@ def main():
     """From a trained super-resolution network to bit-exact SystemVerilog."""
 
 
-for command in cli_learn.COMMANDS:
+for command in (*cli_learn.COMMANDS, *cli_hls.COMMANDS):
     main.add_command(command)
 
 
@@ -78,7 +78,8 @@ def upscale(inputs, output, model, engine, scale, sim, max_width):
         for name in outputs:
             check_writable(name)
     pictures = [read_picture(name) for name in inputs]
-    with bar(f"simulate on {sim}", engine == "rtl") as progress:
+    simulated = {"rtl": f"simulate on {sim}", "hls": "compile and run C++"}
+    with bar(simulated.get(engine, ""), engine in simulated) as progress:
         done = engines.upscale(engine, path, pictures, scale=own, simulator=sim,
                                max_width=max_width, progress=progress)
     if len(inputs) > 1:

@@ -1,8 +1,8 @@
 """C simulation of an HLS project: g++ builds it, frames go through, integers come out.
 
-May import numpy, the ground, the integer side and the standard library; emit only for the manifest's
-name. A project runs twice: as a shared library behind hls4ml's bridge, with a trace of every layer,
-and as its own C++ test bench in raw integers. Builds are cached by content under build/hls.
+May import numpy, the ground, the integer side and the standard library. A project runs twice: as a
+shared library behind hls4ml's bridge, with a trace of every layer, and as its own C++ test bench in
+raw integers. Builds are cached by content under build/hls.
 
     predict(build(Path("build/project")), [lr]).frames[0]     # uint8 (H, W) -> int64 (s*H, s*W)
 """

@@ -47,7 +47,7 @@ def main(library: str, frames: str, out: str) -> None:
     Args:
         library: Shared object of the project and hls4ml's bridge.
         frames: .npz with `lr` (N, H, W), `scale`, `top`, and for a trace `names` and `sizes`.
-        out: .npz to write: `hr` (N, s*H, s*W), `seconds` (N,), and `trace_<name>` of the last frame.
+        out: .npz to write: `hr` (N, s*H, s*W), `seconds` (N,), `trace_<name>` of the last frame.
     """
     loaded, given = ctypes.CDLL(library), np.load(frames)
     names = [str(name) for name in given["names"]]

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from fsrcnnx.errors import ToolError
 
 if find_spec("hls4ml") is None:
-    raise ToolError("not installed", where="hls4ml", fix="pip install 'fsrcnnx[hls]', or make setup")
+    raise ToolError("not installed", where="hls4ml", fix="make setup, or install fsrcnnx[hls]")
 
 from fsrcnnx.emit.hls import layers
 from fsrcnnx.emit.hls.project import emit
@@ -19,3 +19,4 @@ from fsrcnnx.emit.hls.project import emit
 __all__ = ["emit"]
 
 layers.register()
+# other modules that register layers of their own are imported here and registered the same way

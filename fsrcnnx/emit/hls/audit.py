@@ -5,13 +5,13 @@ May import the plan, numpy, the errors; hls4ml's model comes as an argument. hls
 looked at twice: in the model graph, and in `firmware/defines.h`, which is what is compiled. Weights
 are compared too: what hls4ml writes must be worth the network's integers.
 
-    audit(model, stages, Path("project"))     # raises CheckError with every difference
+    audit(model, stages, Path("project"), strategy, reuse)     # raises CheckError with every difference
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -117,13 +117,27 @@ def _weight_differences(model, stages: Sequence[Stage], weights: Path) -> list[s
     return wrong
 
 
-def audit(model, stages: Sequence[Stage], folder: Path) -> None:
+def _setting_differences(model, strategy: str, reuse: Mapping[str, int]) -> list[str]:
+    """Compare the strategies and reuse factors that hls4ml's passes left."""
+    wrong = []
+    for layer in model.get_layers():
+        if layer.name in reuse:
+            wants = {"strategy": strategy, "reuse_factor": reuse[layer.name]}
+            wrong += [f"layer {layer.name}: {key} is {layer.get_attr(key)}, wanted {want}"
+                      for key, want in wants.items() if layer.get_attr(key) != want]
+    return wrong
+
+
+def audit(model, stages: Sequence[Stage], folder: Path, strategy: str,
+          reuse: Mapping[str, int]) -> None:
     """Hold a written project against the plan.
 
     Args:
         model: hls4ml's ModelGraph, after its types were made.
         stages: The plan.
         folder: The project.
+        strategy: Strategy of the convolutions.
+        reuse: Reuse factor of each.
 
     Raises:
         CheckError: Naming layer, variable, type found and type wanted, for all differences.
@@ -136,6 +150,7 @@ def audit(model, stages: Sequence[Stage], folder: Path) -> None:
     channels[COPY + INPUT] = channels[INPUT]
     wrong = _model_differences(model, expected, names)
     wrong += _text_differences(Path(folder) / "firmware" / "defines.h", names, channels)
+    wrong += _setting_differences(model, strategy, reuse)
     wrong += _weight_differences(model, stages, Path(folder) / "firmware" / "weights")
     if wrong:
         raise CheckError("; ".join(dict.fromkeys(wrong)), where="audit of the HLS project",

@@ -10,6 +10,7 @@ Source: https://fastmachinelearning.org/hls4ml/advanced/extension.html
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from hls4ml.backends import get_backend
 from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
@@ -44,7 +45,7 @@ def source_dir() -> Path:
 class FsrcnnxPReLU(Layer):
     """y = x < 0 ? x * slope[channel] : x. Slopes: `slope_data`, float64 (channels,)."""
 
-    _expected_attributes = [WeightAttribute("slope"), TypeAttribute("slope")]
+    _expected_attributes: ClassVar = [WeightAttribute("slope"), TypeAttribute("slope")]
 
     def initialize(self):
         """Take the input's shape; keep the slopes as a weight variable."""
@@ -57,7 +58,7 @@ class FsrcnnxPReLU(Layer):
 class FsrcnnxAnchor(Layer):
     """Add the one channel of the second input to every channel of the first."""
 
-    _expected_attributes = [Attribute("n_chan")]
+    _expected_attributes: ClassVar = [Attribute("n_chan")]
 
     def initialize(self):
         """Take the first input's shape."""
@@ -67,7 +68,8 @@ class FsrcnnxAnchor(Layer):
 class FsrcnnxDepthToSpace(Layer):
     """Turn (H, W, s*s*C) into (s*H, s*W, C); `crd` says which of ONNX's two channel orders."""
 
-    _expected_attributes = [Attribute("scale"), Attribute("crd", value_type=bool, default=False)]
+    _expected_attributes: ClassVar = [
+        Attribute("scale"), Attribute("crd", value_type=bool, default=False)]
 
     def initialize(self):
         """Work the output's shape out of the input's."""
@@ -113,7 +115,8 @@ class _PReLUCall(FunctionCallTemplate):
     def format(self, node):
         """Write the call with its slopes."""
         params = self._default_function_params(node)
-        return "fsrcnnx::prelu<{input_t}, {output_t}, {config}>({input}, {output}, {slopes});".format(
+        return ("fsrcnnx::prelu<{input_t}, {output_t}, {config}>"
+                "({input}, {output}, {slopes});").format(
             **params, slopes=node.get_weights("slope").name)
 
 

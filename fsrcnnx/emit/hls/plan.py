@@ -32,7 +32,7 @@ def exact(to: Format) -> str:
 
 
 def rounded(to: Format) -> str:
-    """Write the C++ type whose assignment rounds half to even and saturates, as hls4ml spells it."""
+    """Write the C++ type that rounds half to even and saturates, as hls4ml spells it."""
     return f"{str(to)[:-1]},AP_RND_CONV,AP_SAT,0>"
 
 

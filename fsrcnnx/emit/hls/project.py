@@ -1,8 +1,8 @@
 """The HLS project: the plan through hls4ml, audited, with our headers, test bench and a manifest.
 
 May import hls4ml, the other parts of this package and the errors. The folder stands alone: C++ in
-`firmware/`, Tcl for Vitis HLS, the test bench, `manifest.json` with the content hash. The frame size
-is part of the hardware; conversion takes the same second whatever it is.
+`firmware/`, Tcl for Vitis HLS, the test bench, `manifest.json` with the content hash. The frame
+size is part of the hardware; conversion takes the same time whatever it is.
 
     emit(network, Path("build/hls"), width=960, height=540)["content_hash"]
 """
@@ -32,7 +32,7 @@ from fsrcnnx.emit.hls.audit import PADDING, audit
 from fsrcnnx.emit.hls.layers import BACKEND, TEST_BENCH, source_dir
 from fsrcnnx.emit.hls.plan import INPUT, OUTPUT, Stage, plan
 from fsrcnnx.emit.hls.reuse import reuse_factors
-from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import Network
 
 PROJECT = "fsrcnnx_hls"  # name of the top function and of the files around it
@@ -60,8 +60,8 @@ def _config(stages: Sequence[Stage], folder: Path, strategy: str, reuse: Mapping
         "OutputDir": str(folder), "ProjectName": PROJECT, "Backend": BACKEND,
         "IOType": "io_stream", "Part": part, "ClockPeriod": clock, "ClockUncertainty": "27%",
         "TraceOutput": True,
-        # synthesis takes the initialisers in weights/*.h, g++ reads weights/*.txt, which compiles in
-        # a third of the time; the audit compares both with the network
+        # synthesis takes the initialisers in weights/*.h, g++ reads weights/*.txt, which compiles
+        # in a third of the time; the audit compares both with the network
         "WriterConfig": {"Namespace": None, "WriteWeightsTxt": True, "WriteTar": False,
                          "TBOutputStream": "file"},
         "HLSConfig": {"Flows": [], "LayerName": layers,
@@ -210,7 +210,7 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
             folder = Path(temp) / "hls"
             config = _config(stages, folder, strategy, factors, part, clock)
             model, depths = convert(network, folder, stages, config, width)
-            audit(model, stages, folder)
+            audit(model, stages, folder, strategy, factors)
             shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
             (folder / "fsrcnnx_frame.h").write_text(
                 FRAME.format(width=width, height=height, scale=network.scale))

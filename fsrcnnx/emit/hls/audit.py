@@ -5,7 +5,7 @@ May import the plan, numpy, the errors; hls4ml's model comes as an argument. hls
 looked at twice: in the model graph, and in `firmware/defines.h`, which is what is compiled. Weights
 are compared too: what hls4ml writes must be worth the network's integers.
 
-    audit(model, stages, Path("project"), strategy, reuse)     # raises CheckError with every difference
+    audit(model, stages, Path("project"), "latency", reuse)     # raises CheckError
 """
 
 from __future__ import annotations

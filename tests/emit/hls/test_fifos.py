@@ -5,8 +5,8 @@ import pytest
 
 from fsrcnnx.emit.hls.fifos import depths, lag
 from fsrcnnx.emit.hls.plan import plan
-from tests.emit.hls.family import network
 from tests.emit.hls.streams import clocks
+from tests.family import network
 
 SIZES = [(1, 1), (1, 6), (7, 1), (5, 4), (17, 6)]
 DEEP = 10**9

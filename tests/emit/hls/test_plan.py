@@ -9,7 +9,7 @@ from fsrcnnx.emit.hls.plan import plan
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import Format
-from tests.emit.hls.family import FAMILY, network, unsigned
+from tests.family import FAMILY, network, unsigned
 from tests.networks import random_layer, random_network
 
 

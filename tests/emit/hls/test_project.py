@@ -29,7 +29,7 @@ def test_the_folder_is_complete(tmp_path):
     assert "INTERFACE axis port=lr,hr" in top and "#pragma HLS DATAFLOW" in top
     depths = told["fifo_depths"]
     assert all(f"variable={name} depth={depth}\n" in top for name, depth in depths.items())
-    assert top.count("#pragma HLS STREAM") == len(depths) and max(depths.values()) == 4
+    assert top.count("#pragma HLS STREAM") == len(depths) and max(depths.values()) == 3
 
 
 def test_nothing_depends_on_when_and_where(tmp_path):

@@ -15,7 +15,7 @@ from tests.networks import random_network
 
 # name -> (channels, kernels of the convolutions, kernel of the deconvolution at scale 2, 3, 4)
 # Sources: Dong et al., FSRCNN, ECCV 2016: d, s, m and a 9x9 deconvolution; SRCNN, TPAMI 2016.
-# optimal-fsrcnn: sizes of its kind (few channels, small kernels), not known to be the published ones
+# optimal-fsrcnn: sizes of its kind (few channels, small kernels), not claimed to be the published
 FAMILY = {
     "fsrcnn": ((56, 12, 12, 12, 12, 12, 56), (5, 1, 3, 3, 3, 3, 1), (9, 9, 9)),
     "fsrcnn-s": ((32, 5, 5, 32), (5, 1, 3, 1), (9, 9, 9)),

@@ -208,7 +208,7 @@ def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 
     sizes = len({frame.shape for frame in frames})
     return Climbed(stimuli, result.frames, result.seconds,
-                   f"{sizes} frame sizes, {result.compiled:.0f} s of compiling", result.fault,
+                   f"frame sizes: {sizes}; compiling: {result.compiled:.0f} s", result.fault,
                    locate)
 
 

@@ -84,9 +84,10 @@ def test(images, model, engine, protocol, json_file):
 @click.option("--weight-bits", type=int, default=8)
 @click.option("--activation-bits", type=int, default=8)
 @click.option("--slope-bits", type=int, default=8)
-@click.option("--steps", type=int, default=6000, help="Steps of fine-tuning; 0: calibration only.")
-@click.option("--lr", type=float, default=5e-5, show_default=True,
-              help="Peak rate of the second stage; the first takes 20 times as much.")
+@click.option("--steps", type=int, default=30000,
+              help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only.")
+@click.option("--lr", type=float, default=1e-3, show_default=True,
+              help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=int, default=16)
 @click.option("--seed", type=int, default=123)
 def quantise(weights, train_file, eval_file, output, **settings):

@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 
 from fsrcnnx.errors import FsrcnnxError, InputError
+from fsrcnnx.files import atomic
 
 MODEL = "fsrcnn-x_x2"  # the default everywhere
 FILE = click.Path(path_type=Path)
@@ -103,12 +104,8 @@ def write_json(path: Path, report: dict) -> None:
         InputError: If the file cannot be written.
     """
     check_json(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path) as part:
         part.write_text(json.dumps(report, indent=2) + "\n")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def complain(line: str) -> None:

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fsrcnnx.engines import find_model, simulate_rtl, upscale_luma
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.exact import onnx_io
+from fsrcnnx.files import atomic
 from fsrcnnx.imaging import (
     Picture,
     check_writable,
@@ -167,9 +168,8 @@ def side_by_side(panels: dict[str, Picture], places: list[tuple], path: Path) ->
         for row, (y, x) in enumerate(places):
             part = image.crop((x, y, x + CROP, y + CROP)).resize((side, side), 0)
             sheet.paste(part, (left, HEADING + row * (side + GAP)))
-    part = path.with_name(f".{path.name}.part.png")
-    sheet.quantize(256, dither=Image.Dither.NONE).save(part, optimize=True)
-    part.replace(path)
+    with atomic(path) as part:
+        sheet.quantize(256, dither=Image.Dither.NONE).save(part, optimize=True)
 
 
 def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",

@@ -1,6 +1,6 @@
 """Pictures: reading and writing, luma and chroma, PSNR and SSIM; resampling comes with them.
 
-May import numpy, Pillow, scikit-image, resample and the errors.
+May import numpy, Pillow, scikit-image, resample and the ground.
 
     luma = read_picture("photo.png").luma          # uint8 (H, W)
     lr = shrink(luma, 2)                           # uint8 (H // 2, W // 2)
@@ -10,7 +10,6 @@ Source: ITU-R BT.601 in MATLAB's rgb2ycbcr form.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from fsrcnnx.errors import InputError
+from fsrcnnx.files import atomic
 from fsrcnnx.resample import bicubic, crop, shrink, shrink_pillow, to_uint8, upscale_chroma
 
 __all__ = ["Picture", "bicubic", "check_writable", "crop", "gray_to_luma", "picture_to_rgb", "psnr",
@@ -197,20 +197,11 @@ def write_picture(path: str | Path, picture: Picture) -> Path:
         InputError: As `check_writable`, and if the file cannot be written.
     """
     path = check_writable(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    try:
-        quality = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {}
-        if path.suffix.lower() == ".webp":
-            quality = {"lossless": True}
-        Image.fromarray(picture_to_rgb(picture)).save(name, **quality)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be written ({error})", where=str(path),
-                         allowed=" ".join(SUFFIXES), fix="choose another output") from None
-    finally:
-        Path(name).unlink(missing_ok=True)
+    quality = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    if path.suffix.lower() == ".webp":
+        quality = {"lossless": True}
+    with atomic(path, ValueError) as part:
+        Image.fromarray(picture_to_rgb(picture)).save(part, **quality)
     return path
 
 

@@ -1,6 +1,6 @@
 """A small builder of readable, reproducible ONNX files: names, exact constants, metadata, bytes.
 
-May import numpy, onnx, the formats and the errors. Every tensor is named like the node that makes
+May import numpy, onnx, the formats and the ground. Every tensor is named like the node that makes
 it; constants are float32 and exact, or refused.
 
     graph = GraphBuilder("net"); graph.node("Relu", ["lr"], "hr")
@@ -8,8 +8,6 @@ it; constants are float32 and exact, or refused.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,8 +15,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format
+from fsrcnnx.files import atomic
 
 QONNX_DOMAIN = "qonnx.custom_op.general"
 OPSET = 13  # ai.onnx: the oldest with per-axis operators settled; every runtime since 2021 reads it
@@ -200,19 +199,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         InputError: If the file cannot be written.
     """
-    path = Path(path)
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise InputError(f"cannot be written: {error.strerror}", where=path,
-                         allowed="a file in an existing, writable folder") from error
+    with atomic(path) as part:
+        part.write_bytes(data)
 
 
 FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8

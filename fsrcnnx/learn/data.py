@@ -1,6 +1,6 @@
 """Training and evaluation files: any folder of pictures to HDF5, in yjn870's layout.
 
-May import numpy, h5py, torch, tqdm, imaging and the errors.
+May import numpy, h5py, torch, tqdm, imaging and the ground.
 
     prepare("pictures", "train.h5", 2)             # datasets lr (N, p, p), hr (N, 2p, 2p), uint8
     prepare("pictures", "eval.h5", 2, evaluation=True)   # groups lr, hr: one dataset a picture
@@ -12,7 +12,6 @@ Source: github.com/yjn870/FSRCNN-pytorch, prepare.py and datasets.py (0..255, lu
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,13 +22,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from fsrcnnx.errors import InputError
+from fsrcnnx.files import atomic
 from fsrcnnx.imaging import SUFFIXES, crop, gray_to_luma, read_picture, shrink, shrink_pillow
+from fsrcnnx.learn.models import SCALES
 
 log = logging.getLogger(__name__)
 
 PATCH = 32  # LR pixels
 STRIDE = 24
-SCALES = (2, 3, 4)
 PROTOCOLS = {"paper": shrink, "seed": shrink_pillow}
 AUGMENT_SIZES = (1.0, 0.9, 0.8, 0.7, 0.6)  # as the seed; turns and flips are made in training
 
@@ -133,20 +133,12 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
     if not output.parent.is_dir():
         raise InputError("the folder does not exist", where=str(output.parent),
                          allowed="an existing folder", fix="create it")
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        with h5py.File(part, "w") as file:
-            file.attrs.update(scale=scale, protocol=protocol, pictures=len(paths))
-            write = _write_pictures if evaluation else _write_patches
-            sizes = AUGMENT_SIZES if augment and not evaluation else (1.0,)
-            bar = tqdm(paths, desc=f"prepare {output.name}", unit="picture", disable=not progress)
-            count = write(file, bar, scale, PROTOCOLS[protocol], sizes, patch, stride)
-        os.replace(part, output)
-    except OSError as error:
-        raise InputError(f"cannot be written ({' '.join(str(error).split())})", where=str(output),
-                         allowed="a writable file", fix="choose another output") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic(output) as part, h5py.File(part, "w") as file:
+        file.attrs.update(scale=scale, protocol=protocol, pictures=len(paths))
+        write = _write_pictures if evaluation else _write_patches
+        sizes = AUGMENT_SIZES if augment and not evaluation else (1.0,)
+        bar = tqdm(paths, desc=f"prepare {output.name}", unit="picture", disable=not progress)
+        count = write(file, bar, scale, PROTOCOLS[protocol], sizes, patch, stride)
     log.info("%s: %d %s of %d pictures", output, count,
              "pictures" if evaluation else "patches", len(paths))
     return count

@@ -1,6 +1,6 @@
 """Float upscaling and quality figures over folders, in the paper's and the seed's protocol.
 
-May import numpy, torch, imaging, learn.data, learn.models and the errors.
+May import numpy, torch, imaging, learn.data, learn.store and the errors.
 
     evaluate("weights.pth", "Set5").psnr           # dB, paper protocol
 """
@@ -27,7 +27,7 @@ from fsrcnnx.imaging import (
     upscale_chroma,
     write_picture,
 )
-from fsrcnnx.learn import data, models
+from fsrcnnx.learn import data, store
 from fsrcnnx.learn.fit import PIXEL_STEPS
 
 Upscaler = Callable[[np.ndarray], np.ndarray]
@@ -89,7 +89,7 @@ def mean_psnr(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: 
 
 def _upscaler(model: str | Path | nn.Module | Upscaler, scale: int) -> Upscaler:
     if isinstance(model, (str, Path)):
-        model = models.load(model)
+        model = store.load(model)
     if not isinstance(model, nn.Module):
         return model
     if model.scale != scale:
@@ -157,7 +157,7 @@ def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
     """
     data.check_scale(scale)
     reduce, shave = _protocol(protocol, scale)
-    name = models.read_weights(weights_file)["name"].rsplit("_x", 1)[0]
+    name = store.read_weights(weights_file)["name"].rsplit("_x", 1)[0]
     run = _upscaler(weights_file, scale)
     image_file = Path(image_file)
     picture = read_picture(image_file)

@@ -14,10 +14,10 @@ from torch import nn
 
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.network import Network
-from fsrcnnx.learn import models, quantnet
+from fsrcnnx.learn import models, quantnet, store
 
 
-def float_layers(model: models.FSRCNNX) -> dict[str, onnx_io.FloatLayer]:
+def float_layers(model: models.FSRCNN) -> dict[str, onnx_io.FloatLayer]:
     """Read off a float network's values.
 
     Args:
@@ -51,7 +51,7 @@ def export(weights: str | Path, folder: Path) -> Network:
         ModelError: If the weights cannot be used or represented exactly.
         InputError: If a file cannot be written.
     """
-    content = models.read_weights(weights)
+    content = store.read_weights(weights)
     meta: dict[str, str] = {}  # architecture, scale and version are written by onnx_io
     for key, value in content.get("bits", {}).items():
         meta[f"{key}_bits"] = str(value)
@@ -60,5 +60,5 @@ def export(weights: str | Path, folder: Path) -> Network:
     network = quantnet.to_network(quantnet.load_qat(weights), meta=meta)
     onnx_io.save(network, folder / "model.onnx")
     onnx_io.save_uint8(network, folder / "model_uint8.onnx")
-    onnx_io.save_float(network, folder / "model_float.onnx", float_layers(models.load(weights)))
+    onnx_io.save_float(network, folder / "model_float.onnx", float_layers(store.load(weights)))
     return network

@@ -1,6 +1,6 @@
 """The training loop: one cycle of Adam, resumable to the identical result.
 
-May import numpy, torch, tqdm, learn.models and the errors.
+May import numpy, torch, tqdm, learn.store and the ground.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ from torch import nn
 from tqdm import tqdm
 
 from fsrcnnx.errors import CheckError, InputError
-from fsrcnnx.learn import models
+from fsrcnnx.files import atomic
+from fsrcnnx.learn import store
 
 log = logging.getLogger(__name__)
 
@@ -71,15 +71,8 @@ def save_atomic(content: dict, path: Path) -> None:
     Raises:
         InputError: If it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path, RuntimeError) as part:
         torch.save(content, part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"cannot be written ({' '.join(str(error).split())})", where=str(path),
-                         allowed="a writable file", fix="choose another output") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def log_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -168,7 +161,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
     settings = json.dumps(asdict(plan))
     step, best, total, since = 0, -math.inf, 0.0, 0
     if checkpoint.exists():
-        state = models.read_checkpoint(checkpoint)
+        state = store.read_checkpoint(checkpoint)
         if state["settings"] != settings:
             raise InputError(f"holds another run, {state['settings']}", where=str(checkpoint),
                              allowed=settings, fix="write to another folder, or delete this file")

@@ -1,6 +1,6 @@
 """The fixed-point network in torch: trained with straight-through rounding, exact in float64.
 
-May import numpy, torch, exact.formats, exact.network, learn.models and the errors.
+May import numpy, torch, exact.formats, exact.network, learn.models, learn.store and the errors.
 
     module = load_qat("models/fsrcnn-x_x2/weights.pth")
     hr = qat_run(module, lr)                       # int64 (2 H, 2 W): the ladder's rung `qat`
@@ -24,7 +24,7 @@ from torch.nn import functional
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format, quantise
 from fsrcnnx.exact.network import PIXEL, Layer, Network
-from fsrcnnx.learn import models
+from fsrcnnx.learn import models, store
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,21 @@ class _Round(torch.autograd.Function):
         return gradient
 
 
-def on_grid(x: torch.Tensor, to: Format, rounding: bool = True) -> torch.Tensor:
+def on_grid(x: torch.Tensor, to: Format, noise: torch.Generator | None = None) -> torch.Tensor:
     """Bring values into a format: round half to even, saturate; no gradient where saturated.
 
     Args:
         x: Any shape.
         to: The format.
-        rounding: False to saturate only.
+        noise: If given, noise over one step is added instead of rounding; it is drawn from here.
 
     Returns:
-        Same shape, multiples of the format's step.
+        Same shape, multiples of the format's step unless there is noise.
     """
-    raw = (x * 2.0**to.frac).clamp(to.lo, to.hi)
-    return (_Round.apply(raw) if rounding else raw) * to.step
+    raw = x * 2.0**to.frac
+    if noise:
+        return (raw + torch.rand(raw.shape, generator=noise) - 0.5).clamp(to.lo, to.hi) * to.step
+    return _Round.apply(raw.clamp(to.lo, to.hi)) * to.step
 
 
 class QuantNet(nn.Module):
@@ -77,14 +79,16 @@ class QuantNet(nn.Module):
         formats: Formats by layer name.
 
     Attributes:
-        rounding: False while training only fits the ranges: values saturate, but stay real.
+        noise: If set, maps get noise over one step instead of rounding while the module is in
+            training mode: of the same power, but with a gradient that tells the truth (Baskin et
+            al. 2018, arXiv:1804.10969). Weights and biases are always rounded.
     """
 
-    def __init__(self, model: models.FSRCNNX, formats: dict[str, LayerFormats]):
+    def __init__(self, model: models.FSRCNN, formats: dict[str, LayerFormats]):
         super().__init__()
         self.model = copy.deepcopy(model)
         self.formats = dict(formats)
-        self.rounding = True
+        self.noise: torch.Generator | None = None
         if list(self.formats) != model.names:
             raise ModelError(f"formats for {', '.join(self.formats)}", where="quantisation",
                              allowed=", ".join(model.names))
@@ -97,10 +101,9 @@ class QuantNet(nn.Module):
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
-        weight = on_grid(layer.weight, formats.weight, self.rounding)
+        weight = on_grid(layer.weight, formats.weight)
         acc_frac = in_frac + formats.weight.frac
-        bias = layer.bias * 2.0**acc_frac
-        bias = (_Round.apply(bias) if self.rounding else bias) * 2.0**-acc_frac
+        bias = _Round.apply(layer.bias * 2.0**acc_frac) * 2.0**-acc_frac
         if isinstance(layer, nn.ConvTranspose2d):
             return functional.conv_transpose2d(x, weight, bias, layer.stride, layer.padding,
                                                layer.output_padding)
@@ -108,13 +111,15 @@ class QuantNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Upscale; x: (N, 1, H, W), pixel / 256; returns (N, 1, scale * H, scale * W)."""
-        frac = PIXEL.frac
+        lr, frac, noise = x, PIXEL.frac, self.noise if self.training else None
         for name, formats in self.formats.items():
             acc = self.accumulate(x, name, frac)     # (N, out, H, W)
+            if self.model.anchor and name == self.model.names[-1]:
+                acc = acc + models.nearest(lr, self.scale)
             if formats.slope:
-                slope = on_grid(self.model.act[name].weight, formats.slope, self.rounding)
+                slope = on_grid(self.model.act[name].weight, formats.slope)
                 acc = torch.where(acc >= 0, acc, acc * slope[:, None, None])
-            x = on_grid(acc, formats.out, self.rounding)
+            x = on_grid(acc, formats.out, noise)
             frac = formats.out.frac
         return x
 
@@ -150,7 +155,7 @@ def to_network(module: QuantNet, name: str | None = None,
     Raises:
         ModelError: If a weight is NaN or the contract is broken.
     """
-    models.check_finite(module.state_dict(), "quantisation")
+    store.check_finite(module.state_dict(), "quantisation")
     layers, frac = [], PIXEL.frac
     for label, formats in module.formats.items():
         layer = getattr(module.model, label)
@@ -167,7 +172,8 @@ def to_network(module: QuantNet, name: str | None = None,
             np.rint(bias).astype(np.int64), formats.out, slope, formats.slope,
             layer.stride[0] if deconv else 1, layer.padding[0]))
         frac = formats.out.frac
-    return Network(name or module.model.name, tuple(layers), meta=dict(meta or {})).check()
+    return Network(name or module.model.name, tuple(layers), anchor=module.model.anchor,
+                   meta=dict(meta or {})).check()
 
 
 def pack(module: QuantNet) -> dict:
@@ -196,14 +202,14 @@ def load_qat(path: str | Path) -> QuantNet:
     Raises:
         ModelError: If the file cannot be read, was not quantised, holds NaN or does not fit.
     """
-    content = models.read_weights(path)
+    content = store.read_weights(path)
     packed = content.get("qat")
     if not packed:
         raise ModelError("no quantised weights in this file", where=str(path),
                          allowed="a file written by quantisation", fix="quantise it first")
-    models.check_finite(packed["state"], str(path))
+    store.check_finite(packed["state"], str(path))
     model = models.build(content["name"])
-    models.restore(model, packed["state"], str(path))
+    store.restore(model, packed["state"], str(path))
     formats = {name: LayerFormats(*(Format.parse(part) if part else None for part in row))
                for name, row in packed["formats"].items()}
     return QuantNet(model, formats).eval()

@@ -1,6 +1,6 @@
 """Training of the float networks.
 
-May import torch, learn.data, learn.evaluate, learn.fit, learn.models and the errors.
+May import torch, learn.data, learn.evaluate, learn.fit, learn.models, learn.store and the errors.
 
     train("train.h5", "eval.h5", "outputs", 2, num_epochs=20)    # outputs/x2/x2_best.pth
 """
@@ -14,7 +14,7 @@ import torch
 
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
-from fsrcnnx.learn import data, models
+from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
 
@@ -76,7 +76,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
     if model.scale != scale:
         raise InputError(f"{name} with scale {scale}", where="--scale", allowed=str(model.scale))
     if weights_file:
-        model.load_state_dict(models.load(weights_file, name).state_dict())
+        model.load_state_dict(store.load(weights_file, name).state_dict())
     pairs = data.read_pictures(eval_file, scale)
     patches = data.read_patches(train_file, scale)
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS

@@ -8,15 +8,14 @@ May import numpy, the errors and the comparison.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fsrcnnx import __version__
-from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.errors import CheckError
+from fsrcnnx.files import atomic
 from fsrcnnx.prove.compare import Divergence
 
 
@@ -134,15 +133,8 @@ class Report:
         Raises:
             InputError: If it cannot be written.
         """
-        path = Path(path)
-        try:
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as handle:
-                handle.write(self.to_json())
-            os.chmod(handle.name, 0o644)
-            os.replace(handle.name, path)
-        except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror})", where=path,
-                             fix="choose a writable folder") from error
+        with atomic(path) as part:
+            part.write_text(self.to_json())
 
 
 def _row(records: list[Record]) -> tuple[str, ...]:

@@ -185,7 +185,7 @@ def test_writing_is_atomic_and_reports_what_stops_it(tmp_path, network, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", broken)
-    with pytest.raises(InputError, match=r"model.onnx: cannot be written: No space left"):
+    with pytest.raises(InputError, match=r"model.onnx: cannot be written .No space left"):
         onnx_io.save(replace(network, anchor=False), path)
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
     with pytest.raises(InputError, match="No such file"):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
 from fsrcnnx.exact import golden
-from fsrcnnx.learn import models
+from fsrcnnx.learn import models, store
 from fsrcnnx.learn.data import prepare, read_patches, read_pictures
 from fsrcnnx.learn.quantise import load_qat, qat_run, quantise, to_network
 from fsrcnnx.learn.train import train
@@ -55,7 +55,7 @@ def test_a_stopped_training_resumes_to_the_identical_result(files, tmp_path):
     _train(files, tmp_path / "parts", stop_after=7)
     parts = _train(files, tmp_path / "parts")
     assert parts.psnr == whole.psnr
-    want, got = (models.read_weights(run.best)["float"] for run in (whole, parts))
+    want, got = (store.read_weights(run.best)["float"] for run in (whole, parts))
     assert want.keys() == got.keys()
     for name in want:
         assert torch.equal(want[name], got[name]), name
@@ -84,14 +84,14 @@ def test_nan_weights_are_refused(tmp_path):
     state["shrink.bias"][0] = float("nan")
     torch.save({"name": "fsrcnn-x_x2", "float": state}, tmp_path / "nan.pth")
     with pytest.raises(ModelError, match="shrink.bias"):
-        models.load(tmp_path / "nan.pth")
+        store.load(tmp_path / "nan.pth")
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights"])
 def test_what_is_no_weights_file_is_refused(tmp_path, content):
     (tmp_path / "w.pth").write_bytes(content)
     with pytest.raises(FsrcnnxError, match=r"w\.pth"):
-        models.load(tmp_path / "w.pth")
+        store.load(tmp_path / "w.pth")
 
 
 def test_bad_folders_and_scales_are_refused_without_an_output(pictures, tmp_path):

@@ -1,0 +1,59 @@
+"""The family: sizes as published, a start at nearest-neighbour upscaling, integers that agree."""
+
+import numpy as np
+import pytest
+import torch
+
+from fsrcnnx.errors import ModelError
+from fsrcnnx.exact import golden
+from fsrcnnx.exact.formats import Format
+from fsrcnnx.exact.network import PIXEL
+from fsrcnnx.learn import models
+from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, qat_run, to_network
+
+
+@pytest.mark.parametrize(("name", "macs", "parameters"), [
+    ("fsrcnn-x_x2", 3558, 3723), ("fsrcnn_x2", 12464, 12809), ("fsrcnn-s_x2", 3937, 4086),
+    ("fsrcnnx-a_x2", 3492, 3647)])
+def test_sizes(name, macs, parameters):
+    model = models.build(name)
+    assert model.macs == macs
+    assert sum(p.numel() for p in model.parameters()) == parameters
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+@torch.no_grad()
+def test_training_starts_at_nearest_neighbour_upscaling(name):
+    model = models.build(name)
+    x = torch.rand(2, 1, 5, 7, generator=torch.Generator().manual_seed(1))
+    repeated = x.repeat_interleave(model.scale, 2).repeat_interleave(model.scale, 3)
+    hr = model(x)
+    assert hr.shape == repeated.shape
+    assert (hr - repeated).abs().max() < 0.05
+    assert (hr - 1.1 * repeated).abs().max() > 0.05
+
+
+def test_what_is_not_defined_is_said_so():
+    with pytest.raises(ModelError, match="not defined at scale 4: its deconvolution is 3x3"):
+        models.build("fsrcnn-x_x4")
+    with pytest.raises(ModelError, match=r"unknown model 'vdsr_x2'; allowed: fsrcnn-x_x2"):
+        models.build("vdsr_x2")
+
+
+@pytest.mark.parametrize("name", ["fsrcnnx-a_x2", "fsrcnnx-a_x3", "fsrcnn-s_x4", "fsrcnn_x3"])
+def test_the_quantised_module_equals_its_integer_network(name):
+    generator = torch.Generator().manual_seed(3)
+    model = models.build(name, generator=generator)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.05)
+    inner = LayerFormats(Format(True, 8, 6), Format(True, 8, 6), Format(True, 8, 7))
+    module = QuantNet(model, {label: inner if label in model.act
+                              else LayerFormats(Format(True, 8, 7), None, PIXEL)
+                              for label in model.names}).eval()
+    lr = np.random.default_rng(2).integers(0, 256, (9, 6), dtype=np.uint8)
+    hr = qat_run(module, lr)
+    network = to_network(module)
+    assert network.anchor == models.FAMILY[name.rsplit("_x", 1)[0]].anchor
+    np.testing.assert_array_equal(hr, golden.run(network, lr))
+    assert len(np.unique(hr)) > 30

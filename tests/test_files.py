@@ -1,0 +1,47 @@
+"""Files appear whole or not at all."""
+
+import stat
+
+import pytest
+
+from fsrcnnx.errors import InputError
+from fsrcnnx.files import atomic
+
+
+def test_a_finished_file_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with atomic(path) as part:
+        assert part.suffix == ".txt" and part.parent == tmp_path
+        part.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "plain").write_text("")
+    with atomic(tmp_path / "a") as part:
+        part.write_text("")
+    mode = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "a")]
+    assert mode[0] == mode[1]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_an_interrupted_writer_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(error), atomic(path) as part:
+        part.write_text("half")
+        raise error
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_cannot_be_written_is_said_in_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"missing/a.txt: cannot be written \(No such file"), \
+            atomic(tmp_path / "missing" / "a.txt") as part:
+        part.write_text("")
+    with pytest.raises(InputError, match=r"cannot be written \(bad suffix\)"), \
+            atomic(tmp_path / "a.txt", ValueError):
+        raise ValueError("bad suffix")

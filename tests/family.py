@@ -21,6 +21,7 @@ FAMILY = {
     "fsrcnn-s": ((32, 5, 5, 32), (5, 1, 3, 1), (9, 9, 9)),
     "optimal-fsrcnn": ((25, 5, 5, 25), (3, 1, 3, 1), (5, 7, 7)),
     "fsrcnn-x": ((23, 12, 12, 12, 23), (3, 1, 3, 3, 1), (3, 5, 5)),
+    "fsrcnnx-a": ((16, 9, 9, 9, 9, 9, 16), (3, 1, 3, 3, 3, 3, 1), (3, 3, 5)),
     "srcnn-9-1-5": ((64, 32), (9, 1), None),
     "srcnn-9-5-5": ((64, 32), (9, 5), None),
 }
@@ -49,6 +50,7 @@ def network(rng: np.random.Generator, name: str, *, scale: int = 2, narrow: bool
         A checked network.
     """
     channels, kernels, deconvs = FAMILY[name]
+    options = {"anchor": name == "fsrcnnx-a", **options}
     channels = tuple(min(c, 3) for c in channels) if narrow else channels
     if deconvs:
         return random_network(rng, channels=channels, kernels=(*kernels, deconvs[scale - 2]),

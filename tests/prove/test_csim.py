@@ -14,6 +14,7 @@ from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.prove import csim, hls, rungs
 from fsrcnnx.prove.ladder import verify
+from tests.exact.test_onnx_foreign import Exporter
 from tests.family import network, unsigned
 from tests.networks import extreme_pictures, random_network, random_picture
 
@@ -61,6 +62,18 @@ def test_the_family_is_exact(tmp_path, name):
     of, options = CASES[name]
     net = network(np.random.default_rng(4), name, narrow=True, **of)
     assert compare(net, compiled(net, tmp_path, **options)) == [0] * 12
+
+
+def test_a_shipped_model_is_exact(tmp_path):
+    net = onnx_io.load(engines.find_model("fsrcnn-x_x2"))
+    assert compare(net, compiled(net, tmp_path)) == [0] * 12
+
+
+def test_a_file_of_another_tool_is_exact(tmp_path):
+    """Weights off the grid, other names, ReLU: as Brevitas exports them."""
+    (tmp_path / "foreign.onnx").write_bytes(Exporter(np.random.default_rng(1)).model(relu=True))
+    net = onnx_io.load(tmp_path / "foreign.onnx")
+    assert compare(net, compiled(net, tmp_path)) == [0] * 12
 
 
 @pytest.fixture(scope="module")

@@ -81,14 +81,9 @@ def _set_depths(model: ModelGraph, stages: Sequence[Stage], width: int) -> dict[
             if variable.name in ends:
                 continue
             reader = next(node for node in model.get_layers() if out_name in node.inputs)
-            second = out_name in reader.inputs[1:]
-            first = reader.get_input_node(reader.inputs[0])
-            if len(reader.inputs) > 1 and not second:
-                depth = fifos.LEAST
-            elif first is not None and first.name.startswith(PADDING) and not second:
-                depth = fifos.LEAST  # a convolution reads every beat of its padded input
-            else:
-                depth = wanted[reader.name.removeprefix(PADDING)]
+            # a layer reads its input in every clock, but for a padding and for the anchor's LR
+            deep = reader.name.startswith(PADDING) or out_name in reader.inputs[1:]
+            depth = wanted[reader.name.removeprefix(PADDING)] if deep else fifos.LEAST
             variable.pragma = ("stream", depth)
             found[variable.name] = depth
     return found

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import time
 
 import numpy as np
 import pytest
 
 from fsrcnnx.emit.hls import emit, layers
+from fsrcnnx.emit.hls.fifos import depths, lag
+from fsrcnnx.emit.hls.plan import plan
 from fsrcnnx.errors import InputError
 from tests.networks import random_network
 
@@ -27,9 +30,19 @@ def test_the_folder_is_complete(tmp_path):
         assert (folder / name).is_file(), name
     top = (folder / "firmware" / "fsrcnnx_hls.cpp").read_text()
     assert "INTERFACE axis port=lr,hr" in top and "#pragma HLS DATAFLOW" in top
-    depths = told["fifo_depths"]
-    assert all(f"variable={name} depth={depth}\n" in top for name, depth in depths.items())
-    assert top.count("#pragma HLS STREAM") == len(depths) and max(depths.values()) == 3
+    streams = told["fifo_depths"]
+    assert all(f"variable={name} depth={depth}\n" in top for name, depth in streams.items())
+    assert top.count("#pragma HLS STREAM") == len(streams) and max(streams.values()) == 3
+
+
+def test_the_anchors_stream_is_the_deep_one(tmp_path):
+    net = random_network(np.random.default_rng(2), anchor=True)
+    stages = plan(net, 9, 6)
+    told = emit(net, tmp_path / "hls", width=9, height=6)["fifo_depths"]
+    text = (tmp_path / "hls" / "firmware" / "fsrcnnx_hls.cpp").read_text()
+    stream = re.search(r"fsrcnnx::anchor<.*>\((\w+), (\w+), (\w+)\);", text)
+    assert told.pop(stream[2]) == depths(stages, 9)["deconv_anchor"] == lag(stages, 9) + 82
+    assert max(told.values()) == 4
 
 
 def test_nothing_depends_on_when_and_where(tmp_path):

@@ -82,10 +82,12 @@ def read_manifest(folder: Path) -> dict:
     """
     try:
         manifest = json.loads((Path(folder) / "manifest.json").read_text())
-        return {key: manifest[key] for key in ("width", "height", *manifest)}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError):
+        manifest = {}
+    if not {"top", "width", "height", "scale", "layers"} <= set(manifest):  # a core has others
         raise InputError("not an HLS project", where=folder, allowed="a folder of `fsrcnnx hls`",
-                         fix="emit it again") from error
+                         fix="emit it again")
+    return manifest
 
 
 def _compile(folder: Path, top: str, optimise: str, scratch: Path) -> None:
@@ -202,7 +204,6 @@ def predict(project: Project, frames: Sequence[np.ndarray], *, trace: bool = Fal
         to = Format.parse(manifest["out_format"])
         hr = to_raw(found["hr"], to, "csim")
         layers = {layer["name"]: found[f"trace_{layer['name']}"] for layer in traced}
-        assert hr.shape[1:] == (project.size[0] * scale, project.size[1] * scale)
         return Predicted(tuple(hr), tuple(found["seconds"].tolist()), layers)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fsrcnnx import engines
 from fsrcnnx.emit.hls import emit
@@ -184,8 +185,12 @@ def test_cpp_that_does_not_compile(small, tmp_path, monkeypatch):
 def test_the_ladder_climbs_and_falls(small, tmp_path, monkeypatch):
     monkeypatch.setattr(rungs, "HLS_TILES", ((3, 5), (1, 1)))
     onnx_io.save(small, tmp_path / "model.onnx")
-    report = verify(tmp_path / "model.onnx", rungs=["hls"])
+    Image.fromarray(frames(1, 3, 5)[0]).save(tmp_path / "photo.png")
+    report = verify(tmp_path / "model.onnx", [tmp_path / "photo.png"], ["hls", "hls-pictures"],
+                    lr=True)
     report.check()
+    assert [record.image for record in report.records if record.rung == "hls-pictures"] == [
+        "photo.png"]
     assert {record.image for record in report.records if record.rung == "hls"} >= {
         "random-29x17[5x3+12+7]", "random-1x1", "random-64x2[1x1+31+0]"}
     right = hls._compile

@@ -39,7 +39,8 @@ PROJECT = "fsrcnnx_hls"  # name of the top function and of the files around it
 PART = "xcku5p-ffvb676-2-e"
 CLOCK_NS = 5.0
 MANIFEST = "manifest.json"
-FRAME = """// Frame size and scale of this project, for its test bench.
+FRAME = """// {network}, content hash {content_hash}
+// Frame size and scale of this project, for its test bench.
 namespace fsrcnnx {{
 static const unsigned width = {width};
 static const unsigned height = {height};
@@ -207,10 +208,9 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
             model, depths = convert(network, folder, stages, config, width)
             audit(model, stages, folder, strategy, factors)
             shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
-            (folder / "fsrcnnx_frame.h").write_text(
-                FRAME.format(width=width, height=height, scale=network.scale))
             described = _manifest(network, stages, config, factors, depths, width, height,
                                   strategy)
+            (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described))
             (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n")
             _replace(folder, out_dir)
     except OSError as error:

@@ -55,8 +55,8 @@ SCALE   := 2
 comma   := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast train quantise export hls csim hls-matrix bench-hls rtl sim \
-  verify synth lint doctor clean
+.PHONY: help setup demo test test-fast train quantise export ranges hls csim hls-matrix bench-hls rtl \
+        sim verify bench synth lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -107,6 +107,8 @@ hls-matrix: setup ## the same for every member of the family, at full size (half
 
 bench-hls: setup ## time conversion, compiling and running against plain hls4ml
 	@.venv/bin/python scripts/bench_hls.py
+ranges: setup ## print the proved range of every accumulator beside what IMAGES reach
+	@$(FSRCNNX) ranges $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
 
 rtl: setup ## emit SystemVerilog
 	@$(FSRCNNX) rtl $(MODEL) -o $(RTL) --engine $(ENGINE) --cycles-per-pixel $(CYCLES)
@@ -116,6 +118,10 @@ sim: setup ## run the cocotb benches on SIM with SEED and WAVES
 
 verify: setup ## compare every form of the network bit for bit
 	@$(FSRCNNX) verify $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
+
+bench: setup ## compare the exact engines: frames a second, ratios, peak memory
+	@mkdir -p $(WORK)
+	@$(FSRCNNX) bench $(MODEL) --json $(WORK)/bench.json
 
 synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 	@$(FSRCNNX) synth $(RTL) --device $(DEVICE) --json $(WORK)/synth-$(DEVICE).json

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_hls, cli_learn
+from fsrcnnx import cli_exact, cli_hls, cli_import, cli_learn, cli_video
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -22,12 +22,13 @@ from fsrcnnx.console import (
     guard,
     json_option,
     model_option,
+    pictures_of,
     table,
     write_json,
 )
 from fsrcnnx.errors import CheckError, InputError, ToolError
 
-ENGINES = ("float", "golden", "onnx", "hls", "rtl", "bicubic")
+ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
 
 model_argument = click.argument("model", default=MODEL)
@@ -41,7 +42,8 @@ def main():
     """From a trained super-resolution network to bit-exact SystemVerilog."""
 
 
-for command in (*cli_learn.COMMANDS, *cli_hls.COMMANDS):
+for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS,
+                *cli_hls.COMMANDS):
     main.add_command(command)
 
 
@@ -51,14 +53,21 @@ for command in (*cli_learn.COMMANDS, *cli_hls.COMMANDS):
 @main.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE)
 @click.option("-o", "--output", type=FILE, required=True,
-              help="Picture to write; a folder if there are several inputs.")
+              help="Picture or video to write; a folder if there are several inputs.")
 @model_option
-@click.option("--engine", type=click.Choice(ENGINES), default="golden", help="What computes luma.")
+@click.option("--engine", type=click.Choice(ENGINES),
+              help="What computes luma.  [default: golden; videos, folders: emulate]")
 @click.option("--scale", type=click.IntRange(1, 8), help="Factor of bicubic; else the model's own.")
 @sim_option
 @click.option("--max-width", type=int, default=1920, help="Widest frame of the emitted core.")
-def upscale(inputs, output, model, engine, scale, sim, max_width):
-    """Upscale pictures: luma through the network, chroma by bicubic; gray stays gray."""
+@cli_video.options
+def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
+    """Upscale pictures, videos, or a folder of frames into another.
+
+    Luma goes through the network, chroma through bicubic; gray stays gray. In videos sound is
+    copied, and pixel format, frame rate, colour range and matrix stay; luma is taken as it is
+    stored, and a variable frame rate is refused unless --rate says what it is to become.
+    """
     from fsrcnnx import engines
     from fsrcnnx.imaging import check_writable, read_picture, write_picture
 
@@ -72,6 +81,11 @@ def upscale(inputs, output, model, engine, scale, sim, max_width):
             raise InputError(f"scale {scale}", where="--scale", allowed=f"{own}, as {model} has",
                              fix="leave it out")
     outputs = output_names(inputs, output)
+    if cli_video.takes(inputs, output):
+        cli_video.upscale(inputs, outputs, engine, path, own, simulator=sim, max_width=max_width,
+                          **video)
+        return
+    engine = engine or "golden"
     if len(inputs) > 1 and not output.exists():
         check_writable(output.parent / "picture.png")
     else:
@@ -91,7 +105,7 @@ def upscale(inputs, output, model, engine, scale, sim, max_width):
 
 def output_names(inputs, output: Path) -> list[Path]:
     """Name the output of each input; several, or an existing folder, go into a folder."""
-    if len(inputs) == 1 and not output.is_dir():
+    if len(inputs) == 1 and (not output.is_dir() or inputs[0].is_dir()):
         names = [output]
     else:
         names = [output / path.name for path in inputs]
@@ -195,20 +209,6 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
     if json_file:
         report.write(json_file)
     report.check()
-
-
-def pictures_of(paths) -> list[Path]:
-    """Expand folders to the pictures in them."""
-    from fsrcnnx.imaging import SUFFIXES
-
-    found = []
-    for path in paths:
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) \
-            if path.is_dir() else [path]
-        if not inside:
-            raise InputError("no pictures", where=path, allowed=" ".join(SUFFIXES))
-        found += inside
-    return found
 
 
 @main.command()

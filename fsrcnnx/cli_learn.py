@@ -37,27 +37,33 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("-o", "--output", type=FILE, required=True, help="Folder of weights.")
 @click.option("--model", default=MODEL, help="Network to train.")
 @click.option("--scale", type=int, default=2)
+@click.option("--loss", type=click.Choice(["mse", "log"]), default="mse",
+              help="Squared error, or the mean of its logarithm over the patches.")
+@click.option("--expand", type=click.IntRange(1), default=1,
+              help="Train each layer as a product with this many times its channels between.")
 @click.option("--lr", type=float, default=3e-3, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=int, default=16)
 @click.option("--epochs", type=int, default=20)
 @click.option("--steps", type=int, help="Steps instead of epochs.")
 @click.option("--seed", type=int, default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
-def train(train_file, eval_file, output, model, scale, lr, batch_size, epochs, steps, seed,
-          weights):
+def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_size, epochs,
+          steps, seed, weights):
     """Train the float network; the same command resumes."""
     from fsrcnnx.learn import train as learn
 
     output.mkdir(parents=True, exist_ok=True)
     done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
-                       num_epochs=epochs, steps=steps, seed=seed, weights_file=weights, name=model)
+                       num_epochs=epochs, steps=steps, seed=seed, weights_file=weights, name=model,
+                       loss=loss, factor=expand)
     click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
 
 @click.command()
 @click.argument("images", type=FILE)
 @model_option
-@click.option("--engine", type=click.Choice(["float", "golden", "onnx"]), default="golden")
+@click.option("--engine", type=click.Choice(["float", "golden", "emulate", "onnx"]),
+              default="golden")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
 @json_option
 def test(images, model, engine, protocol, json_file):
@@ -103,13 +109,14 @@ def quantise(weights, train_file, eval_file, output, **settings):
 @click.command()
 @click.argument("weights", type=FILE)
 @click.option("-o", "--output", type=FILE, help="Folder to write; default: that of the weights.")
-def export(weights, output):
+@click.option("--training-data", default="", help="What it was trained on, for the metadata.")
+def export(weights, output, training_data):
     """Write model.onnx, model_uint8.onnx and model_float.onnx from quantised weights."""
     from fsrcnnx.learn import export as learn
 
     output = output or weights.parent
     output.mkdir(parents=True, exist_ok=True)
-    network = learn.export(weights, output)
+    network = learn.export(weights, output, training_data)
     click.echo(f"{output}: {network.name} {network.content_hash()}")
 
 

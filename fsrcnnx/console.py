@@ -79,6 +79,60 @@ def bar(label: str, shown: bool = True) -> Iterator[Callable[[float], None]]:
         yield lambda fraction: view.update(fraction - view.n)
 
 
+def pictures_of(paths: Sequence[Path]) -> list[Path]:
+    """Expand folders to the pictures in them.
+
+    Args:
+        paths: Pictures and folders.
+
+    Returns:
+        Pictures, those of a folder by name.
+
+    Raises:
+        InputError: If a folder holds none.
+    """
+    from fsrcnnx.imaging import SUFFIXES
+
+    found = []
+    for path in paths:
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) \
+            if path.is_dir() else [path]
+        if not inside:
+            raise InputError("no pictures", where=path, allowed=" ".join(SUFFIXES))
+        found += inside
+    return found
+
+
+@contextmanager
+def counter(label: str, unit: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a progress bar that counts, on stderr, if that is a terminal.
+
+    Args:
+        label: What is going on.
+        unit: What is counted.
+
+    Yields:
+        Function to call with how many are done, and how many there are or None.
+    """
+    from tqdm import tqdm
+
+    with tqdm(desc=label, unit=unit, leave=False, disable=None) as view:
+        def show(done: int, total: int | None) -> None:
+            view.total = total
+            view.update(done - view.n)
+        yield show
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that what it started is cleared away."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def check_json(path: Path) -> None:
     """Refuse a report file that could not be written, before any work is done for it.
 
@@ -117,18 +171,20 @@ def complain(line: str) -> None:
     click.echo(f"fsrcnnx: error: {' '.join(line.split())}", err=True)
 
 
-def outcome(command: click.Command, args: Sequence[str] | None = None) -> int:
+def outcome(command: click.Command, args: Sequence[str] | None = None,
+            name: str = "fsrcnnx") -> int:
     """Run a click command and turn whatever happens into an exit code.
 
     Args:
         command: The command.
         args: Its arguments; the process's own if None.
+        name: What it is called in its usage line.
 
     Returns:
         The exit code; an error has been printed in one line.
     """
     try:
-        command.main(args, prog_name="fsrcnnx", standalone_mode=False)
+        command.main(args, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         return 0
     except FsrcnnxError as error:
@@ -167,11 +223,12 @@ def outcome(command: click.Command, args: Sequence[str] | None = None) -> int:
         return DEFECT
 
 
-def guard(command: click.Command) -> None:
+def guard(command: click.Command, name: str = "fsrcnnx") -> None:
     """Run a click command and leave the process with its exit code.
 
     Args:
         command: The command.
+        name: What it is called in its usage line.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    sys.exit(outcome(command))
+    sys.exit(outcome(command, name=name))

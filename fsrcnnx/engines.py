@@ -1,4 +1,4 @@
-"""One door to every way of upscaling a picture: bicubic, float, golden, ONNX, HLS and RTL.
+"""One door to every way of upscaling: bicubic, float, golden, emulated, ONNX, HLS and RTL.
 
 May import everything below the command line; heavy packages only when an engine needs them.
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,11 @@ from fsrcnnx.errors import CheckError, InputError, ModelError
 from fsrcnnx.imaging import Picture, bicubic, upscale_chroma
 
 if TYPE_CHECKING:
+    from fsrcnnx.exact.emulate import Emulator
     from fsrcnnx.exact.network import Network
     from fsrcnnx.prove.simulate import Result
 
-ENGINES = ("float", "golden", "onnx", "hls", "rtl", "bicubic")
+ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
 
@@ -89,6 +91,23 @@ def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
         path = Path(folder) / "model_uint8.onnx"
         onnx_io.save_uint8(onnx_io.load(model), path)
         return [onnx_io.run_uint8(path, lr) for lr in lrs]
+
+
+def _eight_bits(network: Network) -> Network:
+    """Refuse a network whose luma a picture does not hold."""
+    for where, to in (("the input", network.in_format), ("the output", network.out_format)):
+        if to.signed or to.width != 8:
+            raise ModelError(f"luma in {to}", where=where, allowed="8 unsigned bits")
+    return network
+
+
+@lru_cache(maxsize=1)
+def _emulator(model: Path, stamp: int) -> Emulator:
+    """The emulator of a file as of a time; kept, since a video asks for it again and again."""
+    from fsrcnnx.exact import onnx_io
+    from fsrcnnx.exact.emulate import Emulator
+
+    return Emulator(_eight_bits(onnx_io.load(model)))
 
 
 def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "verilator",
@@ -170,8 +189,11 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
         path = companion(model, "model_float.onnx")
         return [_to_pixels(onnx_io.run_float(path, lr)) for lr in lrs]
     if engine == "golden":
-        network = onnx_io.load(model)
+        network = _eight_bits(onnx_io.load(model))
         return [golden.run(network, lr).astype(np.uint8) for lr in lrs]
+    if engine == "emulate":
+        emulator = _emulator(model, model.stat().st_mtime_ns)
+        return [emulator(lr).astype(np.uint8) for lr in lrs]
     raise InputError(f"unknown engine {engine!r}", where="engine", allowed=", ".join(ENGINES))
 
 

@@ -36,11 +36,11 @@ def _cubic(x: np.ndarray) -> np.ndarray:
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
 
 
-def _resize_rows(plane: np.ndarray, out: int, factor: float) -> np.ndarray:
+def _resize_rows(plane: np.ndarray, out: int, factor: float, shift: float = 0.0) -> np.ndarray:
     """One pass of imresize along the first axis: uint8 (H, W) to uint8 (out, W)."""
     stretch = min(factor, 1.0)  # below 1 the kernel widens: antialiasing
     width = 4 / stretch
-    centre = (np.arange(out) + 0.5) / factor - 0.5  # output row centres in input rows
+    centre = (np.arange(out) + 0.5) / factor - 0.5 + shift  # output row centres in input rows
     taps = int(np.ceil(width)) + 2
     rows = np.floor(centre - width / 2).astype(int)[:, None] + np.arange(taps)
     weights = stretch * _cubic(stretch * (centre[:, None] - rows))
@@ -69,6 +69,23 @@ def bicubic(plane: np.ndarray, scale: int) -> np.ndarray:
         uint8 (scale * H, scale * W).
     """
     return _resize(plane, (plane.shape[0] * scale, plane.shape[1] * scale), float(scale))
+
+
+def bicubic_sited(plane: np.ndarray, scale: int, size: tuple[int, int],
+                  shift: tuple[float, float]) -> np.ndarray:
+    """Upscale a subsampled plane whose samples do not lie in the middle of the luma they serve.
+
+    Args:
+        plane: uint8 (H, W).
+        scale: Factor, 1 or more.
+        size: Rows and columns wanted, at most those of `bicubic`.
+        shift: Down and right, in samples of the plane, of where each output sample is taken.
+
+    Returns:
+        uint8 of that size; equal to `bicubic` cut to it where the shift is 0.
+    """
+    rows = _resize_rows(plane, size[0], float(scale), shift[0])
+    return np.ascontiguousarray(_resize_rows(rows.T, size[1], float(scale), shift[1]).T)
 
 
 def upscale_chroma(chroma: np.ndarray | None, scale: int) -> np.ndarray | None:

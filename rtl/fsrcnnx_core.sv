@@ -2,7 +2,8 @@
 //
 // The package holds one 32-bit field per layer (and per lane) of every parameter. Streams lie side
 // by side in flat vectors, stream 0 the input, stream l+1 the output of layer l, so that a bench
-// can watch any of them by the same expression. Each stream carries the frame size with it.
+// can watch any of them by the same expression. Each stream carries the frame size with it and, in
+// a network with an anchor, the LR pixel above the samples, from the first layer to the last.
 
 `default_nettype none
 
@@ -74,7 +75,11 @@ module fsrcnnx_core #(
       .SlopeFrac  (fsrcnnx_pkg::LAYER_SLOPE_FRAC[l*32 +: 32]),
       .Shift      (fsrcnnx_pkg::LAYER_SHIFT[l*32 +: 32]),
       .OutBits    (fsrcnnx_pkg::LAYER_OUT_BITS[l*32 +: 32]),
-      .OutSigned  (fsrcnnx_pkg::LAYER_OUT_SIGNED[l*32 +: 32])
+      .OutSigned  (fsrcnnx_pkg::LAYER_OUT_SIGNED[l*32 +: 32]),
+      .AnchorBits (fsrcnnx_pkg::ANCHOR_BITS),
+      .CarryIn    (l > 0 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
+      .CarryOut   (l < Layers - 1 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
+      .AnchorShift(fsrcnnx_pkg::ANCHOR_SHIFT)
     ) u_layer (
       .clk_i, .rst_ni,
       .in_valid_i  (stream_valid[l]),

@@ -5,6 +5,8 @@
 // an inserted zero. All lanes run the same steps. One pixel takes FoldIn*FoldOut cycles.
 // Latency after the window: FoldIn*FoldOut + Stages + 9 cycles. Backpressure stalls this layer
 // only: the skid buffer cuts ready. Memories: mem/layerNN_{laneLL_weight,bias,slope}.hex.
+// Anchor: the LR pixel at the window's centre goes on beside the outputs, or, in the last layer,
+// is added to each sum; the first layer finds it among its samples.
 
 `default_nettype none
 
@@ -36,21 +38,27 @@ module fsrcnnx_layer #(
   parameter int SlopeFrac  = 7,
   parameter int Shift      = 14,
   parameter int OutBits    = 8,
-  parameter int OutSigned  = 1
+  parameter int OutSigned  = 1,
+  // anchor, unsigned: its bits, 0 for none; those above the input, 0 for the only sample itself;
+  // those above the output, 0 to add it here, shifted to the accumulator's fraction
+  parameter int AnchorBits  = 0,
+  parameter int CarryIn     = 0,
+  parameter int CarryOut    = 0,
+  parameter int AnchorShift = 0
 ) (
   input  wire logic                                clk_i,
   input  wire logic                                rst_ni,
 
   input  wire logic                                in_valid_i,
   output logic                                     in_ready_o,
-  input  wire logic [InChannels*InBits-1:0]        in_data_i,
+  input  wire logic [CarryIn+InChannels*InBits-1:0] in_data_i,
   input  wire logic [DimBits-1:0]                  in_width_i,
   input  wire logic [DimBits-1:0]                  in_height_i,
 
-  // output o of lane l at [(l*Outputs + o)*OutBits +: OutBits]
+  // output o of lane l at [(l*Outputs + o)*OutBits +: OutBits]; the anchor above
   output logic                                     out_valid_o,
   input  wire logic                                out_ready_i,
-  output logic      [Lanes*Outputs*OutBits-1:0]    out_data_o,
+  output logic      [CarryOut+Lanes*Outputs*OutBits-1:0] out_data_o,
   output logic      [DimBits-1:0]                  out_width_o,
   output logic      [DimBits-1:0]                  out_height_o
 );
@@ -62,6 +70,7 @@ module fsrcnnx_layer #(
   localparam int PartBits  = $clog2(FoldIn) > 0 ? $clog2(FoldIn) : 1;
   localparam int AccCycle  = Stages + 3;    // a step's sums are there
   localparam int OutCycle  = AccCycle + 4;  // a step's outputs are there
+  localparam int TapsBits  = Side*Side*PixelBits;
   localparam int DataBits  = Lanes*Outputs*OutBits;
   localparam bit [15:0] Digits = {8'(48 + (Index / 10) % 10), 8'(48 + Index % 10)};
 
@@ -71,7 +80,7 @@ module fsrcnnx_layer #(
 
   // ---------------------------------------------------------------- window
   logic                           win_valid, win_ready;
-  logic [Side*Side*PixelBits-1:0] win_data;
+  logic [CarryIn+TapsBits-1:0]    win_data;
   logic [DimBits-1:0]             win_width, win_height;
 
   if (Side == 1) begin : gen_pointwise
@@ -82,7 +91,8 @@ module fsrcnnx_layer #(
     assign win_height = in_height_i;
   end else begin : gen_window
     fsrcnnx_window #(
-      .PixelBits(PixelBits), .Side(Side), .Before(Before), .MaxWidth(MaxWidth), .DimBits(DimBits)
+      .PixelBits(PixelBits), .CarryBits(CarryIn), .Side(Side), .Before(Before),
+      .MaxWidth(MaxWidth), .DimBits(DimBits)
     ) u_window (
       .clk_i, .rst_ni, .in_valid_i, .in_ready_o, .in_data_i, .in_width_i, .in_height_i,
       .out_valid_o(win_valid), .out_ready_i(win_ready), .out_data_o(win_data),
@@ -142,6 +152,7 @@ module fsrcnnx_layer #(
     assign slopes = '0;
   end
 
+  logic [AccBits-1:0]            anchor;  // added to every sum
   logic [Lanes*Outs*OutBits-1:0] lane_out;
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
@@ -174,16 +185,16 @@ module fsrcnnx_layer #(
         .AccBits(AccBits), .HasSlope(HasSlope), .SlopeBits(SlopeBits), .SlopeFrac(SlopeFrac),
         .Shift(Shift), .OutBits(OutBits), .OutSigned(OutSigned)
       ) u_requantise (
-        .clk_i, .ce_i(ce), .acc_i(acc[j*AccBits +: AccBits]),
+        .clk_i, .ce_i(ce), .acc_i(acc[j*AccBits +: AccBits] + anchor),
         .slope_i(slopes[j*SlopeBits +: SlopeBits]),
         .out_o(lane_out[(l*Outs + j)*OutBits +: OutBits]));
     end
   end
 
   // ---------------------------------------------------------------- collect the slices of a pixel
-  logic                 full_q, skid_ready;
-  logic [DataBits-1:0]  pixel_q;
-  logic [2*DimBits-1:0] pixel_size_q;
+  logic                         full_q, skid_ready;
+  logic [CarryOut+DataBits-1:0] pixel_q;
+  logic [2*DimBits-1:0]         pixel_size_q;
   wire  logic [SliceBits-1:0] slice = slice_q[(OutCycle-1)*SliceBits +: SliceBits];
 
   assign ce = !full_q || skid_ready;
@@ -213,7 +224,35 @@ module fsrcnnx_layer #(
     if (ce) pixel_size_q <= size_q[(OutCycle-1)*2*DimBits +: 2*DimBits];
   end
 
-  fsrcnnx_skid #(.Width(DataBits + 2*DimBits)) u_skid (
+  // ---------------------------------------------------------------- anchor
+  if (AnchorBits == 0) begin : gen_no_anchor
+    assign anchor = '0;
+  end else begin : gen_anchor
+    localparam int Cycles = CarryOut > 0 ? OutCycle : AccCycle;
+    logic [AnchorBits-1:0]        lr;
+    logic [Cycles*AnchorBits-1:0] lr_q;  // cycle c at [(c-1)*AnchorBits]
+
+    if (CarryIn > 0) begin : gen_carried
+      assign lr = win_data[TapsBits +: AnchorBits];
+    end else begin : gen_sample
+      assign lr = win_data[(Before*Side + Before)*PixelBits +: AnchorBits];
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (ce) lr_q <= {lr_q[(Cycles-1)*AnchorBits-1:0], lr};
+    end
+
+    if (CarryOut > 0) begin : gen_carry
+      assign anchor = '0;
+      always_ff @(posedge clk_i) begin
+        if (ce) pixel_q[DataBits +: AnchorBits] <= lr_q[(Cycles-1)*AnchorBits +: AnchorBits];
+      end
+    end else begin : gen_add
+      assign anchor = AccBits'(lr_q[(Cycles-1)*AnchorBits +: AnchorBits]) << AnchorShift;
+    end
+  end
+
+  fsrcnnx_skid #(.Width(CarryOut + DataBits + 2*DimBits)) u_skid (
     .clk_i, .rst_ni,
     .in_valid_i(full_q), .in_ready_o(skid_ready), .in_data_i({pixel_size_q, pixel_q}),
     .out_valid_o, .out_ready_i, .out_data_o({out_height_o, out_width_o, out_data_o}));

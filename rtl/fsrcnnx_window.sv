@@ -7,11 +7,13 @@
 // overlap the next frame's first pixels if those are there, else bubbles push them out.
 // Latency: After*W + After pixels + 2 cycles. II 1 (every second cycle while W is 1).
 // Backpressure: ready falls while a window waits. Python twin: numpy.pad and sliding windows.
+// Carried bits (CarryBits, 0 for none) only wait for the window of their own pixel: After lines.
 
 `default_nettype none
 
 module fsrcnnx_window #(
   parameter int PixelBits = 8,    // all channels of one pixel
+  parameter int CarryBits = 0,    // above them, to come out with the pixel's window
   parameter int Side      = 3,    // window side, 2 or more
   parameter int Before    = 1,    // rows above and columns left of the centre
   parameter int MaxWidth  = 16,
@@ -23,14 +25,14 @@ module fsrcnnx_window #(
   // pixels in; the frame size is sampled with the first pixel of each frame
   input  wire logic                 in_valid_i,
   output logic                      in_ready_o,
-  input  wire logic [PixelBits-1:0] in_data_i,
+  input  wire logic [CarryBits+PixelBits-1:0] in_data_i,
   input  wire logic [DimBits-1:0]   in_width_i,
   input  wire logic [DimBits-1:0]   in_height_i,
 
-  // windows out: tap (r, c) at bits [(r*Side + c)*PixelBits +: PixelBits]
+  // windows out: tap (r, c) at bits [(r*Side + c)*PixelBits +: PixelBits], carried bits above
   output logic                      out_valid_o,
   input  wire logic                 out_ready_i,
-  output logic [Side*Side*PixelBits-1:0] out_data_o,
+  output logic [CarryBits+Side*Side*PixelBits-1:0] out_data_o,
   output logic      [DimBits-1:0]   out_width_o,
   output logic      [DimBits-1:0]   out_height_o
 );
@@ -60,7 +62,8 @@ module fsrcnnx_window #(
   // stage 1 (cycle 1): the line memory is being read
   logic                 s1_step_q, s1_emit_q, s1_load_q, s1_write_q;
   logic [AddrBits-1:0]  s1_addr_q;
-  logic [PixelBits-1:0] s1_pixel_q;
+  logic [CarryBits+PixelBits-1:0] s1_data_q;
+  wire  logic [PixelBits-1:0]     s1_pixel = s1_data_q[PixelBits-1:0];
 
   always_comb begin
     ce         = !out_valid_o || out_ready_i;
@@ -138,22 +141,22 @@ module fsrcnnx_window #(
   always_ff @(posedge clk_i) begin
     if (ce) begin
       s1_addr_q  <= AddrBits'(x_q);
-      s1_pixel_q <= flushing ? '0 : in_data_i;
+      s1_data_q <= flushing ? '0 : in_data_i;
     end
   end
 
   if (Lines == 1) begin : gen_one_line
     fsrcnnx_line_ram #(.Width(PixelBits), .Depth(MaxWidth), .AddrBits(AddrBits)) u_ram (
-      .clk_i, .we_i(ce && s1_write_q), .waddr_i(s1_addr_q), .wdata_i(s1_pixel_q),
+      .clk_i, .we_i(ce && s1_write_q), .waddr_i(s1_addr_q), .wdata_i(s1_pixel),
       .re_i(go), .raddr_i(AddrBits'(x_q)), .rdata_o(above));
   end else begin : gen_lines
     fsrcnnx_line_ram #(.Width(Lines*PixelBits), .Depth(MaxWidth), .AddrBits(AddrBits)) u_ram (
       .clk_i, .we_i(ce && s1_write_q), .waddr_i(s1_addr_q),
-      .wdata_i({above[(Lines-1)*PixelBits-1:0], s1_pixel_q}),
+      .wdata_i({above[(Lines-1)*PixelBits-1:0], s1_pixel}),
       .re_i(go), .raddr_i(AddrBits'(x_q)), .rdata_o(above));
   end
 
-  assign column[Lines*PixelBits +: PixelBits] = s1_pixel_q;
+  assign column[Lines*PixelBits +: PixelBits] = s1_pixel;
   for (genvar r = 0; r < Lines; r++) begin : gen_column
     assign column[r*PixelBits +: PixelBits] = above[(Lines-1-r)*PixelBits +: PixelBits];
   end
@@ -169,6 +172,25 @@ module fsrcnnx_window #(
              taps_q[(r*Side+1)*PixelBits +: (Side-1)*PixelBits]};
       end
     end
+  end
+
+  // ---------------------------------------------------------------- carried bits (cycle 2)
+  if (CarryBits > 0) begin : gen_carry
+    // the new pixel's in the low bits, those of j lines above at [j*CarryBits +: CarryBits]
+    logic [(After+1)*CarryBits-1:0] carry, carry_q;  // carry_q: the centre row, oldest column first
+
+    assign carry[CarryBits-1:0] = s1_data_q[PixelBits +: CarryBits];
+    fsrcnnx_line_ram #(.Width(After*CarryBits), .Depth(MaxWidth), .AddrBits(AddrBits)) u_ram (
+      .clk_i, .we_i(ce && s1_write_q), .waddr_i(s1_addr_q),
+      .wdata_i(carry[After*CarryBits-1:0]),
+      .re_i(go), .raddr_i(AddrBits'(x_q)), .rdata_o(carry[CarryBits +: After*CarryBits]));
+
+    always_ff @(posedge clk_i) begin
+      if (ce && s1_step_q) begin
+        carry_q <= {carry[After*CarryBits +: CarryBits], carry_q[CarryBits +: After*CarryBits]};
+      end
+    end
+    assign out_data_o[Side*Side*PixelBits +: CarryBits] = carry_q[CarryBits-1:0];
   end
 
   always_ff @(posedge clk_i) begin

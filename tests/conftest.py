@@ -13,3 +13,16 @@ def data() -> Path:
     if not (folder / "test" / "Set5").is_dir():
         pytest.skip(f"no picture sets in {folder}; set DATA=folder with test/Set5")
     return folder
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Work in a folder with models/tiny_x2, clips.NETWORK; the folder."""
+    from fsrcnnx.exact import onnx_io
+    from tests.clips import NETWORK
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "tiny_x2").mkdir(parents=True)
+    onnx_io.save(NETWORK, Path("models/tiny_x2/model.onnx"))
+    onnx_io.save_uint8(NETWORK, Path("models/tiny_x2/model_uint8.onnx"))
+    return tmp_path

@@ -74,21 +74,31 @@ def random_network(
     activation_bits: int = 8,
     anchor: bool = False,
     prelu: bool = True,
+    signed: bool = True,
+    deconv: bool = True,
 ) -> Network:
-    """A checked network: convs between `channels`, then a deconv with the last kernel."""
+    """A checked network: convs between `channels`, then a deconv with the last kernel.
+
+    The maps between are signed or not; without deconv (scale 1) the last layer is a conv too. With
+    anchor the last layer gives what the LR pixel lacks, so that few outputs saturate.
+    """
     assert len(kernels) == len(channels) + 1
     layers, fmt, previous = [], PIXEL, 1
     x = rng.integers(0, 256, (16, 16, 1), dtype=np.int64)
     for index, (out, kernel) in enumerate(zip(channels, kernels[:-1], strict=True)):
         layer = random_layer(rng, f"conv{index}", previous, out, kernel, weight_bits=weight_bits,
-                             out_format=Format(True, activation_bits, activation_bits - 4),
+                             out_format=Format(signed, activation_bits, activation_bits - 4),
                              prelu=prelu)
         layer, x = _fit(rng, layer, x, fmt)
         layers.append(layer)
         fmt, previous = layer.out_format, out
-    last = random_layer(rng, "deconv", previous, 1, kernels[-1], stride=scale, deconv=True,
-                        weight_bits=weight_bits, out_format=PIXEL, prelu=False)
-    layers.append(_fit(rng, last, x, fmt)[0])
+    last = random_layer(rng, "deconv" if deconv else "last", previous, 1, kernels[-1], stride=scale,
+                        deconv=deconv, weight_bits=weight_bits, out_format=PIXEL, prelu=False)
+    last, _ = _fit(rng, last, x, fmt)
+    if anchor:
+        up = fmt.frac + last.weight_format.frac - PIXEL.frac
+        last = replace(last, bias=last.bias - (128 << up))
+    layers.append(last)
     return Network(f"random_x{scale}", tuple(layers), anchor=anchor).check()
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import click
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from fsrcnnx import cli, cli_hls, console, engines
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.exact.formats import Format
 from fsrcnnx.imaging import bicubic, read_picture
 from tests.networks import random_network
 
@@ -62,23 +64,37 @@ def test_help_imports_nothing_heavy(args):
 
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "export", "upscale", "rtl", "sim", "verify",
-            "synth", "doctor", "demo", "hls"} == set(cli.main.commands)
+            "synth", "doctor", "demo", "ranges", "bench", "import", "hls"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 
 
 def test_names_that_are_spelled_twice_agree():
-    from fsrcnnx.prove.simulate import SIMULATORS
+    from fsrcnnx import cli_video, ffmpeg
+    from fsrcnnx.prove.compile import SIMULATORS
     assert cli.ENGINES == engines.ENGINES
     assert cli.SIMULATORS == SIMULATORS
     from fsrcnnx.emit.hls.reuse import STRATEGIES
     assert cli_hls.STRATEGIES == STRATEGIES
+    assert cli_video.CODECS == ffmpeg.CODECS
 
 
 # --- upscale -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["golden", "onnx"])
+@pytest.mark.parametrize("engine", ["golden", "emulate", "onnx"])
+def test_a_network_of_ten_bits_is_refused_not_wrapped(home, capsys, engine):
+    network = random_network(np.random.default_rng(5), channels=(2,), kernels=(1, 3))
+    last = replace(network.layers[-1], out_format=Format(False, 10, 10))
+    onnx_io.save(replace(network, layers=(network.layers[0], last)), home / "wide.onnx")
+    assert call("upscale", "gray.png", "-o", "out.png", "--model", "wide.onnx",
+                "--engine", engine) == 2
+    said = capsys.readouterr().err
+    assert "the output: luma in ap_ufixed<10,0>; allowed: 8 unsigned bits" in said
+    assert not (home / "out.png").exists()
+
+
+@pytest.mark.parametrize("engine", ["golden", "emulate", "onnx"])
 def test_gray_stays_gray_and_is_exact(home, engine):
     assert call("upscale", "gray.png", "-o", "out.png", "--model", "tiny_x2",
                 "--engine", engine) == 0

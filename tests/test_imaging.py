@@ -6,6 +6,7 @@ from PIL import Image
 
 from fsrcnnx import imaging
 from fsrcnnx.errors import InputError
+from fsrcnnx.resample import bicubic_sited
 
 RNG = np.random.default_rng(1)
 
@@ -70,6 +71,17 @@ def _broken(folder, kind):
     elif kind == "folder":
         path.mkdir()
     return path
+
+
+def test_sited_bicubic_is_bicubic_moved_on_a_ramp():
+    plane = RNG.integers(0, 256, (5, 6), dtype=np.uint8)
+    np.testing.assert_array_equal(bicubic_sited(plane, 3, (14, 17), (0, 0)),
+                                  imaging.bicubic(plane, 3)[:14, :17])
+    ramp = np.tile(np.arange(16, dtype=np.uint8) * 16, (4, 1))  # bicubic keeps straight lines
+    moved = bicubic_sited(ramp, 2, (8, 32), (0, 1 / 8))[3, 6:26]
+    assert moved.tolist() == [8 * j - 2 for j in range(6, 26)]
+    down = bicubic_sited(np.ascontiguousarray(ramp.T), 2, (32, 8), (-1 / 8, 0))[6:26, 3]
+    assert down.tolist() == [8 * j - 6 for j in range(6, 26)]
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "cut", "folder"])

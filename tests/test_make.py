@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "train", "quantise", "export", "rtl", "sim",
-           "verify", "synth", "hls", "csim", "hls-matrix", "bench-hls", "lint", "clean", "doctor"]
+           "ranges", "verify", "bench", "synth", "hls", "csim", "hls-matrix", "bench-hls", "lint",
+           "clean", "doctor"]
 
 
 def make(*args):

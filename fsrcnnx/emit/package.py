@@ -13,7 +13,7 @@ from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, lanes
 from fsrcnnx.emit.memories import slope_width
 from fsrcnnx.exact import ranges, tdc
-from fsrcnnx.exact.network import Network
+from fsrcnnx.exact.network import Layer, Network
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,38 @@ def _vector(name: str, fields: list[int]) -> str:
     return f"  localparam bit [{len(fields)}*32-1:0] {name} = {{{listed}}};\n"
 
 
+def _window(layer: Layer) -> tuple[int, int]:
+    """Side, and rows before the centre, of a layer's window, with a row after the centre."""
+    side, before = tdc.window(layer)
+    # without that row the window is widened, at no tap's cost
+    return side + (side > 1 and before == side - 1), before
+
+
+def _anchor_bits(network: Network) -> int:
+    """Bits of the LR pixel that travels beside the inner streams, 0 without anchor."""
+    return network.in_format.width if network.anchor else 0
+
+
+def line_bits(network: Network, build: Build) -> list[int]:
+    """Count the line memory of every layer.
+
+    Args:
+        network: A checked network.
+        build: Build parameters.
+
+    Returns:
+        Bits per layer: the lines of its input map and, behind the first layer, those that the
+        anchor waits for.
+    """
+    found = []
+    for index, layer in enumerate(network.layers):
+        side, before = _window(layer)
+        pixel = layer.in_channels * network.in_format_of(index).width
+        carried = (side - 1 - before) * _anchor_bits(network) if index else 0
+        found.append(build.max_width * ((side - 1) * pixel + carried))
+    return found
+
+
 def layer_fields(network: Network, folds: tuple[Fold, ...]) -> dict[str, list[int]]:
     """Collect the parameters of every fsrcnnx_layer instance.
 
@@ -54,14 +86,13 @@ def layer_fields(network: Network, folds: tuple[Fold, ...]) -> dict[str, list[in
     layers, proved = network.layers, ranges.prove(network)
     formats = [network.in_format_of(index) for index in range(len(layers))]
     counts = [len(lanes(layer)) for layer in layers]
-    windows = [tdc.window(layer) for layer in layers]
+    windows = [_window(layer) for layer in layers]
     slopes = [layer.slope_format for layer in layers]
     return {
         "LAYER_IN_CHANNELS": [layer.in_channels for layer in layers],
         "LAYER_IN_BITS": [fmt.width for fmt in formats],
         "LAYER_IN_SIGNED": [int(fmt.signed) for fmt in formats],
-        # a window needs a row after its centre; without one it is widened, at no tap's cost
-        "LAYER_SIDE": [side + (side > 1 and before == side - 1) for side, before in windows],
+        "LAYER_SIDE": [side for side, _ in windows],
         "LAYER_BEFORE": [before for _, before in windows],
         "LAYER_LANES": counts,
         "LAYER_LANE_FIRST": [sum(counts[:index]) for index in range(len(layers))],
@@ -93,8 +124,9 @@ def package(network: Network, build: Build, folds: tuple[Fold, ...]) -> str:
     """
     parts = [lane for layer in network.layers for lane in lanes(layer)]
     widths = [network.in_format.width]
+    anchor, last = _anchor_bits(network), len(network.layers) - 1
     widths += [len(lanes(layer)) * layer.out_channels * layer.out_format.width
-               for layer in network.layers]
+               + (anchor if index < last else 0) for index, layer in enumerate(network.layers)]
     scalars = {
         "LAYERS": len(network.layers),
         "SCALE": network.scale,
@@ -104,6 +136,9 @@ def package(network: Network, build: Build, folds: tuple[Fold, ...]) -> str:
         "MAX_WIDTH": build.max_width,
         "MAX_HEIGHT": build.max_height,
         "DIM_BITS": max(build.max_width, build.max_height).bit_length(),
+        # the LR pixel beside the inner streams: its bits, and its place in the last accumulator
+        "ANCHOR_BITS": anchor,
+        "ANCHOR_SHIFT": network.acc_frac(last) - network.in_format.frac if anchor else 0,
         "STREAM_BITS": sum(widths),
     }
     lane_fields = {

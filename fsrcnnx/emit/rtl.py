@@ -17,7 +17,7 @@ from pathlib import Path
 from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, balance, lanes
 from fsrcnnx.emit.memories import memories
-from fsrcnnx.emit.package import Build, package
+from fsrcnnx.emit.package import Build, line_bits, package
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
@@ -53,10 +53,9 @@ def _check(network: Network, build: Build) -> None:
     for name in ("max_width", "max_height"):
         need(1 <= getattr(build, name) <= 16384, f"{getattr(build, name)} pixels",
              f"--{name.replace('_', '-')}", "1..16384")
-    if network.anchor:
-        raise ModelError("a network with an anchor", where=network.name,
-                         allowed="networks without anchor in RTL",
-                         fix="use the golden or onnx engine for it")
+    if network.anchor and network.in_format.signed:
+        raise ModelError(f"an anchor in {network.in_format}", where=network.name,
+                         allowed="an unsigned anchor in RTL")
     for layer in network.layers:
         if layer.slope_format and layer.slope_format.frac < 0:
             raise ModelError(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
@@ -81,6 +80,7 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
         "network": network.name,
         "content_hash": network.content_hash(),
         "scale": network.scale,
+        "anchor": network.anchor,
         "engine": build.engine,
         "cycles_per_pixel": build.cycles_per_pixel,
         # the slowest of the layers and the output decides
@@ -95,9 +95,11 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
                 "in_channels": layer.in_channels, "out_channels": layer.out_channels,
                 "lanes": len(lanes(layer)), "fold_in": f.fold_in, "fold_out": f.fold_out,
                 "cycles": f.cycles, "multipliers": f.multipliers, "acc_bits": bound.acc_width,
+                "line_bits": lines,
                 "weight_format": str(layer.weight_format), "out_format": str(layer.out_format),
             }
-            for layer, f, bound in zip(network.layers, folds, proved, strict=True)
+            for layer, f, bound, lines in zip(network.layers, folds, proved,
+                                              line_bits(network, build), strict=True)
         ],
         "files": ["fsrcnnx_pkg.sv"] + [f"fsrcnnx_{name}.sv" for name in MODULES],
     }

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from fsrcnnx.errors import ModelError
+from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact.formats import Format
 
 PIXEL = Format(False, 8, 8)  # luma in and out: pixel / 256
@@ -202,3 +202,25 @@ class Network:
                 if raw is not None:
                     digest.update(np.ascontiguousarray(raw, dtype="<i8").tobytes())
         return digest.hexdigest()
+
+
+def check_luma(lr: np.ndarray, to: Format) -> np.ndarray:
+    """Hold a picture against the input format.
+
+    Args:
+        lr: Luma.
+        to: Input format.
+
+    Returns:
+        lr as an array.
+
+    Raises:
+        InputError: If it is not integers (H, W) within the format.
+    """
+    lr = np.asarray(lr)
+    if lr.ndim != 2 or lr.size == 0 or lr.dtype.kind not in "iu":
+        raise InputError(f"a picture of shape {lr.shape} and type {lr.dtype}",
+                         allowed="integers (H, W), at least 1x1")
+    if not to.holds(lr):
+        raise InputError("pixel values outside the input format", allowed=f"{to.lo}..{to.hi}")
+    return lr

@@ -1,7 +1,7 @@
 """A small builder of readable, reproducible ONNX files: names, exact constants, metadata, bytes.
 
 May import numpy, onnx, the formats and the ground. Every tensor is named like the node that makes
-it; constants are float32 and exact, or refused.
+it; constants are exact, or refused.
 
     graph = GraphBuilder("net"); graph.node("Relu", ["lr"], "hr")
 """
@@ -203,4 +203,4 @@ def write_atomically(path: Path, data: bytes) -> None:
         part.write_bytes(data)
 
 
-FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
+DOUBLE, FLOAT, UINT8 = TensorProto.DOUBLE, TensorProto.FLOAT, TensorProto.UINT8

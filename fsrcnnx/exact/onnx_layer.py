@@ -66,7 +66,8 @@ def _to_accumulator(view: OnnxView, node: NodeProto, raw: np.ndarray, given: For
     if (scaled != np.rint(scaled)).any() or (np.abs(scaled) >= 2.0**MAX_WIDTH).any():
         view.refuse("bias is not on the accumulator's grid", view.producer(node.input[2], "", node),
                     allowed=f"multiples of 2^{-frac} within {MAX_WIDTH} bits",
-                    fix="scale the bias by input scale times weight scale")
+                    fix="scale the bias by input scale times weight scale, or round it with "
+                        "`fsrcnnx import`")
     return scaled.astype(np.int64)
 
 

@@ -58,7 +58,9 @@ def _uniform(view: OnnxView, node: NodeProto, index: int, role: str) -> float:
     """Read a constant that must be the same for the whole tensor."""
     value = view.constant(node, index, role)
     if value.size == 0 or (value != value.flat[0]).any():
-        view.refuse(f"{role} differs between channels", node, allowed="one for the whole tensor")
+        view.refuse(f"{role} differs between channels", node, allowed="one for the whole tensor",
+                    fix="train with one scale per tensor; where weights have power-of-two scales, "
+                        "`fsrcnnx import` makes them one")
     return float(value.flat[0])
 
 
@@ -81,8 +83,9 @@ def read_constant(view: OnnxView, user: NodeProto, index: int,
     """
     wanted = f"{role} through a Quant node"
     if user.input[index] in view.constants:
+        adopted = "" if role == "weight" else ", or with `fsrcnnx import`"
         view.refuse(f"{role} {user.input[index]!r} has no Quant", user, allowed=wanted,
-                    fix=f"quantise the {role} before exporting")
+                    fix=f"quantise the {role} before exporting{adopted}")
     quant = view.producer(user.input[index], wanted, user)
     if not is_quant(quant):
         view.refuse(f"{role} comes from {quant.op_type}", user, allowed=wanted)
@@ -106,3 +109,39 @@ def read_constant(view: OnnxView, user: NodeProto, index: int,
         view.refuse(f"{role} {first:.9g} is {what}", quant,
                     allowed=f"{lo}..{hi} times 2^{-to.frac}")
     return raw.astype(np.int64), to
+
+
+def evaluate(view: OnnxView, quant: NodeProto, role: str) -> np.ndarray:
+    """Compute what a Quant of any scale and zero point makes of a constant.
+
+    Args:
+        view: The file.
+        quant: The Quant node.
+        role: What the constant is, for errors.
+
+    Returns:
+        float64 values of the constant's shape.
+
+    Raises:
+        ModelError: If an input is not a constant, or it does not round half to even.
+    """
+    given = view.attributes(quant, signed=1, narrow=0, rounding_mode="ROUND")
+    if given["rounding_mode"].upper() not in ROUND_HALF_EVEN:
+        view.refuse(f"attribute rounding_mode is {given['rounding_mode']}", quant, allowed="ROUND",
+                    fix="round half to even")
+    value, scale, zero, bits = (
+        view.constant(quant, at, what)
+        for at, what in enumerate((role, "scale", "zero point", "bit width")))
+    if (scale <= 0).any() or bits.size != 1 or not 1 + given["signed"] <= bits.flat[0] <= MAX_WIDTH:
+        view.refuse("scale or bit width out of range", quant,
+                    allowed=f"positive scales, {1 + given['signed']}..{MAX_WIDTH} bits")
+    to = Format(bool(given["signed"]), int(bits.flat[0]), 0)
+    narrow = given["narrow"]
+    lo, hi = (to.lo + narrow, to.hi) if to.signed else (to.lo, to.hi - narrow)
+    try:
+        result = (np.clip(np.rint(value / scale + zero), lo, hi) - zero) * scale
+    except ValueError:
+        result = np.zeros(())
+    if result.shape != value.shape:
+        view.refuse(f"scale of shape {scale.shape}", quant, allowed=f"one that suits {value.shape}")
+    return result

@@ -118,7 +118,8 @@ def check_anchor(view: OnnxView, tensor: str, pixel: str, stage: Stage, scale: i
             view.refuse("found on the branch of the added LR pixel", node, allowed="Resize")
         given = view.attributes(node, mode="nearest", nearest_mode="round_prefer_floor",
                                 coordinate_transformation_mode="half_pixel", cubic_coeff_a=0.0,
-                                extrapolation_value=0.0, exclude_outside=0, antialias=0)
+                                extrapolation_value=0.0, exclude_outside=0, antialias=0,
+                                keep_aspect_ratio_policy="stretch")  # concerns sizes only
         how = given["coordinate_transformation_mode"], given["nearest_mode"]
         if given["mode"] != "nearest" or how not in NEAREST or given["antialias"]:
             view.refuse(f"attributes mode, coordinate_transformation_mode, nearest_mode are "

@@ -1,7 +1,7 @@
 """Runners of ONNX files by other people's code: qonnx node by node, and unmodified onnxruntime.
 
-May import numpy, the errors, the formats and the reader; qonnx and onnxruntime inside the
-functions, because they load slowly.
+May import numpy, the errors, the formats, the network and the reader; qonnx and onnxruntime inside
+the functions, because they load slowly.
 
     hr = run_qonnx(Path("model.onnx"), lr)   # int64 (s*H, s*W), equal to golden.run
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx.errors import CheckError, InputError, ModelError
+from fsrcnnx.errors import CheckError, ModelError
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.exact.network import PIXEL
+from fsrcnnx.exact.network import PIXEL, Network, check_luma
 from fsrcnnx.exact.onnx_read import decode
 
 
@@ -36,28 +36,6 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise ModelError(f"cannot be read: {error.strerror}", where=path,
                          allowed="an .onnx file") from error
-
-
-def check_luma(lr: np.ndarray, to: Format) -> np.ndarray:
-    """Hold a picture against the input format.
-
-    Args:
-        lr: Luma.
-        to: Input format.
-
-    Returns:
-        lr as an array.
-
-    Raises:
-        InputError: If it is not integers (H, W) within the format.
-    """
-    lr = np.asarray(lr)
-    if lr.ndim != 2 or lr.size == 0 or lr.dtype.kind not in "iu":
-        raise InputError(f"a picture of shape {lr.shape} and type {lr.dtype}",
-                         allowed="integers (H, W), at least 1x1")
-    if not to.holds(lr):
-        raise InputError("pixel values outside the input format", allowed=f"{to.lo}..{to.hi}")
-    return lr
 
 
 def to_raw(value: np.ndarray, to: Format, where: str) -> np.ndarray:
@@ -83,12 +61,13 @@ def to_raw(value: np.ndarray, to: Format, where: str) -> np.ndarray:
     return raw.astype(np.int64)
 
 
-def run_qonnx(path: Path, lr: np.ndarray) -> np.ndarray:
+def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.ndarray:
     """Run a QONNX file through qonnx's reference execution.
 
     Args:
-        path: A file that the strict reader accepts.
+        path: A file that the strict reader accepts, or any with `network`.
         lr: Integers (H, W), raw luma within the file's input format.
+        network: Whose luma formats and scale hold, for a file with unquantised constants.
 
     Returns:
         int64 (s*H, s*W), raw luma.
@@ -104,7 +83,7 @@ def run_qonnx(path: Path, lr: np.ndarray) -> np.ndarray:
     from qonnx.transformation.infer_shapes import InferShapes
 
     data = read_bytes(path)
-    network = decode(data, str(path))
+    network = network or decode(data, str(path))
     lr = check_luma(lr, network.in_format)
     model = onnx.load_model_from_string(data)
     # qonnx wants every shape to be known, and none to contradict the size of this picture

@@ -1,8 +1,9 @@
 """Writers of files with stock ONNX operators only: the exact uint8 network and the plain float one.
 
 May import numpy, the network, the range proof and the ONNX builder. The uint8 file computes in
-float32, which is exact for every network that ranges.float32_exact accepts; others are refused.
-Round is half to even by the ONNX standard.
+float32 where the range proof says that it is exact (sums up to 2^24). A wider layer's weights are
+cut into digits: one exact float32 convolution each, added and activated in float64, since runtimes
+have no convolution in float64. Round is half to even by the ONNX standard.
 
     data = encode_uint8(network)   # any onnxruntime gives the integer network's bits
 """
@@ -10,7 +11,7 @@ Round is half to even by the ONNX standard.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,9 +20,16 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
-from fsrcnnx.exact.onnx_graph import FLOAT, UINT8, GraphBuilder, exact_float32
+from fsrcnnx.exact.onnx_graph import (
+    DOUBLE,
+    FLOAT,
+    UINT8,
+    GraphBuilder,
+    activation_format_fits,
+    exact_float32,
+)
 from fsrcnnx.exact.onnx_write import (
-    add_anchor,
+    add_nearest,
     check_names,
     geometry,
     luma_shapes,
@@ -63,74 +71,151 @@ def dequantise(network: Network) -> dict[str, FloatLayer]:
     return values
 
 
+OPERATOR = {"conv": "Conv", "deconv": "ConvTranspose"}
+MOST_DIGITS = 8
+
+
 def _layer(graph: GraphBuilder, x: str, pixel: str, layer: Layer, anchor: bool,
            weight: np.ndarray, bias: np.ndarray, slope: np.ndarray | None) -> str:
     """Add one layer up to its activation, from float32 arrays; returns the tensor's name."""
     name = layer.name
     acc = graph.node(
-        {"conv": "Conv", "deconv": "ConvTranspose"}[layer.kind],
+        OPERATOR[layer.kind],
         [x, graph.constant(f"{name}_weight", onnx_weight(weight, layer.kind)),
          graph.constant(f"{name}_bias", bias)],
         name, **geometry(layer))
     if anchor:
-        acc = add_anchor(graph, acc, pixel, layer)
+        acc = graph.node("Add", [acc, add_nearest(graph, pixel, layer.stride)], f"{name}_anchor")
     if slope is None:
         return acc
     slopes = graph.constant(f"{name}_slope", slope.reshape(-1, 1, 1))
     return graph.node("PRelu", [acc, slopes], f"{name}_prelu")
 
 
+def digits(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """Cut a layer's weights into signed digits whose sums are exact in float32, as few as will do.
+
+    Args:
+        layer: A conv or deconv layer.
+        lo: int64 (in,), least input per channel.
+        hi: int64 (in,), greatest input per channel.
+
+    Returns:
+        (digit, bits): int64 of the weights' shape; the weights are the sum of digit << bits.
+
+    Raises:
+        ModelError: If single bits of weights still sum up to more than 2^24.
+    """
+    for count in range(1, MOST_DIGITS + 1):
+        width = -(-layer.weight_format.width // count)
+        found, rest = [], layer.weight
+        for place in range(count - 1):
+            digit = (rest + (1 << (width - 1)) & ((1 << width) - 1)) - (1 << (width - 1))
+            found.append((digit, place * width))
+            rest = (rest - digit) >> width
+        found.append((rest, (count - 1) * width))
+        bounds = [ranges.acc_bounds(replace(layer, weight=digit, bias=layer.bias * 0), lo, hi)
+                  for digit, _ in found]
+        if max(int(np.abs(bound).max()) for bound in bounds) <= ranges.FLOAT32_EXACT:
+            return found
+    raise ModelError("sums beyond float32, even digit by digit", where=f"layer {layer.name}",
+                     allowed=f"2^24 for weights cut into {MOST_DIGITS} digits",
+                     fix="use fewer activation bits")
+
+
+def _wide_layer(graph: GraphBuilder, x: str, pixel: str, network: Network, index: int,
+                parts: list[tuple[np.ndarray, int]]) -> str:
+    """Add one layer up to its activation, summing digits in float64; returns the tensor's name."""
+    layer, frac = network.layers[index], network.acc_frac(index)
+    name, where = layer.name, f"layer {layer.name} weight"
+
+    def double(source: str) -> str:
+        return graph.node("Cast", [source], f"{source}_double", to=DOUBLE)
+
+    terms = []
+    for place, (digit, bits) in enumerate(parts):
+        weight = exact_float32(digit, layer.weight_format.frac - bits, where)
+        term = f"{name}_digit{place}"
+        terms.append(double(graph.node(
+            OPERATOR[layer.kind],
+            [x, graph.constant(f"{term}_weight", onnx_weight(weight, layer.kind))],
+            term, **geometry(layer))))
+    terms.append(graph.constant(f"{name}_bias", layer.bias.reshape(-1, 1, 1) * 2.0**-frac))
+    if network.anchor and index == len(network.layers) - 1:
+        terms.append(double(add_nearest(graph, pixel, layer.stride)))
+    acc = terms[0]
+    for place, term in enumerate(terms[1:], 1):
+        acc = graph.node("Add", [acc, term], name if term is terms[-1] else f"{name}_sum{place}")
+    if layer.slope is None:
+        return acc
+    zero = graph.constant(f"{name}_zero", np.float64(0))
+    slope = graph.constant(f"{name}_slope",
+                           layer.slope.reshape(-1, 1, 1) * layer.slope_format.step)
+    negative = graph.node("Mul", [graph.node("Min", [acc, zero], f"{name}_negative"), slope],
+                          f"{name}_sloped")
+    positive = graph.node("Max", [acc, zero], f"{name}_positive")
+    return graph.node("Add", [positive, negative], f"{name}_prelu")
+
+
 def encode_uint8(network: Network) -> bytes:
     """Write a network with stock operators, uint8 luma in and out.
 
     Args:
-        network: An integer network with 8-bit luma on which float32 is exact.
+        network: An integer network with 8-bit luma.
 
     Returns:
         The file's bytes; the same network gives the same bytes.
 
     Raises:
-        ModelError: If float32 is not exact, naming the layer; if luma is not 8 bits; or if the
-            network breaks the number contract.
+        ModelError: If luma is not 8 bits; if a layer is beyond float64, or a feature map or a
+            weight's digit beyond float32; or if the network breaks the number contract.
     """
     network.check()
     check_names(network)
     for where, to in (("the input", network.in_format), ("the output", network.out_format)):
         if to.signed or to.width != 8:
             raise ModelError(f"luma in {to}", where=where, allowed="8 unsigned bits")
-    violations = ranges.float32_exact(network)
-    if violations:
-        raise ModelError(f"float32 is not exact: {violations[0]}", where=network.name,
-                         allowed="sums and unsaturated products up to 2^24",
-                         fix="use fewer weight, activation or slope bits")
     graph = GraphBuilder(f"{network.name}_uint8")
     lr_shape, hr_shape = luma_shapes(network.scale)
 
-    def scaled(source: str, frac: int, name: str) -> str:
+    def scaled(source: str, frac: int, name: str, double: bool = False) -> str:
         """Multiply by 2^-frac, exactly."""
-        factor = graph.constant(f"{name}_factor", exact_float32(1, frac, f"node {name}"))
+        factor = exact_float32(1, frac, f"node {name}")
+        factor = graph.constant(f"{name}_factor", np.float64(factor) if double else factor)
         return graph.node("Mul", [source, factor], name)
 
-    def rounded(source: str, to: Format, name: str) -> str:
+    def rounded(source: str, to: Format, name: str, double: bool) -> str:
         """Requantise to raw integers in float32."""
-        raw = graph.node("Round", [scaled(source, -to.frac, f"{name}_scaled")], f"{name}_round")
-        bounds = [graph.constant(f"{name}_{side}", exact_float32(bound, 0, f"node {name}"))
+        raw = graph.node("Round", [scaled(source, -to.frac, f"{name}_scaled", double)],
+                         f"{name}_round")
+        bounds = [graph.constant(f"{name}_{side}", (np.float64 if double else np.float32)(bound))
                   for side, bound in (("lo", to.lo), ("hi", to.hi))]
-        return graph.node("Clip", [raw, *bounds], f"{name}_clip", doc=str(to))
+        raw = graph.node("Clip", [raw, *bounds], f"{name}_clip", doc=str(to))
+        return graph.node("Cast", [raw], f"{name}_float", to=FLOAT) if double else raw
 
     lr = graph.node("Cast", [graph.input("lr", UINT8, lr_shape)], "lr_cast", to=FLOAT)
     x = pixel = scaled(lr, network.in_format.frac, "lr_value")
-    for index, layer in enumerate(network.layers):
+    lo, hi = (np.array([end]) for end in (network.in_format.lo, network.in_format.hi))
+    for index, (layer, bound) in enumerate(zip(network.layers, ranges.prove(network), strict=True)):
         where, last = f"layer {layer.name}", index == len(network.layers) - 1
-        acc = _layer(
-            graph, x, pixel, layer, network.anchor and last,
-            exact_float32(layer.weight, layer.weight_format.frac, f"{where} weight"),
-            exact_float32(layer.bias, network.acc_frac(index), f"{where} bias"),
-            None if layer.slope is None else
-            exact_float32(layer.slope, layer.slope_format.frac, f"{where} slope"))
-        raw = rounded(acc, layer.out_format, f"{layer.name}_quant")
+        wide = bound.peak > ranges.FLOAT32_EXACT
+        if bound.peak > ranges.FLOAT64_EXACT or not activation_format_fits(layer.out_format):
+            raise ModelError(f"values up to {bound.peak}, feature map in {layer.out_format}",
+                             where=where, allowed="2^53; 1..24 bits unsigned, 2..25 bits signed",
+                             fix="use fewer bits")
+        if wide:
+            acc = _wide_layer(graph, x, pixel, network, index, digits(layer, lo, hi))
+        else:
+            acc = _layer(
+                graph, x, pixel, layer, network.anchor and last,
+                exact_float32(layer.weight, layer.weight_format.frac, f"{where} weight"),
+                exact_float32(layer.bias, network.acc_frac(index), f"{where} bias"),
+                None if layer.slope is None else
+                exact_float32(layer.slope, layer.slope_format.frac, f"{where} slope"))
+        raw = rounded(acc, layer.out_format, f"{layer.name}_quant", wide)
         if not last:
             x = scaled(raw, layer.out_format.frac, f"{layer.name}_quant")
+        lo, hi = bound.out_lo, bound.out_hi
     graph.node("Cast", [raw], f"{layer.name}_cast", output="hr", to=UINT8)
     graph.output("hr", UINT8, hr_shape)
     return graph.model(metadata(network), "Integer network in exact float32; uint8 luma.",

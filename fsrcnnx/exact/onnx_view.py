@@ -46,7 +46,7 @@ class OnnxView:
     """
 
     def __init__(self, model: onnx.ModelProto, file: str):
-        self.file = file
+        self.file, self.model = file, model
         self.graph = model.graph
         self.metadata = {prop.key: prop.value for prop in model.metadata_props}
         self.visited: set[str] = set()

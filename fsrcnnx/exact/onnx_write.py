@@ -105,23 +105,22 @@ def onnx_weight(weight: np.ndarray, kind: str) -> np.ndarray:
     return weight.transpose(1, 0, 2, 3) if kind == "deconv" else weight
 
 
-def add_anchor(graph: GraphBuilder, acc: str, pixel: str, layer: Layer) -> str:
-    """Add the LR pixel to every phase of a layer's accumulator.
+def add_nearest(graph: GraphBuilder, pixel: str, stride: int) -> str:
+    """Repeat each LR pixel over its phases, as the anchor wants it.
 
     Args:
         graph: The graph so far.
-        acc: Accumulator tensor, (N, 1, s*H, s*W).
         pixel: Input luma tensor, (N, 1, H, W).
-        layer: The last layer, with stride s.
+        stride: Of the last layer, s.
 
     Returns:
-        Name of the sum.
+        Name of the tensor (N, 1, s*H, s*W).
     """
-    if layer.stride > 1:
-        scales = graph.constant("lr_nearest_scales", np.float32([1, 1, layer.stride, layer.stride]))
-        pixel = graph.node("Resize", [pixel, "", scales], "lr_nearest", mode="nearest",
-                           coordinate_transformation_mode="asymmetric", nearest_mode="floor")
-    return graph.node("Add", [acc, pixel], f"{layer.name}_anchor")
+    if stride == 1:
+        return pixel
+    scales = graph.constant("lr_nearest_scales", np.float32([1, 1, stride, stride]))
+    return graph.node("Resize", [pixel, "", scales], "lr_nearest", mode="nearest",
+                      coordinate_transformation_mode="asymmetric", nearest_mode="floor")
 
 
 def luma_shapes(scale: int) -> tuple[tuple, tuple]:
@@ -174,7 +173,8 @@ def encode(network: Network) -> bytes:
         acc = graph.node(operator, [x, weight, bias], name, **geometry(layer))
         last = index == len(network.layers) - 1
         if network.anchor and last:
-            acc = add_anchor(graph, acc, pixel, layer)
+            nearest = add_nearest(graph, pixel, layer.stride)
+            acc = graph.node("Add", [acc, nearest], f"{name}_anchor")
         if layer.slope is not None:
             slope = quantised("slope", layer.slope.reshape(-1, 1, 1), layer.slope_format)
             acc = graph.node("PRelu", [acc, slope], f"{name}_prelu")

@@ -1,8 +1,12 @@
-"""Accumulator widths, proved: interval arithmetic over the actual weights and formats.
+"""Accumulator widths, proved over the actual weights and formats.
 
-May import numpy, the formats, the network and TDC. The interval of a layer covers every partial
-sum in every order (each term's interval contains 0, since padding is 0), so hardware sized from
-it cannot wrap, not even for a moment.
+May import numpy, the formats, the network, TDC and the affine bounds. Two intervals per layer:
+
+- `acc_lo..acc_hi` covers every partial sum in every order (each term's interval contains 0, since
+  padding is 0), so hardware sized from it cannot wrap, not even for a moment;
+- `sum_lo..sum_hi` covers complete sums only, each phase of a deconv by itself, and knows that the
+  channels of a window come from the same pixels (see affine.py). What the layer puts out, and so
+  what enters the next one, follows from it.
 
     for r in prove(network): print(r)
 """
@@ -10,15 +14,17 @@ it cannot wrap, not even for a moment.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from fsrcnnx.exact import tdc
-from fsrcnnx.exact.formats import requantise
+from fsrcnnx.errors import ModelError
+from fsrcnnx.exact import affine
+from fsrcnnx.exact.formats import MAX_WIDTH, requantise
 from fsrcnnx.exact.golden import activate
 from fsrcnnx.exact.network import Layer, Network
 
-FLOAT32_EXACT = 1 << 24  # IEEE 754: every integer up to 2^24 is a float32
+FLOAT32_EXACT, FLOAT64_EXACT = 1 << 24, 1 << 53  # IEEE 754: all integers up to there are exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,23 +35,43 @@ class LayerRange:
         name: Layer name.
         acc_lo: int64 (out,), least accumulator per channel, partial sums included.
         acc_hi: int64 (out,), greatest accumulator per channel.
-        acc_width: Bits of a signed accumulator that holds them all.
+        sum_lo: int64 (phases, out), least complete sum; a conv has one phase.
+        sum_hi: int64 (phases, out), greatest complete sum.
+        acc_width: Bits of a signed accumulator that holds every partial sum.
+        sum_width: Bits of a signed value that holds every complete sum.
         act_width: Bits of the signed value after the activation.
         out_lo: int64 (out,), least output per channel, raw.
         out_hi: int64 (out,), greatest output per channel, raw.
+        product: Greatest magnitude of a sum times its slope, as far as the output does not saturate
+            anyway, whichever way a larger product is rounded; 0 without slopes.
     """
 
     name: str
     acc_lo: np.ndarray
     acc_hi: np.ndarray
+    sum_lo: np.ndarray
+    sum_hi: np.ndarray
     acc_width: int
+    sum_width: int
     act_width: int
     out_lo: np.ndarray
     out_hi: np.ndarray
+    product: int
+
+    @property
+    def acc_peak(self) -> int:
+        """Greatest magnitude of an accumulator."""
+        return int(max(-self.acc_lo.min(), self.acc_hi.max()))
+
+    @property
+    def peak(self) -> int:
+        """Greatest integer that a floating-point runtime must hold exactly."""
+        return max(self.acc_peak, self.product)
 
     def __str__(self) -> str:
         return (f"{self.name:<10} acc {self.acc_lo.min():>10}..{self.acc_hi.max():<10} "
-                f"{self.acc_width:>2} bits, after activation {self.act_width:>2} bits, "
+                f"{self.acc_width:>2} bits, sum {self.sum_lo.min():>10}..{self.sum_hi.max():<10} "
+                f"{self.sum_width:>2} bits, after activation {self.act_width:>2} bits, "
                 f"out {self.out_lo.min()}..{self.out_hi.max()}")
 
 
@@ -62,22 +88,63 @@ def signed_width(lo: int, hi: int) -> int:
     return max(int(max(hi, 0)).bit_length(), int(max(-lo - 1, 0)).bit_length()) + 1
 
 
-def _sums(layer: Layer) -> list[np.ndarray]:
-    """Weights (out, in, rows, cols) of each sum that the layer forms: one, or one per phase."""
-    return [p.weight for p in tdc.phases(layer)] if layer.kind == "deconv" else [layer.weight]
+def acc_bounds(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bound a layer's sums and every partial sum, with or without the bias.
 
+    Args:
+        layer: A conv or deconv layer.
+        lo: int64 (in,), least input per channel.
+        hi: int64 (in,), greatest input per channel.
 
-def _acc_bounds(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bound bias + sum and every partial sum, with or without the bias, per output channel."""
+    Returns:
+        int64 (out,) each: least and greatest accumulator.
+
+    Raises:
+        ModelError: If int64 does not hold them.
+    """
     lo, hi = np.minimum(lo, 0)[:, None, None], np.maximum(hi, 0)[:, None, None]
     least, most = np.zeros(layer.out_channels, np.int64), np.zeros(layer.out_channels, np.int64)
-    for weight in _sums(layer):
-        products = np.stack([weight * lo, weight * hi])
+    for window in affine.windows(layer):
+        size = np.abs(window.weight.astype(float)) * np.maximum(-lo, hi)
+        if (size.sum((1, 2, 3)) + np.abs(layer.bias) >= 2.0**MAX_WIDTH).any():
+            raise ModelError("sums beyond 62 bits", where=f"layer {layer.name}",
+                             allowed=f"{MAX_WIDTH} bits", fix="use fewer bits")
+        products = np.stack([window.weight * lo, window.weight * hi])
         least = np.minimum(least, products.min(0).sum((1, 2, 3)))
         most = np.maximum(most, products.max(0).sum((1, 2, 3)))
     return least + np.minimum(layer.bias, 0), most + np.maximum(layer.bias, 0)
 
 
+def _interval(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bound complete sums from each input's interval: int64 (phases, out) each.
+
+    Only the pixel's own tap cannot lie beyond the frame; every other one may be 0.
+    """
+    found = []
+    for window in affine.windows(layer):
+        least, most = (np.broadcast_to(end[:, None, None], window.weight.shape[1:]).copy()
+                       for end in (lo, hi))
+        beyond = np.ones(window.weight.shape[2:], bool)
+        if 0 <= -window.row < beyond.shape[0] and 0 <= -window.col < beyond.shape[1]:
+            beyond[-window.row, -window.col] = False
+        least[:, beyond] = np.minimum(least[:, beyond], 0)
+        most[:, beyond] = np.maximum(most[:, beyond], 0)
+        products = np.stack([window.weight * least, window.weight * most])
+        found.append((products.min(0).sum((1, 2, 3)) + layer.bias,
+                      products.max(0).sum((1, 2, 3)) + layer.bias))
+    return np.stack([low for low, _ in found]), np.stack([high for _, high in found])
+
+
+def _product(layer: Layer, least: np.ndarray, shift: int) -> int:
+    """Bound the product with a slope, as far as it does not saturate."""
+    if layer.slope is None:
+        return 0
+    products, to = np.minimum(least, 0) * layer.slope, layer.out_format
+    return max(min(int(products.max()), (to.hi + 1) << shift),
+               min(int(-products.min()), (1 - to.lo) << shift))
+
+
+@lru_cache(maxsize=8)  # a network is frozen, and emitting one asks for its proof three times
 def prove(network: Network) -> tuple[LayerRange, ...]:
     """Bound every accumulator and output of a network.
 
@@ -86,31 +153,39 @@ def prove(network: Network) -> tuple[LayerRange, ...]:
 
     Returns:
         One range per layer, in order.
+
+    Raises:
+        ModelError: If int64 does not hold an accumulator.
     """
     lo = np.array([network.in_format.lo], np.int64)
     hi = np.array([network.in_format.hi], np.int64)
-    ranges = []
+    ranges, lines, outputs = [], [], []
     for index, layer in enumerate(network.layers):
-        acc_lo, acc_hi = _acc_bounds(layer, lo, hi)
+        acc_lo, acc_hi = acc_bounds(layer, lo, hi)
+        traced, (sum_lo, sum_hi) = affine.sum_bounds(network, index, lines, outputs), _interval(
+            layer, lo, hi)
         if network.anchor and index == len(network.layers) - 1:
             up = network.acc_frac(index) - network.in_format.frac
-            acc_hi = acc_hi + (network.in_format.hi << up)
-        # PReLU is linear on each side of 0, and 0 lies within, so its extremes are at three points
-        acted = np.stack([activate(c, layer) for c in (acc_lo, acc_hi, np.zeros_like(acc_lo))])
-        bounds = requantise(np.stack([acted.min(0), acted.max(0)]), network.shift(index),
+            acc_lo, sum_lo = (end + (network.in_format.lo << up) for end in (acc_lo, sum_lo))
+            acc_hi, sum_hi = (end + (network.in_format.hi << up) for end in (acc_hi, sum_hi))
+        sum_lo, sum_hi = np.maximum(sum_lo, traced[0]), np.minimum(sum_hi, traced[1])
+        least, most = sum_lo.min(0), sum_hi.max(0)
+        # PReLU is linear on each side of 0: its extremes are at the ends, and at 0 if it is within
+        ends = np.stack([least, most, np.clip(0, least, most)])
+        acted = np.stack([activate(end, layer) for end in ends])
+        lo, hi = requantise(np.stack([acted.min(0), acted.max(0)]), network.shift(index),
                             layer.out_format)
         ranges.append(LayerRange(
-            layer.name, acc_lo, acc_hi, signed_width(acc_lo.min(), acc_hi.max()),
-            signed_width(acted.min(), acted.max()), bounds[0], bounds[1]))
-        lo, hi = bounds
+            layer.name, acc_lo, acc_hi, sum_lo, sum_hi, signed_width(acc_lo.min(), acc_hi.max()),
+            signed_width(least.min(), most.max()), signed_width(acted.min(), acted.max()), lo, hi,
+            _product(layer, least, network.shift(index))))
+        lines.append(affine.relax(layer, network.shift(index), least, most, acc_hi - acc_lo))
+        outputs.append((lo, hi))
     return tuple(ranges)
 
 
 def float32_exact(network: Network) -> list[str]:
     """Find what keeps a float32 runtime from computing the network's exact bits.
-
-    A float32 sum is exact while every partial sum is an integer of at most 2^24 steps. A product
-    with a slope may be larger only if it saturates anyway, whichever way it is rounded.
 
     Args:
         network: A checked integer network.
@@ -119,15 +194,10 @@ def float32_exact(network: Network) -> list[str]:
         One sentence per violation, naming the layer; empty if every float32 runtime is exact.
     """
     found = []
-    for index, (layer, bound) in enumerate(zip(network.layers, prove(network), strict=True)):
-        peak = int(max(-bound.acc_lo.min(), bound.acc_hi.max()))
-        if peak > FLOAT32_EXACT:
-            found.append(f"layer {layer.name}: accumulator reaches {peak}, above 2^24")
-        if layer.slope is not None:
-            product = int(np.abs(np.minimum(bound.acc_lo, 0) * layer.slope).max())
-            unsaturated = (layer.out_format.hi + 1) << network.shift(index)
-            if min(product, unsaturated) > FLOAT32_EXACT:
-                found.append(f"layer {layer.name}: slope products reach {product}, above 2^24, "
-                             "before the output saturates")
+    for bound in prove(network):
+        if bound.acc_peak > FLOAT32_EXACT:
+            found.append(f"layer {bound.name}: accumulator reaches {bound.acc_peak}, above 2^24")
+        if bound.product > FLOAT32_EXACT:
+            found.append(f"layer {bound.name}: slope products reach {bound.product}, above 2^24, "
+                         "before the output saturates")
     return found
-

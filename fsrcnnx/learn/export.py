@@ -37,12 +37,13 @@ def float_layers(model: models.FSRCNN) -> dict[str, onnx_io.FloatLayer]:
     return values
 
 
-def export(weights: str | Path, folder: Path) -> Network:
+def export(weights: str | Path, folder: Path, training_data: str = "") -> Network:
     """Write model.onnx, model_uint8.onnx and model_float.onnx.
 
     Args:
         weights: `weights.pth` written by quantisation.
         folder: Existing folder to write to.
+        training_data: What the network was trained on, in words, for the files' metadata.
 
     Returns:
         The integer network that was written.
@@ -57,6 +58,8 @@ def export(weights: str | Path, folder: Path) -> Network:
         meta[f"{key}_bits"] = str(value)
     for key, value in content.get("eval_psnr", {}).items():
         meta[f"eval_psnr_{key}"] = f"{value:.3f}"
+    if training_data:
+        meta["training_data"] = training_data
     network = quantnet.to_network(quantnet.load_qat(weights), meta=meta)
     onnx_io.save(network, folder / "model.onnx")
     onnx_io.save_uint8(network, folder / "model_uint8.onnx")

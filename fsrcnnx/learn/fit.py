@@ -4,11 +4,12 @@ May import numpy, torch, tqdm, learn.store and the ground.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
-Source: Adam (Kingma and Ba 2015), one cycle of the learning rate (Smith 2018), mean squared error.
+Source: Adam (Kingma and Ba 2015), one cycle of the learning rate (Smith 2018).
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import math
@@ -26,6 +27,7 @@ from fsrcnnx.learn import store
 
 log = logging.getLogger(__name__)
 
+HISTORY = ("step", "loss", "psnr_db", "learning_rate")
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
 ERROR_FLOOR = 2e-5  # of log_error, 47 dB: what is better already does not count more
 PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
@@ -44,6 +46,8 @@ class Plan:
         batch_size: Patches in a step.
         patches: Patches in the training file.
         weights: Weights that the run starts from.
+        loss: A key of `LOSSES`.
+        expand: Factor of `expand.expand`; 1 trains the plain weights.
     """
 
     name: str
@@ -54,8 +58,14 @@ class Plan:
     batch_size: int
     patches: int
     weights: str = ""
+    loss: str = "mse"
+    expand: int = 1
 
     def __post_init__(self):
+        if self.loss not in LOSSES:
+            raise InputError(f"loss {self.loss!r}", where="train", allowed=", ".join(LOSSES))
+        if self.expand < 1:
+            raise InputError(f"expand {self.expand}", where="train", allowed="1 or more")
         if min(self.batch_size, self.steps, self.every) < 1 or not 0 < self.lr < 1:
             raise InputError(f"batch size {self.batch_size}, steps {self.steps}, lr {self.lr}",
                              where="train", allowed="at least 1 each, lr between 0 and 1")
@@ -88,6 +98,9 @@ def log_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         Scalar.
     """
     return (((hr - target) ** 2).mean((1, 2, 3)) + ERROR_FLOOR).log().mean()
+
+
+LOSSES = {"mse": nn.functional.mse_loss, "log": log_error}
 
 
 class Batches:
@@ -132,8 +145,7 @@ class Batches:
 
 
 def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: Plan,
-        checkpoint: Path, keep: Callable[[int, float], None], *,
-        loss_of: Callable[..., torch.Tensor] = nn.functional.mse_loss,
+        checkpoint: Path, keep: Callable[[int, float], None], *, history: Path | None = None,
         stop_after: int | None = None, progress: bool = True) -> tuple[int, float]:
     """Train a module; a second call goes on from the checkpoint.
 
@@ -144,7 +156,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
         plan: Settings; a checkpoint of other settings is refused.
         checkpoint: File of the state.
         keep: Called with step and dB whenever the score is the best so far.
-        loss_of: Loss of output and target.
+        history: CSV file of step, loss, dB and learning rate, rewritten at each evaluation.
         stop_after: Stop, resumably, after this many steps.
         progress: Show a progress bar with loss and PSNR.
 
@@ -159,7 +171,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.lr, max(plan.steps, 2),
                                                 pct_start=WARM_UP)
     settings = json.dumps(asdict(plan))
-    step, best, total, since = 0, -math.inf, 0.0, 0
+    step, best, total, since, rows = 0, -math.inf, 0.0, 0, []
     if checkpoint.exists():
         state = store.read_checkpoint(checkpoint)
         if state["settings"] != settings:
@@ -169,7 +181,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
         optimiser.load_state_dict(state["optimiser"])
         cycle.load_state_dict(state["cycle"])
         batches.generator.set_state(state["generator"])
-        step, best = state["step"], state["best"]
+        step, best, rows = state["step"], state["best"], state["rows"]
         log.info("%s: resuming at step %d of %d", checkpoint, step, plan.steps)
 
     end = plan.steps if stop_after is None else min(plan.steps, step + stop_after)
@@ -178,7 +190,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
               disable=not progress, mininterval=1) as bar:
         while step < end:
             x, y = batches.draw()
-            loss = loss_of(module(x), y)
+            loss = LOSSES[plan.loss](module(x), y)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -196,7 +208,11 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
             if now > best:
                 best = now
                 keep(step, now)
-            save_atomic({"settings": settings, "step": step, "best": best,
+            rows.append((step, total / since, now, cycle.get_last_lr()[0]))
+            if history:
+                with atomic(history) as part, part.open("w", newline="") as file:
+                    csv.writer(file).writerows([HISTORY, *rows])
+            save_atomic({"settings": settings, "step": step, "best": best, "rows": rows,
                          "module": module.state_dict(), "optimiser": optimiser.state_dict(),
                          "cycle": cycle.state_dict(), "generator": batches.generator.get_state()},
                         checkpoint)

@@ -27,7 +27,7 @@ from fsrcnnx.learn import data, store
 from fsrcnnx.learn.calibrate import calibrate
 from fsrcnnx.learn.equalise import equalise, fitted_formats, split_picture
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
-from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
+from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
 from fsrcnnx.learn.quantnet import QuantNet, load_qat, pack, qat_run, to_network
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
 
     def stage(number: int, noisy: bool, steps: int, lr: float) -> tuple[bool, float]:
         plan = Plan(f"{model.name} W{weight_bits}A{activation_bits} stage {number}", seed, lr,
-                    steps, max(1, steps // CHECKPOINTS), batch_size, len(patches[0]), str(weights))
+                    steps, max(1, steps // CHECKPOINTS), batch_size, len(patches[0]),
+                    str(weights), "log")
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
                           FULL_RANGE)
         module.noise = batches.generator if noisy else None
@@ -139,7 +140,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
             value.requires_grad_(noisy or parameter.endswith(".bias"))
         done, best = fit(module, batches, score, plan, checkpoints[number - 1],
                          keep if not noisy else lambda step, value: None,
-                         loss_of=log_error, stop_after=stop_after, progress=progress)
+                         stop_after=stop_after, progress=progress)
         return done == steps, best
 
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2)]

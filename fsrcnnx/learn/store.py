@@ -114,7 +114,7 @@ def read_checkpoint(path: Path) -> dict:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        state["settings"], state["generator"]
+        state["settings"], state["generator"], state["rows"]
     except Exception as error:  # torch raises many kinds for a damaged file
         raise InputError(f"not a checkpoint ({type(error).__name__})", where=str(path),
                          allowed="a file of an earlier run", fix="delete it") from None

@@ -16,6 +16,7 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
+from fsrcnnx.learn.expand import expand, fold
 from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
 
 CHECKPOINTS = 30  # evaluations in a run that is given in steps
@@ -41,15 +42,16 @@ class Trained:
 def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path, scale: int, *,
           lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
           steps: int | None = None, weights_file: str | Path | None = None,
-          name: str | None = None, stop_after: int | None = None,
-          progress: bool = True) -> Trained:
+          name: str | None = None, loss: str = "mse", factor: int = 1,
+          stop_after: int | None = None, progress: bool = True) -> Trained:
     """Train a network; called again after a kill, it goes on to the identical result.
 
     Args:
         train_file: HDF5 of `data.prepare`.
         eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
         outputs_dir: Folder; weights go to `x{scale}/x{scale}_best.pth`, the state that a resumed
-            run continues from to `x{scale}/checkpoint.pth`.
+            run continues from to `x{scale}/checkpoint.pth`, the course of the training to
+            `x{scale}/history.csv`.
         scale: Upscaling factor.
         lr: Highest learning rate of the cycle.
         batch_size: Patches in a step.
@@ -58,6 +60,9 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         steps: Steps instead of num_epochs; evaluation and checkpoint 30 times on the way.
         weights_file: Weights to start from.
         name: Model name; the FSRCNN-x of the scale if None.
+        loss: Squared error (`mse`), or the mean of its logarithm over the patches (`log`).
+        factor: If above 1, every layer is trained as a product with this many times its channels
+            between, and folded when it is written.
         stop_after: Stop, resumably, after this many steps.
         progress: Show a progress bar.
 
@@ -77,12 +82,14 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         raise InputError(f"{name} with scale {scale}", where="--scale", allowed=str(model.scale))
     if weights_file:
         model.load_state_dict(store.load(weights_file, name).state_dict())
+    if factor > 1:
+        expand(model, factor, generator)
     pairs = data.read_pictures(eval_file, scale)
     patches = data.read_patches(train_file, scale)
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
-                len(patches[0]), str(weights_file or ""))
+                len(patches[0]), str(weights_file or ""), loss, factor)
 
     folder = Path(outputs_dir) / f"x{scale}"
     best_file = folder / f"x{scale}_best.pth"
@@ -93,11 +100,11 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
                          allowed="a writable folder", fix="choose another --outputs-dir") from None
 
     def keep(step: int, value: float) -> None:
-        save_atomic({"name": name, "float": model.state_dict(), "version": __version__,
+        save_atomic({"name": name, "float": fold(model).state_dict(), "version": __version__,
                      "seed": seed, "step": step, "eval_psnr": value}, best_file)
 
     step, best = fit(model, Batches(*patches, batch_size, generator),
                      lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
-                     plan, folder / "checkpoint.pth", keep, stop_after=stop_after,
-                     progress=progress)
+                     plan, folder / "checkpoint.pth", keep, history=folder / "history.csv",
+                     stop_after=stop_after, progress=progress)
     return Trained(best_file, best, step, plan.steps)

@@ -26,9 +26,9 @@ from fsrcnnx.exact.network import Network
 from fsrcnnx.prove import rungs as ladder_rungs
 from fsrcnnx.prove import stimuli
 from fsrcnnx.prove.compare import Divergence, first_difference
+from fsrcnnx.prove.core import check_frames, read_core
 from fsrcnnx.prove.records import Record, Report
 from fsrcnnx.prove.rungs import LATER, RUNG, Climbed, Context, Rung, Skip
-from fsrcnnx.prove.simulate import check_frames, read_core
 from fsrcnnx.prove.stimuli import Stimulus
 
 RUNGS = tuple(RUNG)

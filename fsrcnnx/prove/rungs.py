@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.exact import emulate, golden, onnx_io
 from fsrcnnx.exact.network import Network
 from fsrcnnx.prove import compare, hls
 from fsrcnnx.prove.simulate import Result, SimulationFault, simulate
 from fsrcnnx.prove.stimuli import Stimulus, tile
 
+EMULATED_TILE = 8  # side of the emulator's tiles on made-up frames, so that they have inner borders
 ICARUS_TILE = (8, 16)  # rows, columns: Icarus runs at about a thousandth of Verilator's speed
 # rows, columns of the frames that HLS projects are compiled for, the largest that fits is taken
 HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
@@ -147,6 +148,24 @@ def _golden(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     return _one_by_one(lambda lr: golden.run(context.network, lr), stimuli)
 
 
+def _emulate(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """Made-up frames in small tiles, pictures as an engine would run them."""
+    small, large = (emulate.Emulator(context.network, side=side) for side in (EMULATED_TILE, None))
+    made = _one_by_one(small, [stimulus for stimulus in stimuli if stimulus.path is None])
+    shown = _one_by_one(large, [stimulus for stimulus in stimuli if stimulus.path is not None])
+    order = [*made.stimuli, *shown.stimuli]
+
+    def locate(index: int) -> compare.Divergence | None:
+        """Layer by layer; None where only the tiles part, not the layers."""
+        want, got = (engine(order[index].lr) for engine in (
+            lambda lr: golden.trace(context.network, lr), small.trace))
+        found = (compare.first_difference(name, want[name], got[name]) for name in want)
+        return next((difference for difference in found if difference), None)
+
+    return Climbed(order, [*made.outputs, *shown.outputs], [*made.seconds, *shown.seconds],
+                   locate=locate)
+
+
 def _run(context: Context, frames: list[np.ndarray], simulator: str, *, calm: bool,
          trace: bool = False) -> tuple[Result, str]:
     """One simulation; a protocol fault comes back as text with what came before it."""
@@ -234,13 +253,14 @@ RUNG = {rung.name: rung for rung in (
     Rung("qonnx", "model.onnx in qonnx", _qonnx),
     Rung("uint8-onnx", "stock ONNX in onnxruntime", _uint8),
     Rung("golden", "integer model in numpy", _golden, against="-"),
+    Rung("emulate", "integer model on tensor kernels, in tiles", _emulate),
     Rung("hls", "hls4ml project in g++, tiles", _hls, optional=True),
     Rung("hls-pictures", "hls4ml project in g++, whole pictures", _hls_pictures, optional=True),
     Rung("rtl", "default RTL engine in Verilator", _rtl),
     Rung("rtl-icarus", "default RTL engine in Icarus, tiles", _icarus),
     Rung("rtl-mac", "mac engine in Verilator", _rtl),
 )}
-LATER = ("emulate", "rtl-adders", "netlist")  # reserved names
+LATER = ("rtl-adders", "netlist")  # reserved names
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Rung, ...]:

@@ -86,7 +86,7 @@ def read_manifest(folder: Path) -> dict:
         folder: Folder that `fsrcnnx rtl` wrote.
 
     Returns:
-        The manifest.
+        The manifest, of the layers only their names.
 
     Raises:
         InputError: If the folder, its manifest or its file list is missing or unreadable.
@@ -100,9 +100,10 @@ def read_manifest(folder: Path) -> dict:
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["content_hash"], manifest["network"]
+        manifest["layers"] = [layer["name"] for layer in manifest["layers"]]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"not a manifest ({error!r})", where=folder / "manifest.json",
-                         allowed="JSON with network and content_hash", fix=fix) from None
+                         allowed="JSON with network, content_hash and layers", fix=fix) from None
     return manifest
 
 
@@ -264,7 +265,7 @@ def synth(folder: Path, device: str) -> dict:
     start = time.monotonic()
     netlist, tool = run_yosys(folder, DEVICES[device])
     instances = count(netlist, DEVICES[device])
-    layers = manifest.get("layers", [])
+    layers = manifest["layers"]
     for record in instances:
         index = re.fullmatch(r".*gen_layer\[(\d+)\]\.u_layer", record["instance"])
         record["layer"] = layers[int(index[1])] if index and int(index[1]) < len(layers) else ""

@@ -103,8 +103,8 @@ def test_options_out_of_range_are_named(tmp_path, option, value):
 
 
 def test_what_the_hardware_lacks_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="anchor"):
-        emit(replace(NETWORK, anchor=True), tmp_path / "rtl")
+    with pytest.raises(ModelError, match="an anchor in ap_fixed<9,1>"):
+        emit(replace(NETWORK, anchor=True, in_format=Format(True, 9, 8)), tmp_path / "rtl")
     first = replace(NETWORK.layers[0], slope_format=Format(True, 8, -3))
     with pytest.raises(ModelError, match="conv0"):
         emit(replace(NETWORK, layers=(first, *NETWORK.layers[1:])), tmp_path / "rtl")

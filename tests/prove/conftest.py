@@ -53,6 +53,14 @@ def coarse(tmp_path_factory) -> Emitted:
     return emitted(tmp_path_factory.mktemp("coarse"), network, cycles_per_pixel=4)
 
 
+@pytest.fixture(scope="session")
+def anchored(tmp_path_factory) -> Emitted:
+    """Three layers of unsigned maps and an anchor, which crosses two windows."""
+    network = random_network(np.random.default_rng(2), channels=(2, 3), kernels=(3, 3, 3),
+                             anchor=True, signed=False)
+    return emitted(tmp_path_factory.mktemp("anchored"), network, cycles_per_pixel=6)
+
+
 @pytest.fixture
 def copied(tmp_path):
     """Copy an emitted folder, to plant a fault in it."""

@@ -9,7 +9,7 @@ import pytest
 
 from fsrcnnx.errors import CheckError
 from fsrcnnx.exact import golden
-from fsrcnnx.exact.formats import round_shift
+from fsrcnnx.exact.formats import requantise, round_shift
 from fsrcnnx.prove.compare import first_difference
 from fsrcnnx.prove.ladder import verify
 from fsrcnnx.prove.rungs import ICARUS_TILE
@@ -58,8 +58,10 @@ def expected(emitted, monkeypatch, mutant):
 
 
 @pytest.mark.parametrize("rung", ["rtl", "rtl-icarus"])
-def test_the_true_core_passes(small, rung):
-    report = verify(small.model, rungs=[rung], rtl_dir=small.rtl, seed=SEED)
+@pytest.mark.parametrize("name", ["small", "anchored"])
+def test_the_true_core_passes(name, rung, request):
+    core = request.getfixturevalue(name)
+    report = verify(core.model, rungs=[rung], rtl_dir=core.rtl, seed=SEED)
     assert report.passed, report.table()
     assert sum(record.mismatches for record in report.records if record.rung == rung) == 0
 
@@ -128,6 +130,71 @@ def test_two_phases_swapped_in_the_raster(small, copied):
           "entry[(Scale-1-row_q)*LineBits +: LineBits]")
     found = first_divergence(small, rtl)
     assert found.layer == "output"  # all layers agree; the raster does not
+
+
+ADD = ("assign anchor = AccBits'(lr_q[(Cycles-1)*AnchorBits +: AnchorBits]) << AnchorShift;")
+LATE = """
+      logic [AnchorBits-1:0] late_q = '0;
+      always_ff @(posedge clk_i) begin
+        if (ce && done_q[AccCycle-1]) late_q <= lr_q[(Cycles-1)*AnchorBits +: AnchorBits];
+      end
+      assign anchor = AccBits'(late_q) << AnchorShift;"""
+STALE = """
+      logic [AnchorBits-1:0] old [0:4095];
+      logic [DimBits-1:0]    w, h;
+      int                    at_q = 0;
+      initial for (int i = 0; i < 4096; i++) old[i] = '0;
+      assign {h, w} = size_q[(AccCycle-1)*2*DimBits +: 2*DimBits];
+      always_ff @(posedge clk_i) begin
+        if (ce && done_q[AccCycle-1]) begin
+          old[at_q] <= lr_q[(Cycles-1)*AnchorBits +: AnchorBits];
+          at_q      <= at_q == w*h - 1 ? 0 : at_q + 1;
+        end
+      end
+      assign anchor = AccBits'(old[at_q]) << AnchorShift;"""
+
+
+def late(frames):
+    """Each pixel's anchor is the pixel before it, over all frames."""
+    flat = np.concatenate([[0], *(lr.ravel() for lr in frames)])[:-1]
+    ends = np.cumsum([lr.size for lr in frames])[:-1]
+    return [part.reshape(lr.shape) for part, lr in zip(np.split(flat, ends), frames, strict=True)]
+
+
+def stale(frames):
+    """Each pixel's anchor is what stood in its place of the stream one frame before."""
+    old, found = np.zeros(4096, np.int64), []
+    for lr in frames:
+        found.append(old[: lr.size].reshape(lr.shape).copy())
+        old[: lr.size] = lr.ravel()
+    return found
+
+
+ANCHOR_FAULTS = {  # what is wrong -> its text, its anchors, how many bits it lacks
+    "one pixel late": (LATE, late, 0),
+    "of the frame before": (STALE, stale, 0),
+    "shifted one bit less": (ADD.replace("AnchorShift", "(AnchorShift - 1)"), list, 1),
+}
+
+
+@pytest.mark.parametrize("fault", ANCHOR_FAULTS)
+def test_a_wrong_anchor(anchored, copied, fault):
+    text, anchors, lack = ANCHOR_FAULTS[fault]
+    rtl, network = copied(anchored.rtl), anchored.network
+    plant(rtl / "fsrcnnx_layer.sv", ADD, text)
+    last, before = len(network.layers) - 1, network.layers[-2].name
+    up = network.acc_frac(last) - network.in_format.frac - lack
+    frames = [tile(s, *ICARUS_TILE).lr.astype(np.int64)
+              for s in synthetic(np.random.default_rng(SEED), max_width=64)]
+    for lr, anchor in zip(frames, anchors(frames), strict=True):
+        true, layer = golden.trace(network, lr), network.layers[last]
+        acc = golden.deconvolve(true[before], layer)
+        acc += (anchor.repeat(layer.stride, 0).repeat(layer.stride, 1) << up)[:, :, None]
+        want = first_difference(layer.name, true[layer.name],
+                                requantise(acc, network.shift(last), layer.out_format))
+        if want:
+            break
+    assert first_divergence(anchored, rtl) == want
 
 
 def test_a_core_that_hangs(small, copied):

@@ -15,7 +15,7 @@ from fsrcnnx.prove.compare import UNKNOWN, decode, first_difference
 from fsrcnnx.prove.ladder import LATER, RUNGS, verify
 from tests.networks import random_network
 
-SOFT = ["qonnx", "uint8-onnx", "golden"]
+SOFT = ["qonnx", "uint8-onnx", "golden", "emulate"]
 
 
 @pytest.mark.parametrize("name", ["gold", "", *LATER])
@@ -34,7 +34,7 @@ def test_software_rungs_agree_and_the_report_says_so(small, tmp_path):
     read = json.loads((tmp_path / "ladder.json").read_text())
     assert read["passed"] and read["content_hash"] == small.network.content_hash()
     compared = [record for record in read["records"] if record["against"] == "golden"]
-    assert {record["rung"] for record in compared} == {"qonnx", "uint8-onnx"}
+    assert {record["rung"] for record in compared} == {"qonnx", "uint8-onnx", "emulate"}
     for record in compared:
         assert record["mismatches"] == 0 and record["pixels"] > 0 and record["seed"] == 5
         assert record["replay"] == f"fsrcnnx verify mine --seed 5 --rungs {record['rung']}"
@@ -52,6 +52,17 @@ def test_the_wrong_model_beside_turns_it_red(small, tmp_path):
     assert first.mismatches > 0 and first.first_divergence.layer == "output"
     with pytest.raises(CheckError, match="uint8-onnx on random-29x17: output y=0"):
         report.check()
+
+
+def test_an_emulator_that_rounds_otherwise_turns_it_red(small, monkeypatch):
+    import torch
+
+    monkeypatch.setattr("fsrcnnx.exact.emulate.Stage.check", lambda *_: None)
+    monkeypatch.setattr(torch.Tensor, "round_", torch.Tensor.floor_)
+    report = verify(small.model, rungs=["emulate"])
+    assert {record.rung for record in report.failures} == {"emulate"}
+    assert "mismatches" in report.failures[0].detail
+    assert report.failures[0].first_divergence.layer == "conv0"
 
 
 def test_a_rung_asked_for_must_run(small):

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from fsrcnnx import tools
+from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.exact import golden
-from fsrcnnx.prove import simulate as bulk
-from fsrcnnx.prove.simulate import SIMULATORS, SimulationFault, build, simulate
-from tests.networks import extreme_pictures, random_picture
+from fsrcnnx.prove.compile import SIMULATORS, build
+from fsrcnnx.prove.core import read_core
+from fsrcnnx.prove.simulate import SimulationFault, simulate
+from tests.networks import extreme_pictures, random_network, random_picture
 
 sim = pytest.mark.sim
 SIZES = [(3, 5), (1, 1), (1, 64), (13, 1), (2, 2), (1, 1), (1, 1), (11, 13), (5, 7)]
@@ -26,12 +28,35 @@ def frames(seed: int) -> list[np.ndarray]:
 @sim
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize(("idle", "stall"), [(0, 0), (60, 0), (0, 80), (40, 40)])
-def test_frames_of_all_sizes_back_to_back_equal_golden(small, simulator, idle, stall):
-    lrs = frames(idle + stall)
-    result = simulate(small.rtl, lrs, simulator, idle=idle, stall=stall, seed=7)
+@pytest.mark.parametrize("name", ["small", "anchored"])
+def test_frames_of_all_sizes_back_to_back_equal_golden(name, simulator, idle, stall, request):
+    core, lrs = request.getfixturevalue(name), frames(idle + stall)
+    result = simulate(core.rtl, lrs, simulator, idle=idle, stall=stall, seed=7)
     for lr, hr in zip(lrs, result.frames, strict=True):
-        np.testing.assert_array_equal(hr, golden.run(small.network, lr), strict=False)
+        np.testing.assert_array_equal(hr, golden.run(core.network, lr), strict=False)
     assert len(np.unique(np.concatenate([hr.ravel() for hr in result.frames]))) > 100
+
+
+WIDE = {  # kernels as SRCNN's and FSRCNN's -> network
+    "srcnn 9-1-5": {"channels": (3, 2), "kernels": (9, 1, 5), "scale": 1, "deconv": False},
+    "srcnn 9-5-5": {"channels": (2, 2), "kernels": (9, 5, 5), "scale": 1, "deconv": False},
+    "fsrcnn x2": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 2},
+    "fsrcnn x3": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 3},
+    "fsrcnn x4": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 4},
+}
+
+
+@sim
+@pytest.mark.parametrize("shape", WIDE)
+def test_large_kernels_equal_golden(tmp_path, shape):
+    network = random_network(np.random.default_rng(3), **WIDE[shape])
+    emit(network, tmp_path / "rtl", max_width=16)
+    rng = np.random.default_rng(4)
+    lrs = [random_picture(rng, *size) for size in ((7, 11), (1, 1), (2, 1), (1, 1), (5, 3))]
+    result = simulate(tmp_path / "rtl", lrs, "icarus", idle=20, stall=30, seed=5)
+    for lr, hr in zip(lrs, result.frames, strict=True):
+        np.testing.assert_array_equal(hr, golden.run(network, lr), strict=False)
+    assert len(np.unique(np.concatenate([hr.ravel() for hr in result.frames]))) > 50
 
 
 @sim
@@ -47,7 +72,7 @@ def test_a_frame_costs_at_most_a_line_more_than_its_pixels(small):
     rng = np.random.default_rng(0)
     one, three = ([random_picture(rng, 20, 24)] * n for n in (1, 3))
     more = simulate(small.rtl, three).cycles - simulate(small.rtl, one).cycles
-    each = bulk.read_core(small.rtl).cycles_per_pixel
+    each = read_core(small.rtl).cycles_per_pixel
     assert more <= 2 * each * 24 * (20 + 1)
 
 
@@ -73,7 +98,7 @@ def test_progress_reaches_the_end_and_builds_are_kept(small):
 
 @sim
 def test_two_builds_of_the_same_core_at_once(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(bulk, "CACHE", tmp_path)
+    monkeypatch.setattr("fsrcnnx.prove.compile.CACHE", tmp_path)
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(lambda _: build(small.rtl, "icarus"), range(2)))
     assert made[0].command == made[1].command
@@ -121,7 +146,7 @@ def test_a_missing_simulator(small, monkeypatch):
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_a_core_that_does_not_compile_names_the_log(small, copied, simulator, tmp_path,
                                                     monkeypatch):
-    monkeypatch.setattr(bulk, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr("fsrcnnx.prove.compile.CACHE", tmp_path / "cache")
     rtl = copied(small.rtl)
     (rtl / "fsrcnnx_skid.sv").write_text("module fsrcnnx_skid (; endmodule\n")
     with pytest.raises(ToolError, match="cannot compile the core") as caught:

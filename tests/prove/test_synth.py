@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fsrcnnx import cli, console
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.prove import synth
 
@@ -46,7 +47,7 @@ def folder(tmp_path):
     (tmp_path / "top.sv").write_text(TOP)
     (tmp_path / "files.f").write_text("leaf.sv\ntop.sv\n")
     (tmp_path / "manifest.json").write_text(
-        json.dumps({"network": "probe", "content_hash": "c0ffee", "layers": ["feature"]}))
+        json.dumps({"network": "probe", "content_hash": "c0ffee", "layers": [{"name": "feature"}]}))
     return tmp_path
 
 
@@ -128,3 +129,15 @@ def test_a_folder_that_yosys_refuses(folder):
     (folder / "leaf.sv").write_text(LEAF.replace("endmodule", ""))
     with pytest.raises(CheckError, match=r"ERROR.*syntax error"):
         synth.synth(folder, "ecp5")
+
+
+@pytest.mark.slow
+def test_the_command_counts_an_emitted_core(small, tmp_path, capsys):
+    assert console.outcome(cli.main, ["synth", str(small.rtl), "--device", "ecp5", "--json",
+                                      str(tmp_path / "synth.json")]) == 0
+    report = json.loads((tmp_path / "synth.json").read_text())
+    assert report["content_hash"] == small.network.content_hash()
+    assert report["total"]["dsp"] > 0
+    named = [r["layer"] for r in report["instances"] if r["layer"]]
+    assert named == [layer.name for layer in small.network.layers]
+    assert all(name in capsys.readouterr().out for name in named[:1])

@@ -1,0 +1,104 @@
+"""The command that takes in other tools' QONNX files: import.
+
+May import everything, heavy packages only inside a command. cli.py adds it to `fsrcnnx`.
+
+    fsrcnnx import brevitas.onnx -o models/mine_x2
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fsrcnnx.console import FILE, json_option, table
+from fsrcnnx.errors import InputError, ModelError
+
+TRIALS = ((31, 29), (1, 1), (8, 64))  # LR sizes that the import is held against the original on
+
+
+@click.command("import")
+@click.argument("file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder to write.")
+@click.option("--slope-bits", type=click.IntRange(2, 16), default=8,
+              help="Width of PReLU slopes that the file leaves in float.")
+@click.option("--weight-bits", type=click.IntRange(2, 24), default=16,
+              help="Greatest width of weights whose scales per channel become one.")
+@json_option
+def import_model(file, output, slope_bits, weight_bits, json_file):
+    """Bring a QONNX file of Brevitas or another tool to our exact form."""
+    from fsrcnnx.console import check_json, write_json
+    from fsrcnnx.exact import onnx_io, onnx_run
+    from fsrcnnx.exact.onnx_adopt import adopt
+
+    if json_file:
+        check_json(json_file)
+    adopted = adopt(onnx_run.read_bytes(file), file.name, slope_bits=slope_bits,
+                    weight_bits=weight_bits)
+    network = adopted.network
+    made_here = make_folder(output, file)
+    written = []
+    try:
+        onnx_io.save(network, output / "model.onnx")
+        written.append("model.onnx")
+        onnx_io.save_float(network, output / "model_float.onnx", adopted.values)
+        written.append("model_float.onnx")
+        differ = compare_with(file, network)
+        try:
+            onnx_io.save_uint8(network, output / "model_uint8.onnx")
+            note = ""
+        except ModelError as error:  # wider than float32, or luma of other than 8 bits
+            (output / "model_uint8.onnx").unlink(missing_ok=True)
+            note = f"model_uint8.onnx is not written: {error}"
+    except BaseException:
+        for name in written:
+            (output / name).unlink(missing_ok=True)
+        if made_here:
+            output.rmdir()
+        raise
+    rows = [[change.layer, change.role, str(change.to), f"{change.greatest:.3g}",
+             f"{change.greatest / change.to.step:.3g}"] for change in adopted.changes]
+    if rows:
+        table(["layer", "quantised", "format", "greatest change", "in steps"], rows)
+    click.echo(f"{file.name} and the imported network on {differ['pixels']} random pixels: "
+               f"{differ['differ']} differ, at most by {differ['greatest']} (reference: qonnx)")
+    for line in filter(None, [note, f"{output}: {network.name} {network.content_hash()}"]):
+        click.echo(line)
+    if json_file:
+        write_json(json_file, {
+            "file": str(file), **network.meta, "content_hash": network.content_hash(),
+            "changes": [{"layer": c.layer, "role": c.role, "format": str(c.to),
+                         "greatest_change": c.greatest} for c in adopted.changes],
+            "against_the_file": differ, "note": note})
+
+
+def make_folder(output: Path, file: Path) -> bool:
+    """Make the output folder; tell whether it was not there."""
+    if output.is_dir():
+        if (output / "model.onnx").resolve() == file.resolve():
+            raise InputError("the output is the input", where=output, allowed="another folder")
+        return False
+    if output.exists() or not output.parent.is_dir():
+        raise InputError("cannot be made", where=output,
+                         allowed="a new or existing folder in an existing one")
+    output.mkdir()
+    return True
+
+
+def compare_with(file: Path, network) -> dict[str, int]:
+    """Run the file as it came and the imported network on random pictures; count differences."""
+    import numpy as np
+
+    from fsrcnnx.exact import golden, onnx_io
+
+    rng = np.random.default_rng(1)
+    to, gaps = network.in_format, []
+    for size in TRIALS:
+        lr = rng.integers(to.lo, to.hi + 1, size)
+        theirs = onnx_io.run_qonnx(file, lr, network)
+        gaps.append(np.abs(theirs - golden.run(network, lr)).ravel())
+    gap = np.concatenate(gaps)
+    return {"pixels": int(gap.size), "differ": int((gap > 0).sum()), "greatest": int(gap.max())}
+
+
+COMMANDS = (import_model,)

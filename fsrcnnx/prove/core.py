@@ -1,0 +1,95 @@
+"""An emitted core, as its manifest describes it to a simulation.
+
+May import numpy and the ground.
+
+    read_core(Path("build/rtl")).scale
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fsrcnnx.errors import InputError
+
+
+@dataclass(frozen=True)
+class Core:
+    """What the manifest of an emitted folder says that a simulation needs.
+
+    Args:
+        folder: The emitted folder.
+        files: Its sources, the package first.
+        layers: Layer names in order.
+        scale: Output size over input size.
+        cycles_per_pixel: Clocks per LR pixel that the core was folded for.
+        max_width: Widest LR frame.
+        max_height: Highest LR frame.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    layers: tuple[str, ...]
+    scale: int
+    cycles_per_pixel: int
+    max_width: int
+    max_height: int
+
+
+def read_core(folder: Path) -> Core:
+    """Read the manifest of an emitted folder.
+
+    Args:
+        folder: A folder that `fsrcnnx rtl` wrote.
+
+    Returns:
+        The core.
+
+    Raises:
+        InputError: If it is not such a folder, or a source is missing.
+    """
+    folder = Path(folder).resolve()
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        names = (folder / "files.f").read_text().split()
+        core = Core(
+            folder, tuple(folder / name for name in names),
+            tuple(layer["name"] for layer in manifest["layers"]),
+            *(int(manifest[key]) for key in
+              ("scale", "cycles_per_pixel", "max_width", "max_height")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("not an emitted core", where=folder, fix="make one with `fsrcnnx rtl`",
+                         allowed="a folder with manifest.json and files.f") from error
+    for path in core.files:
+        if not path.is_file():
+            raise InputError("a source of the core is missing", where=path,
+                             fix="emit the core again with `fsrcnnx rtl`")
+    return core
+
+
+def check_frames(frames: Sequence[np.ndarray], core: Core) -> None:
+    """Hold frames against what the core accepts.
+
+    Args:
+        frames: Pictures.
+        core: The core.
+
+    Raises:
+        InputError: Naming the frame and the sizes allowed.
+    """
+    if not frames:
+        raise InputError("no frame to simulate", allowed="1 or more")
+    for index, frame in enumerate(frames):
+        if frame.ndim != 2 or frame.size == 0 or frame.dtype != np.uint8:
+            raise InputError(f"shape {frame.shape} of {frame.dtype}", where=f"frame {index}",
+                             allowed="uint8 (H, W), at least 1x1")
+        height, width = frame.shape
+        if width > core.max_width or height > core.max_height:
+            raise InputError(
+                f"{width}x{height} pixels, more than the core takes", where=f"frame {index}",
+                allowed=f"up to {core.max_width}x{core.max_height}",
+                fix="emit the core with a larger --max-width, or shrink the picture")

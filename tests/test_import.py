@@ -1,0 +1,96 @@
+"""fsrcnnx import: the folder that it writes, its report, refusals; and Brevitas itself."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from fsrcnnx import cli, cli_import, console
+from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.exact.onnx_adopt import adopt
+from tests.networks import random_picture
+
+ROOT = Path(__file__).resolve().parents[1]
+BREVITAS = ROOT / "tests" / "data" / "brevitas_per_tensor.onnx"
+
+
+def call(*args):
+    """Run the command line in this process: its exit code."""
+    return console.outcome(cli.main, [str(arg) for arg in args])
+
+
+def test_import_writes_a_model_like_our_own(tmp_path, capsys):
+    folder, report = tmp_path / "mine_x2", tmp_path / "report.json"
+    assert call("import", BREVITAS, "-o", folder, "--json", report) == 0
+    out = capsys.readouterr().out
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "model.onnx", "model_float.onnx", "model_uint8.onnx"]
+    network = onnx_io.load(folder / "model.onnx")
+    said = json.loads(report.read_text())
+    assert said["content_hash"] == network.content_hash() and network.content_hash() in out
+    assert said["imported_from"] == BREVITAS.name
+    assert [(c["layer"], c["role"]) for c in said["changes"]] == [
+        ("feature", "bias"), ("feature", "slope"), ("map1", "bias"), ("map1", "slope"),
+        ("deconv", "bias")]
+    assert all(c["greatest_change"] > 0 for c in said["changes"])
+    assert call("verify", folder / "model.onnx", "--rungs", "qonnx,uint8-onnx,golden") == 0
+
+
+@pytest.mark.sim
+def test_an_imported_model_with_wider_weights_runs_in_simulated_rtl(tmp_path):
+    path = BREVITAS.with_name("brevitas_per_channel.onnx")
+    assert call("import", path, "-o", tmp_path / "m") == 0
+    assert call("verify", tmp_path / "m" / "model.onnx", "--rungs", "golden,rtl-icarus") == 0
+
+
+def test_the_comparison_with_the_file_counts_differences():
+    network = adopt(BREVITAS.read_bytes(), "b").network
+    counted = cli_import.compare_with(BREVITAS, network)
+    other = np.random.default_rng(1).integers(0, 256, cli_import.TRIALS[0])
+    assert counted["pixels"] == 4 * sum(h * w for h, w in cli_import.TRIALS)
+    assert 0 < counted["differ"] < counted["pixels"] / 10 and counted["greatest"] < 9
+    assert golden.run(network, other).shape == (62, 58)
+
+
+@pytest.mark.parametrize(("spoil", "message"), [
+    (lambda m: m.graph.node.pop(), "error: spoilt.onnx: "),
+    (lambda m: setattr(m.graph.node[2], "op_type", "Softmax"), "unsupported operator Softmax"),
+])
+def test_a_refusal_is_one_line_and_leaves_nothing(tmp_path, capsys, spoil, message):
+    model = onnx.load(BREVITAS)
+    spoil(model)
+    onnx.save(model, tmp_path / "spoilt.onnx")
+    assert call("import", tmp_path / "spoilt.onnx", "-o", tmp_path / "m") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error
+    assert not (tmp_path / "m").exists()
+
+
+def test_outputs_that_cannot_be(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "model.onnx").write_bytes(BREVITAS.read_bytes())
+    for output, message in ((tmp_path / "file", "cannot be made"),
+                            (tmp_path / "no" / "m", "cannot be made"),
+                            (tmp_path, "the output is the input")):
+        assert call("import", tmp_path / "model.onnx", "-o", output) == 2
+        assert message in capsys.readouterr().err
+    assert call("import", tmp_path / "none.onnx", "-o", tmp_path / "m") == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_brevitas_itself(tmp_path):
+    pytest.importorskip("brevitas", reason="the extra `brevitas` is not installed")
+    done = subprocess.run(
+        [sys.executable, "scripts/brevitas_example.py", "-o", str(tmp_path), "--steps", "0",
+         "--channels", "3"], cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "qonnx       golden   13      4072    0" in done.stdout
+    network = onnx_io.load(tmp_path / "model" / "model.onnx")
+    lr = random_picture(np.random.default_rng(1), 7, 5)
+    assert (onnx_io.run_qonnx(tmp_path / "model" / "model.onnx", lr)
+            == golden.run(network, lr)).all()

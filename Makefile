@@ -8,6 +8,10 @@ DATA   ?= ../shared/data#  folder with train/ and test/ pictures, for train
 IMAGES ?=#                 HR pictures or a folder of them, for verify
 ENGINE ?= mac#             arithmetic of the emitted RTL
 CYCLES ?= 16#              clocks per LR pixel of the emitted RTL
+WIDTH  ?= 960#            LR frame width of the HLS project
+HEIGHT ?= 540#            LR frame height of the HLS project
+STRATEGY ?= latency#      latency, resource or distributed_arithmetic, of the HLS project
+REUSE  ?= 1#              most uses of a multiplier per pixel in the HLS project
 DEVICE ?= xcup#            xcup (UltraScale+), ecp5 or xc7 (7 series), for synth
 
 override MODEL  := $(strip $(MODEL))
@@ -17,6 +21,10 @@ override WAVES  := $(strip $(WAVES))
 override DATA   := $(strip $(DATA))
 override ENGINE := $(strip $(ENGINE))
 override CYCLES := $(strip $(CYCLES))
+override WIDTH  := $(strip $(WIDTH))
+override HEIGHT := $(strip $(HEIGHT))
+override STRATEGY := $(strip $(STRATEGY))
+override REUSE  := $(strip $(REUSE))
 override DEVICE := $(strip $(DEVICE))
 
 # $(call one_of,VARIABLE,allowed values): stop with one line unless it is one of them
@@ -29,6 +37,10 @@ $(call one_of,SIM,verilator icarus)
 $(call one_of,WAVES,0 1)
 $(call one_of,ENGINE,mac)
 $(call one_of,DEVICE,xcup ecp5 xc7)
+$(call one_of,STRATEGY,latency resource distributed_arithmetic)
+$(call integer,WIDTH,1)
+$(call integer,HEIGHT,1)
+$(call integer,REUSE,1)
 $(call integer,SEED,0)
 $(call integer,CYCLES,1)
 $(if $(filter 1,$(words $(MODEL))),,$(call bad,MODEL,one name in models/ or one .onnx file))
@@ -37,11 +49,14 @@ FSRCNNX := .venv/bin/fsrcnnx
 PYTEST  := .venv/bin/python -m pytest
 WORK    := build/$(notdir $(basename $(MODEL)))
 RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
+HLS     := $(WORK)/hls-$(STRATEGY)-$(REUSE)-$(WIDTH)x$(HEIGHT)
 SCALE   := 2
 
+comma   := ,
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast train quantise export ranges rtl sim verify bench synth lint \
-        doctor clean
+.PHONY: help setup demo test test-fast train quantise export ranges hls csim hls-matrix bench-hls rtl \
+        sim verify bench synth lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -52,7 +67,7 @@ help: ## list the targets
 	@echo; echo 'variables:'
 	@sed -n 's/^\([A-Z]*\) *?= *\([^#]*\)# *\(.*\)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name value what; do \
-	    printf '  %-7s %-15s %s\n' "$$name" "$$value" "$$what"; done
+	    printf '  %-8s %-15s %s\n' "$$name" "$$value" "$$what"; done
 
 setup: ## make .venv and install what is missing (every other target does it too)
 	@scripts/setup.sh
@@ -79,6 +94,19 @@ quantise: setup ## bring the trained weights to the number contract
 export: setup ## write model.onnx and its companions from the quantised weights
 	@$(FSRCNNX) export $(WORK)/weights.pth
 
+hls: setup ## write the hls4ml project for frames of WIDTH x HEIGHT
+	@$(FSRCNNX) hls $(MODEL) -o $(HLS) --width $(WIDTH) --height $(HEIGHT) --strategy $(STRATEGY) \
+	  --reuse $(REUSE)
+
+csim: setup ## compile the HLS C++ and compare it bit for bit, on IMAGES whole
+	@$(FSRCNNX) verify $(MODEL) --rungs golden,hls$(if $(IMAGES),$(comma)hls-pictures) \
+	  --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
+
+hls-matrix: setup ## the same for every member of the family, at full size (half an hour)
+	@HLS_MATRIX=1 $(PYTEST) tests/prove/test_hls_matrix.py
+
+bench-hls: setup ## time conversion, compiling and running against plain hls4ml
+	@.venv/bin/python scripts/bench_hls.py
 ranges: setup ## print the proved range of every accumulator beside what IMAGES reach
 	@$(FSRCNNX) ranges $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
 

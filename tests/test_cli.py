@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsrcnnx import cli, console, engines
+from fsrcnnx import cli, cli_hls, console, engines
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.exact.formats import Format
@@ -64,7 +64,7 @@ def test_help_imports_nothing_heavy(args):
 
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "export", "upscale", "rtl", "sim", "verify",
-            "synth", "doctor", "demo", "ranges", "bench", "import"} == set(cli.main.commands)
+            "synth", "doctor", "demo", "ranges", "bench", "import", "hls"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 
@@ -74,6 +74,8 @@ def test_names_that_are_spelled_twice_agree():
     from fsrcnnx.prove.compile import SIMULATORS
     assert cli.ENGINES == engines.ENGINES
     assert cli.SIMULATORS == SIMULATORS
+    from fsrcnnx.emit.hls.reuse import STRATEGIES
+    assert cli_hls.STRATEGIES == STRATEGIES
     assert cli_video.CODECS == ffmpeg.CODECS
 
 

@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "train", "quantise", "export", "rtl", "sim",
-           "ranges", "verify", "bench", "synth", "lint", "clean", "doctor"]
+           "ranges", "verify", "bench", "synth", "hls", "csim", "hls-matrix", "bench-hls", "lint",
+           "clean", "doctor"]
 
 
 def make(*args):
@@ -22,7 +23,8 @@ def test_help_is_the_default_and_lists_every_target():
     assert (code, err) == (0, "")
     for target in TARGETS:
         assert f"\n  {target} " in out
-    for variable in ("MODEL", "SIM", "SEED", "WAVES", "DATA", "ENGINE", "CYCLES", "DEVICE"):
+    for variable in ("MODEL", "SIM", "SEED", "WAVES", "DATA", "ENGINE", "CYCLES", "DEVICE",
+                     "WIDTH", "HEIGHT", "STRATEGY", "REUSE"):
         assert f"\n  {variable} " in out
 
 
@@ -30,7 +32,9 @@ def test_help_is_the_default_and_lists_every_target():
     ("SIM=questa", "verilator icarus"), ("SIM=", "verilator icarus"),
     ("SIM=verilator icarus", "verilator icarus"), ("SEED=1x", "an integer from 0"),
     ("SEED=-1", "an integer from 0"), ("SEED=", "an integer from 0"), ("WAVES=yes", "0 1"),
-    ("ENGINE=magic", "mac"), ("CYCLES=0", "an integer from 1"), ("DEVICE=stratix", "xcup ecp5 xc7"),
+    ("STRATEGY=fast", "latency resource distributed_arithmetic"), ("REUSE=0", "an integer from 1"),
+    ("WIDTH=wide", "an integer from 1"), ("ENGINE=magic", "mac"),
+    ("CYCLES=0", "an integer from 1"), ("DEVICE=stratix", "xcup ecp5 xc7"),
     ("MODEL=", "one name in models/ or one .onnx file"),
     ("MODEL=a b", "one name in models/ or one .onnx file"),
 ])

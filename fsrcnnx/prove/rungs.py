@@ -20,12 +20,14 @@ import numpy as np
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import emulate, golden, onnx_io
 from fsrcnnx.exact.network import Network
-from fsrcnnx.prove import compare
+from fsrcnnx.prove import compare, hls
 from fsrcnnx.prove.simulate import Result, SimulationFault, simulate
 from fsrcnnx.prove.stimuli import Stimulus, tile
 
 EMULATED_TILE = 8  # side of the emulator's tiles on made-up frames, so that they have inner borders
 ICARUS_TILE = (8, 16)  # rows, columns: Icarus runs at about a thousandth of Verilator's speed
+# rows, columns of the frames that HLS projects are compiled for, the largest that fits is taken
+HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
 LOCATED = 4096  # LR pixels simulated with a trace, at most, before the frame to look at
 
 
@@ -215,6 +217,36 @@ def _icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     return _simulated(context, [tile(s, *ICARUS_TILE) for s in stimuli], "icarus")
 
 
+def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """One project for each frame size."""
+    frames = [stimulus.lr for stimulus in stimuli]
+    result = hls.simulate(context.network, frames)
+
+    def locate(index: int) -> compare.Divergence | None:
+        return hls.locate(context.network, result.projects[index], frames[index])
+
+    sizes = len({frame.shape for frame in frames})
+    return Climbed(stimuli, result.frames, result.seconds,
+                   f"frame sizes: {sizes}; compiling: {result.compiled:.0f} s", result.fault,
+                   locate)
+
+
+def _hls(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """Tiles of few sizes, since each size is compiled for itself."""
+    def size(stimulus: Stimulus) -> tuple[int, int]:
+        rows, cols = stimulus.lr.shape
+        return next(t for t in HLS_TILES if t[0] <= rows and t[1] <= cols)
+    return _hls_whole(context, [tile(s, *size(s)) for s in stimuli])
+
+
+def _hls_pictures(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The pictures alone, at their own sizes."""
+    shown = [stimulus for stimulus in stimuli if stimulus.path is not None]
+    if not shown:
+        raise Skip("no pictures given")
+    return _hls_whole(context, shown)
+
+
 RUNG = {rung.name: rung for rung in (
     Rung("float", "float ONNX in onnxruntime", _float, optional=True, against="HR"),
     Rung("qat", "torch module of quantisation-aware training", _qat, optional=True),
@@ -222,18 +254,21 @@ RUNG = {rung.name: rung for rung in (
     Rung("uint8-onnx", "stock ONNX in onnxruntime", _uint8),
     Rung("golden", "integer model in numpy", _golden, against="-"),
     Rung("emulate", "integer model on tensor kernels, in tiles", _emulate),
+    Rung("hls", "hls4ml project in g++, tiles", _hls, optional=True),
+    Rung("hls-pictures", "hls4ml project in g++, whole pictures", _hls_pictures, optional=True),
     Rung("rtl", "default RTL engine in Verilator", _rtl),
     Rung("rtl-icarus", "default RTL engine in Icarus, tiles", _icarus),
     Rung("rtl-mac", "mac engine in Verilator", _rtl),
 )}
-LATER = ("hls", "rtl-adders", "netlist")  # reserved names
+LATER = ("rtl-adders", "netlist")  # reserved names
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Rung, ...]:
     """Look rungs up by name, in the ladder's order.
 
     Args:
-        names: Names, or None for all (`rtl` stands for `rtl-mac`, the same today).
+        names: Names, or None for all but the long `hls-pictures` (`rtl` stands for `rtl-mac`, the
+            same today).
 
     Returns:
         The rungs, `golden` always among them.
@@ -242,7 +277,7 @@ def chosen(names: Sequence[str] | None) -> tuple[Rung, ...]:
         InputError: If a name is unknown or belongs to a rung that does not exist yet.
     """
     if names is None:
-        return tuple(rung for rung in RUNG.values() if rung.name != "rtl-mac")
+        return tuple(rung for rung in RUNG.values() if rung.name not in ("rtl-mac", "hls-pictures"))
     names = [name.strip() for name in names]
     for name in names:
         if name not in RUNG:

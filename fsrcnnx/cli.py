@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_learn
+from fsrcnnx import cli_learn, cli_vitis
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -41,7 +41,7 @@ def main():
     """From a trained super-resolution network to bit-exact SystemVerilog."""
 
 
-for command in cli_learn.COMMANDS:
+for command in (*cli_learn.COMMANDS, *cli_vitis.COMMANDS):
     main.add_command(command)
 
 

@@ -62,7 +62,7 @@ def test_help_imports_nothing_heavy(args):
 
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "export", "upscale", "rtl", "sim", "verify",
-            "synth", "doctor", "demo"} == set(cli.main.commands)
+            "synth", "hls-synth", "hls-cosim", "doctor", "demo"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 

@@ -10,7 +10,7 @@ ENGINE ?= mac#             arithmetic of the emitted RTL
 CYCLES ?= 16#              clocks per LR pixel of the emitted RTL
 DEVICE ?= xcup#            xcup (UltraScale+), ecp5 or xc7 (7 series), for synth
 DUT    ?= rtl#             rtl (all benches) or hls (the wrapper of HLS), for sim
-PROJECT ?=#                HLS project, for hls-synth and hls-cosim
+PROJECT ?=$(HLS)#          HLS project, for hls-synth and hls-cosim
 HLS_RTL ?=#                what hls-synth wrote, for sim with DUT=hls
 REQUIRE ?=#                vitis: hls-synth and hls-cosim fail where it is missing
 
@@ -100,6 +100,9 @@ verify: setup ## compare every form of the network bit for bit
 
 synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 	@$(FSRCNNX) synth $(RTL) --device $(DEVICE) --json $(WORK)/synth-$(DEVICE).json
+
+# the default project is made first, another one is taken as it is
+hls-synth hls-cosim: $(if $(filter $(HLS),$(PROJECT)),hls)
 
 hls-synth: setup ## synthesise PROJECT with Vitis HLS; without it: SKIP
 	@$(FSRCNNX) hls-synth $(VITIS) --json $(PROJECT)/synth.json

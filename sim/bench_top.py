@@ -52,7 +52,8 @@ async def frames_back_to_back(dut, pattern):
     await tb.reset(*pattern)
     sent = [beat for frame in lr_frames() for beat in video(frame)]
     assert await check(tb, sent) > 40, "the output hardly varies: a match proves nothing"
-    assert pattern[1] == "none" or tb.sink.stalled > 0
+    # the one long stall may be over before the first pixel of a few small frames comes
+    assert pattern[1] in ("none", "one_long" if only() else "none") or tb.sink.stalled > 0
 
 
 @cocotb.test()

@@ -70,7 +70,7 @@ def _resources(root: ElementTree.Element, group: str, path: Path) -> dict[str, i
     missing = sorted({"lut", "ff", "dsp", "bram18"} - set(values))
     if missing:
         raise _fail(f"{group} lacks {', '.join(missing)}", path, "a csynth report")
-    return {"uram": 0, **values}
+    return {name: values.get(name, 0) for name in dict.fromkeys(RESOURCES.values())}
 
 
 def read_csynth(path: Path) -> dict:

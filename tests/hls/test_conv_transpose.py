@@ -239,3 +239,54 @@ def test_reuse_shares_multipliers():
     shape = replace(FAULTY[0][1], filt_height=3, filt_width=3)
     assert "multiplier_limit = 36;" in config_cpp(1, shape, "a", "b", "w")
     assert "multiplier_limit = 6;" in config_cpp(1, shape, "a", "b", "w", reuse=7)
+
+
+def clocks_per_line(shape: Shape, reuse: int, walk: int, depth: int, lines: int = 5) -> float:
+    """Clocks per LR line of gather and raster around a FIFO, in the steady state."""
+    rows, width = shape.stride_height, -(-shape.out_width // shape.stride_width)
+    fifo, clock, busy, u, done = 0, 0, reuse, 0, []
+    line = [x for _ in range(rows) for x in range(width * shape.stride_width)]
+    first = width * shape.stride_width  # outputs of a line that take phases
+    at = 0
+    while len(done) < lines:
+        clock += 1
+        takes = at < first and line[at] % shape.stride_width == 0
+        if not takes or fifo > 0:
+            fifo -= takes
+            at += 1
+            if at == len(line):
+                at = 0
+                done.append(clock)
+        busy -= busy > 0
+        emits = u >= walk - width  # the positions before are the window's way in
+        if busy == 0 and (not emits or fifo < depth):
+            fifo += emits
+            u, busy = (u + 1) % walk, reuse
+    return (done[-1] - done[2]) / (lines - 3)
+
+
+@pytest.mark.slow
+def test_the_fifo_is_deep_enough_and_no_deeper(tmp_path):
+    shapes = [case(4, 12, 1, 1, (k, k), (s, s), ((k - s + 1) // 2,) * 2 + ((k - s) // 2,) * 2)[0]
+              for k, s in ((3, 2), (5, 3), (9, 4))]
+    wanted = [(shape, reuse) for shape in shapes for reuse in range(1, 20)
+              if reuse <= shape.products]
+    text = '#include "ap_int.h"\n#include "' + HEADER + '"\n#include <cstdio>\ntypedef int t;\n'
+    text += "".join(config_cpp(i, shape, "t", "t", "t", reuse)
+                    for i, (shape, reuse) in enumerate(wanted)) + "int main() {\n"
+    for i in range(len(wanted)):
+        name = f"nnet::conv_transpose_geometry<config{i}>"
+        text += f'printf("%d %d\\n", (int){name}::fifo_depth, (int){name}::col::walk);\n'
+    (tmp_path / "depths.cpp").write_text(text + "}\n")
+    subprocess.run(["g++", "-std=c++11", "-w", "-I", source_file().parent,
+                    "-I", TEMPLATES / "nnet_utils", "-I", TEMPLATES / "ap_types",
+                    "-o", tmp_path / "depths", tmp_path / "depths.cpp"], check=True)
+    said = subprocess.run([tmp_path / "depths"], check=True, capture_output=True, text=True).stdout
+    helped = 0
+    for (shape, reuse), line in zip(wanted, said.splitlines(), strict=True):
+        depth, walk = map(int, line.split())
+        best = max(shape.stride_height * shape.out_width, reuse * walk)
+        assert clocks_per_line(shape, reuse, walk, depth) <= best + reuse, (shape, reuse)
+        assert depth == 2 or reuse > shape.stride_width
+        helped += depth > 4 and clocks_per_line(shape, reuse, walk, depth // 2) > best + reuse
+    assert helped > 3, "half of the depth would do"

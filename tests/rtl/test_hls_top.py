@@ -7,7 +7,6 @@ the wrapper is proved without Vitis. `make sim DUT=hls HLS_RTL=DIR` runs the sam
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`"
 from fsrcnnx.emit.hls_top import wrap  # after the check that cocotb is there
 from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import CheckError
+from fsrcnnx.prove.synth import read_manifest
 from sim.runner import ROOT
 from tests.networks import random_network
 from tests.rtl.test_benches import SEED, SIMULATORS, launch
@@ -51,7 +51,7 @@ def standin(folder: Path, frame: tuple[int, int], network: dict) -> Path:
 
 def run(rtl: Path, simulator: str, folder: Path, **config) -> None:
     """Run the bench of the top on a wrapped folder."""
-    manifest = json.loads((rtl / "manifest.json").read_text())
+    manifest = read_manifest(rtl)
     launch("top", "fsrcnnx_hls_top", [rtl / name for name in manifest["files"]], {}, simulator,
            folder, cwd=rtl, config={"frame": [manifest["height"], manifest["width"]],
                                     "seed": SEED, "simulator": simulator, **config})
@@ -102,9 +102,11 @@ def test_real_export(simulator):
         pytest.skip("no HLS RTL export: run `fsrcnnx hls-synth`, then `make sim DUT=hls "
                     "HLS_RTL=DIR`")
     from fsrcnnx import engines
+    from fsrcnnx.exact import onnx_io
 
     rtl = Path(os.environ["HLS_RTL"]).resolve()
-    manifest = json.loads((rtl / "manifest.json").read_text())
-    model = os.environ.get("MODEL") or manifest["network"]
-    run(rtl, simulator, ROOT / "build" / "benches" / f"hls-export-{simulator}",
-        model=str(Path(engines.find_model(model)).resolve()))
+    manifest = read_manifest(rtl)
+    model = engines.find_model(os.environ.get("MODEL") or manifest["network"]).resolve()
+    assert onnx_io.load(model).content_hash() == manifest["content_hash"], (
+        f"{rtl} was made of another network than {model}; give its own with MODEL=FILE.onnx")
+    run(rtl, simulator, ROOT / "build" / "benches" / f"hls-export-{simulator}", model=str(model))

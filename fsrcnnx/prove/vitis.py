@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.files import atomic
 from fsrcnnx.prove.compare import first_difference
 from fsrcnnx.prove.vitis_reports import read_cosim, read_csynth, read_modules
 
@@ -137,9 +138,8 @@ def add_resets(project: HlsProject) -> int:
         text, added = COUNTER.subn(
             lambda m: f"{m[0]}{m[1]}#pragma HLS RESET variable={m[2]}\n", path.read_text())
         if added:
-            part = path.with_name(f".{path.name}.part")
-            part.write_text(text)
-            os.replace(part, path)
+            with atomic(path) as part:
+                part.write_text(text)
             count += added
     return count
 
@@ -160,9 +160,10 @@ def run(project: HlsProject, tool: HlsTool, steps: Sequence[str],
     Raises:
         CheckError: If the tool fails.
     """
-    (project.folder / "build_opt.tcl").write_text(
-        "# written by fsrcnnx; build_prj.tcl sources it\narray set opt {\n"
-        + "".join(f"    {name:10} {int(name in steps)}\n" for name in OPTIONS) + "}\n")
+    with atomic(project.folder / "build_opt.tcl") as part:
+        part.write_text(
+            "# written by fsrcnnx; build_prj.tcl sources it\narray set opt {\n"
+            + "".join(f"    {name:10} {int(name in steps)}\n" for name in OPTIONS) + "}\n")
     log, start, done = project.folder / f"{tool.name}.log", time.monotonic(), 0
     with log.open("w") as file, subprocess.Popen(
             [tool.path, *COMMANDS[tool.name], "build_prj.tcl"], cwd=project.folder, text=True,
@@ -267,7 +268,8 @@ def cosim(project: HlsProject, tool: HlsTool, frames: dict[str, np.ndarray],
         path.unlink(missing_ok=True)
     shutil.rmtree(report, ignore_errors=True)
     for name, planes in (("lr", frames.values()), ("want", want)):
-        np.savetxt(data / f"{name}.txt", np.concatenate([np.ravel(p) for p in planes]), "%d")
+        with atomic(data / f"{name}.txt") as part:
+            np.savetxt(part, np.concatenate([np.ravel(plane) for plane in planes]), "%d")
     made = project.solution / "syn" / "report" / f"{project.top}_csynth.xml"
     newest = max(path.stat().st_mtime for path in (project.folder / "firmware").rglob("*"))
     fresh = made.is_file() and made.stat().st_mtime >= newest

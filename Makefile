@@ -35,11 +35,11 @@ $(call one_of,SIM,verilator icarus)
 $(call one_of,WAVES,0 1)
 $(call one_of,ENGINE,mac)
 $(call one_of,DEVICE,xcup ecp5 xc7)
-$(call one_of,DUT,rtl hls)
-$(if $(REQUIRE),$(call one_of,REQUIRE,vitis))
 $(call integer,SEED,0)
 $(call integer,CYCLES,1)
 $(if $(filter 1,$(words $(MODEL))),,$(call bad,MODEL,one name in models/ or one .onnx file))
+$(call one_of,DUT,rtl hls)
+$(if $(REQUIRE),$(call one_of,REQUIRE,vitis))
 
 FSRCNNX := .venv/bin/fsrcnnx
 PYTEST  := .venv/bin/python -m pytest
@@ -49,8 +49,7 @@ SCALE   := 2
 VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $(REQUIRE),--require)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast train quantise export rtl sim verify synth hls-synth hls-cosim \
-  lint doctor clean
+.PHONY: help setup demo test test-fast train quantise export rtl sim verify synth lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -101,6 +100,7 @@ verify: setup ## compare every form of the network bit for bit
 synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 	@$(FSRCNNX) synth $(RTL) --device $(DEVICE) --json $(WORK)/synth-$(DEVICE).json
 
+.PHONY: hls-synth hls-cosim
 # the default project is made first, another one is taken as it is
 hls-synth hls-cosim: $(if $(filter $(HLS),$(PROJECT)),hls)
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "train", "quantise", "export", "rtl", "sim",
-           "verify", "synth", "hls-synth", "hls-cosim", "lint", "clean", "doctor"]
+           "verify", "synth", "lint", "clean", "doctor"]
 
 
 def make(*args):
@@ -22,8 +22,7 @@ def test_help_is_the_default_and_lists_every_target():
     assert (code, err) == (0, "")
     for target in TARGETS:
         assert f"\n  {target} " in out
-    for variable in ("MODEL", "SIM", "SEED", "WAVES", "DATA", "ENGINE", "CYCLES", "DEVICE", "DUT",
-                     "PROJECT", "HLS_RTL", "REQUIRE"):
+    for variable in ("MODEL", "SIM", "SEED", "WAVES", "DATA", "ENGINE", "CYCLES", "DEVICE"):
         assert f"\n  {variable} " in out
 
 
@@ -32,7 +31,6 @@ def test_help_is_the_default_and_lists_every_target():
     ("SIM=verilator icarus", "verilator icarus"), ("SEED=1x", "an integer from 0"),
     ("SEED=-1", "an integer from 0"), ("SEED=", "an integer from 0"), ("WAVES=yes", "0 1"),
     ("ENGINE=magic", "mac"), ("CYCLES=0", "an integer from 1"), ("DEVICE=stratix", "xcup ecp5 xc7"),
-    ("DUT=vhdl", "rtl hls"), ("REQUIRE=quartus", "vitis"),
     ("MODEL=", "one name in models/ or one .onnx file"),
     ("MODEL=a b", "one name in models/ or one .onnx file"),
 ])
@@ -45,7 +43,6 @@ def test_a_wrong_value_is_one_line(value, allowed, target):
 
 
 @pytest.mark.parametrize("value", ["SIM=icarus", "SEED=0", "SEED=987654321", "WAVES=1", "CYCLES=64",
-                                   "DEVICE=ecp5", "MODEL=some/where/model.onnx", "DUT=hls",
-                                   "REQUIRE=vitis"])
+                                   "DEVICE=ecp5", "MODEL=some/where/model.onnx"])
 def test_a_right_value_passes(value):
     assert make("help", value)[0] == 0

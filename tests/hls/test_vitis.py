@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from fsrcnnx.prove.vitis_reports import read_cosim, read_csynth, read_modules
 from tests.emit.test_hls_top import verilog
 from tests.hls.conftest import COSIM, CSYNTH, TOP, Vitis
 
+ROOT = Path(__file__).resolve().parents[2]
 SET_UP = [f"set_top {TOP}", f"add_files firmware/{TOP}.cpp -cflags -std=c++0x",
           f"add_files -tb {TOP}_test.cpp -cflags -std=c++0x", "add_files -tb firmware/weights",
           "add_files -tb tb_data"]
@@ -277,6 +279,32 @@ def test_the_synthesis_command(vitis, project, tmp_path, capsys):
 def test_the_co_simulation_command_needs_the_network_of_the_project(vitis, project, capsys):
     assert outcome(cli_vitis.hls_cosim, [str(project), "--model", "fsrcnn-x_x2"]) == 2
     assert "made of another network" in capsys.readouterr().err
+
+
+def make(*args: str) -> subprocess.CompletedProcess:
+    """Run make, up to the commands."""
+    return subprocess.run(["make", "--no-print-directory", "-n", *args], cwd=ROOT, text=True,
+                          capture_output=True, check=False, env={"PATH": "/usr/bin:/bin"})
+
+
+def test_make_targets_and_variables():
+    done = subprocess.run(["make"], cwd=ROOT, text=True, capture_output=True, check=True)
+    for word in ("hls-synth", "hls-cosim", "DUT", "PROJECT", "HLS_RTL", "REQUIRE"):
+        assert f"\n  {word} " in done.stdout
+    for target in ("hls-synth", "hls-cosim"):
+        said = make(target, "PROJECT=some/where", "REQUIRE=vitis").stdout
+        assert f"fsrcnnx {target} some/where --require --json some/where/" in said
+    assert "hls_top" in make("sim", "DUT=hls").stdout
+    assert "hls_top" not in make("sim").stdout
+    assert f"HLS_RTL={ROOT}/x " in make("sim", "DUT=hls", "HLS_RTL=x").stdout
+
+
+@pytest.mark.parametrize(("value", "allowed"), [("DUT=vhdl", "rtl hls"), ("DUT=", "rtl hls"),
+                                                ("REQUIRE=quartus", "vitis")])
+def test_a_wrong_make_variable_is_one_line(value, allowed):
+    done = make("sim", value)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"{value} is not allowed; allowed: {allowed}" in done.stderr
 
 
 def test_tcl_under_the_real_shell_knows_no_other_vendor_command(vitis, project):

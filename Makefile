@@ -13,6 +13,10 @@ HEIGHT ?= 540#            LR frame height of the HLS project
 STRATEGY ?= latency#      latency, resource or distributed_arithmetic, of the HLS project
 REUSE  ?= 1#              most uses of a multiplier per pixel in the HLS project
 DEVICE ?= xcup#            xcup (UltraScale+), ecp5 or xc7 (7 series), for synth
+DUT    ?= rtl#             rtl (all benches) or hls (the wrapper of HLS), for sim
+PROJECT ?=$(HLS)#          HLS project, for hls-synth and hls-cosim
+HLS_RTL ?=#                what hls-synth wrote, for sim with DUT=hls
+REQUIRE ?=#                vitis: hls-synth and hls-cosim fail where it is missing
 
 override MODEL  := $(strip $(MODEL))
 override SIM    := $(strip $(SIM))
@@ -26,6 +30,8 @@ override HEIGHT := $(strip $(HEIGHT))
 override STRATEGY := $(strip $(STRATEGY))
 override REUSE  := $(strip $(REUSE))
 override DEVICE := $(strip $(DEVICE))
+override DUT    := $(strip $(DUT))
+override REQUIRE := $(strip $(REQUIRE))
 
 # $(call one_of,VARIABLE,allowed values): stop with one line unless it is one of them
 one_of = $(if $(filter $($(1)),$(2)),$(if $(word 2,$($(1))),$(call bad,$(1),$(2))),$(call bad,$(1),$(2)))
@@ -44,6 +50,8 @@ $(call integer,REUSE,1)
 $(call integer,SEED,0)
 $(call integer,CYCLES,1)
 $(if $(filter 1,$(words $(MODEL))),,$(call bad,MODEL,one name in models/ or one .onnx file))
+$(call one_of,DUT,rtl hls)
+$(if $(REQUIRE),$(call one_of,REQUIRE,vitis))
 
 FSRCNNX := .venv/bin/fsrcnnx
 PYTEST  := .venv/bin/python -m pytest
@@ -51,6 +59,7 @@ WORK    := build/$(notdir $(basename $(MODEL)))
 RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
 HLS     := $(WORK)/hls-$(STRATEGY)-$(REUSE)-$(WIDTH)x$(HEIGHT)
 SCALE   := 2
+VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $(REQUIRE),--require)
 
 comma   := ,
 
@@ -65,7 +74,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name what; do printf '%-13s %s\n' "$$name" "$$what"; done
 	@echo; echo 'variables:'
-	@sed -n 's/^\([A-Z]*\) *?= *\([^#]*\)# *\(.*\)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([A-Z_]*\) *?= *\([^#]*\)# *\(.*\)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name value what; do \
 	    printf '  %-8s %-15s %s\n' "$$name" "$$value" "$$what"; done
 
@@ -114,7 +123,8 @@ rtl: setup ## emit SystemVerilog
 	@$(FSRCNNX) rtl $(MODEL) -o $(RTL) --engine $(ENGINE) --cycles-per-pixel $(CYCLES)
 
 sim: setup ## run the cocotb benches on SIM with SEED and WAVES
-	@$(FSRCNNX) sim --sim $(SIM) --seed $(SEED) $(if $(filter 1,$(WAVES)),--waves)
+	@$(if $(HLS_RTL),HLS_RTL=$(abspath $(HLS_RTL))) $(FSRCNNX) sim --sim $(SIM) --seed $(SEED) \
+	  $(if $(filter 1,$(WAVES)),--waves) $(if $(filter hls,$(DUT)),hls_top)
 
 verify: setup ## compare every form of the network bit for bit
 	@$(FSRCNNX) verify $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
@@ -125,6 +135,16 @@ bench: setup ## compare the exact engines: frames a second, ratios, peak memory
 
 synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 	@$(FSRCNNX) synth $(RTL) --device $(DEVICE) --json $(WORK)/synth-$(DEVICE).json
+
+.PHONY: hls-synth hls-cosim
+# the default project is made first, another one is taken as it is
+hls-synth hls-cosim: $(if $(filter $(HLS),$(PROJECT)),hls)
+
+hls-synth: setup ## synthesise PROJECT with Vitis HLS; without it: SKIP
+	@$(FSRCNNX) hls-synth $(VITIS) --json $(PROJECT)/synth.json
+
+hls-cosim: setup ## simulate the RTL of PROJECT in Vitis HLS against golden; without it: SKIP
+	@$(FSRCNNX) hls-cosim $(VITIS) --json $(PROJECT)/cosim.json
 
 lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys
 	@.venv/bin/ruff check .

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_exact, cli_hls, cli_import, cli_learn, cli_video
+from fsrcnnx import cli_exact, cli_hls, cli_import, cli_learn, cli_video, cli_vitis
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -43,7 +43,7 @@ def main():
 
 
 for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS,
-                *cli_hls.COMMANDS):
+                *cli_hls.COMMANDS, *cli_vitis.COMMANDS):
     main.add_command(command)
 
 

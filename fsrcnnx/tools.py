@@ -34,7 +34,8 @@ class Tool:
         purpose: What the project does with it.
         install: How to get it.
         commands: Names of the executable, the preferred one first; none for a Python package.
-        version_flag: Option that makes the executable print its version.
+        version_flag: Option that makes the executable print its version; empty: none.
+        question: What to type in instead, for one without such an option.
         package: Python package that carries it, for tools that do not print a version.
     """
 
@@ -45,6 +46,7 @@ class Tool:
     commands: tuple[str, ...] = ()
     version_flag: str = "--version"
     package: str | None = None
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ TOOLS = (
          "-version"),
     Tool("ffprobe", "5.1", "look into video files", "apt-get install ffmpeg", ("ffprobe",),
          "-version"),
+    Tool("tclsh", "8.6", "check the Tcl for Vitis HLS", "apt-get install tcl", ("tclsh",), "",
+         question="puts [info patchlevel]"),
     Tool("torch", "2.13.0", "train and run the float network", package="torch"),
     Tool("onnx", "1.17", "read and write ONNX", package="onnx"),
     Tool("onnxruntime", "1.20", "run model_uint8.onnx as it is", package="onnxruntime"),
@@ -132,10 +136,11 @@ def _package_folder(package: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _printed_version(path: Path, flag: str) -> str | None:
+def _printed_version(path: Path, flag: str, question: str = "") -> str | None:
     """Version that an executable prints, or None."""
     try:
-        done = subprocess.run([path, flag], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([path, *filter(None, [flag])], input=question, capture_output=True,
+                              text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr) or re.match(
@@ -162,7 +167,8 @@ def _candidates(tool: Tool) -> list[Found]:
             wheel = carried is not None and path.parent.resolve() == carried.resolve()
             # A console script of the package itself: asking it could cost minutes of warming up.
             script = command == tool.package and path.parent.resolve() == beside.resolve()
-            known = version if wheel or script else _printed_version(path, tool.version_flag)
+            known = version if wheel or script else _printed_version(
+                path, tool.version_flag, tool.question)
             found.append(Found(path, known or "", wheel))
     return found
 

@@ -31,14 +31,14 @@ def complaints(tool: str, arguments: list[str], folder: Path) -> list[str]:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(folder):
-    """Lint the SystemVerilog in FOLDER, which `fsrcnnx rtl` wrote."""
-    read_manifest(folder)
+    """Lint the SystemVerilog in FOLDER, an emitted one."""
+    top = read_manifest(folder).get("top", TOP)
     files = read_files(folder)
-    script = f"read_verilog -sv {' '.join(files)}; hierarchy -check -top {TOP}; proc; check -assert"
+    script = f"read_verilog -sv {' '.join(files)}; hierarchy -check -top {top}; proc; check -assert"
     with tempfile.TemporaryDirectory() as scratch:
         runs = {
-            "verilator": ["--lint-only", "-Wall", "--top-module", TOP, *files],
-            "iverilog": ["-g2012", "-Wall", "-Wno-timescale", "-s", TOP,
+            "verilator": ["--lint-only", "-Wall", "--top-module", top, *files],
+            "iverilog": ["-g2012", "-Wall", "-Wno-timescale", "-s", top,
                          "-o", f"{scratch}/a.out", *files],
             "yosys": ["-q", "-p", script],
         }

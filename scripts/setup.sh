@@ -10,7 +10,7 @@ die() { say "error: $1"; exit "$2"; }
 
 stamp=.venv/.fsrcnnx-setup
 want="$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum) $(pwd)"
-commands=(iverilog yosys g++ make perl ffmpeg)
+commands=(iverilog yosys g++ make perl ffmpeg tclsh)
 
 have_commands() { type -P "${commands[@]}" >/dev/null; }
 if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && [ -x .venv/bin/fsrcnnx ] && have_commands; then
@@ -28,10 +28,11 @@ find_python() {
   done
 }
 
-# Names of the packages to install, for what is missing (the package of g++ is g++, and so on).
+# Names of the packages to install, for what is missing (the package of g++ is g++, and so on, but
+# that of tclsh is tcl).
 missing_packages() {
   local c
-  for c in "${commands[@]}"; do command -v "$c" >/dev/null || echo "$c"; done
+  for c in "${commands[@]}"; do command -v "$c" >/dev/null || echo "${c/tclsh/tcl}"; done
   perl -MPod::Usage -e 1 2>/dev/null || echo perl          # perl-base is not enough for Verilator
   echo '#include <zlib.h>' | g++ -E - >/dev/null 2>&1 || echo zlib1g-dev     # waveforms as FST
   if [ -z "$python" ]; then

@@ -6,11 +6,12 @@ Output phases, LR pixel by LR pixel, against the golden model.
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import cocotb
 import numpy as np
 
-from fsrcnnx.exact import golden
+from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.exact.network import Network
 from sim.bench_window import PAIRS
 from sim.frames import beats, frames
@@ -20,8 +21,15 @@ from tests.networks import random_network
 MAX_WIDTH = 12
 
 
+def only() -> tuple[int, int] | None:
+    """Size (H, W) of every frame, if the module under test knows only one."""
+    return tuple(config()["frame"]) if "frame" in config() else None
+
+
 def network() -> Network:
     """The network that was emitted."""
+    if "model" in config():
+        return onnx_io.load(Path(config()["model"]))
     options = {key: tuple(value) if isinstance(value, list) else value
                for key, value in config()["network"].items()}
     return random_network(np.random.default_rng(config()["seed"]), **options)
@@ -29,7 +37,10 @@ def network() -> Network:
 
 def lr_frames() -> list[np.ndarray]:
     """Frames to send; Icarus gets the small ones only."""
-    made = frames(np.random.default_rng(random.getrandbits(32)), MAX_WIDTH, 8)
+    rng = np.random.default_rng(random.getrandbits(32))
+    if only():
+        return [*rng.integers(0, 256, (3, *only())), np.zeros(only(), int), np.full(only(), 255)]
+    made = frames(rng, MAX_WIDTH, 8)
     return made if config()["simulator"] == "verilator" else [f for f in made if f.size <= 36]
 
 

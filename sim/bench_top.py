@@ -1,4 +1,7 @@
-"""Bench of fsrcnnx_top: AXI4-Stream Video in and out, good and bad, against the golden model."""
+"""Bench of fsrcnnx_top: AXI4-Stream Video in and out, good and bad, against the golden model.
+
+With `frame` in the configuration it is the bench of fsrcnnx_hls_top, which knows one size only.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import cocotb
 import numpy as np
 
 from fsrcnnx.exact import golden
-from sim.bench_core import MAX_WIDTH, lr_frames, network
+from sim.bench_core import MAX_WIDTH, lr_frames, network, only
 from sim.bench_subpixel import expected
 from sim.bench_window import PAIRS
 from sim.tb import TB, config
@@ -26,7 +29,8 @@ def bench(dut) -> TB:
 async def check(tb: TB, sent: list[Beat], before: int = 0) -> int:
     """Send beats; the output must be golden's of the repaired frames, the errors counted."""
     net, want = network(), []
-    lrs, errors = repaired(sent, MAX_WIDTH, MAX_WIDTH)
+    side = max(only() or [MAX_WIDTH])
+    lrs, errors = repaired(sent, side, side, only())
     for lr in lrs:
         hr = golden.run(net, lr)
         want += [tuple(beat.values()) for beat in
@@ -48,7 +52,8 @@ async def frames_back_to_back(dut, pattern):
     await tb.reset(*pattern)
     sent = [beat for frame in lr_frames() for beat in video(frame)]
     assert await check(tb, sent) > 40, "the output hardly varies: a match proves nothing"
-    assert pattern[1] == "none" or tb.sink.stalled > 0
+    # the one long stall may be over before the first pixel of a few small frames comes
+    assert pattern[1] in ("none", "one_long" if only() else "none") or tb.sink.stalled > 0
 
 
 @cocotb.test()
@@ -56,8 +61,14 @@ async def every_fault_is_counted_and_the_next_frame_exact(dut):
     tb = bench(dut)
     await tb.reset("randomly", "randomly")
     rng, errors = np.random.default_rng(random.getrandbits(32)), 0
-    for name, fault in FAULTS.items():
-        sent = [*fault(video(rng.integers(0, 256, (3, 4)))), *video(rng.integers(0, 256, (2, 3)))]
+    faults = dict(FAULTS)
+    if only():
+        height, width = only()
+        for name, size in (("another size", (height, width + 1)), ("swapped", (width, height))):
+            faults[name] = lambda _, size=size: video(rng.integers(0, 256, size))
+    for name, fault in faults.items():
+        sent = [*fault(video(rng.integers(0, 256, only() or (3, 4)))),
+                *video(rng.integers(0, 256, only() or (2, 3)))]
         await check(tb, sent, errors)
         counted = int(dut.error_count_o.value)
         assert counted > errors, f"{name} was not counted"
@@ -70,16 +81,16 @@ async def random_rubbish(dut):
     await tb.reset("randomly", "bursts")
     rng, sent = np.random.default_rng(random.getrandbits(32)), []
     for _ in range(15):
-        sent += fuzz(video(rng.integers(0, 256, (random.randint(1, 3), random.randint(1, 5)))),
-                     MAX_WIDTH)
-    await check(tb, [*sent, *video(rng.integers(0, 256, (2, 3)))])
+        size = only() or (random.randint(1, 3), random.randint(1, 5))
+        sent += fuzz(video(rng.integers(0, 256, size)), MAX_WIDTH)
+    await check(tb, [*sent, *video(rng.integers(0, 256, only() or (2, 3)))])
 
 
 @cocotb.test()
 async def reset_in_the_middle_of_a_frame(dut):
     tb = bench(dut)
     await tb.reset()
-    frame = np.random.default_rng(random.getrandbits(32)).integers(0, 256, (3, 5))
+    frame = np.random.default_rng(random.getrandbits(32)).integers(0, 256, only() or (3, 5))
     tb.source.send(*({f"{S}_tdata": b.data, f"{S}_tuser": b.sof, f"{S}_tlast": b.eol,
                       "frame_width_i": b.width, "frame_height_i": b.height}
                      for b in video(frame)[:9]))

@@ -75,13 +75,15 @@ def fuzz(beats: list[Beat], max_width: int) -> list[Beat]:
     return made
 
 
-def repaired(beats: list[Beat], max_width: int, max_height: int) -> tuple[list[np.ndarray], int]:
+def repaired(beats: list[Beat], max_width: int, max_height: int,
+             only: tuple[int, int] | None = None) -> tuple[list[np.ndarray], int]:
     """Say what comes out of the guard, and how many faults it counts.
 
     Args:
         beats: What goes in; the last frame is well-formed.
         max_width: Widest legal frame.
         max_height: Highest legal frame.
+        only: The one legal size (H, W), for a core that knows no other.
 
     Returns:
         Whole frames, and the number of faults.
@@ -90,6 +92,7 @@ def repaired(beats: list[Beat], max_width: int, max_height: int) -> tuple[list[n
     while at < len(beats):
         beat = beats[at]
         legal = 1 <= beat.width <= max_width and 1 <= beat.height <= max_height
+        legal = legal and only in (None, (beat.height, beat.width))
         if not (beat.sof and legal):
             errors += bool(beat.sof or not skipping)  # dropped beats in a row count once
             skipping = True

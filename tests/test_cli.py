@@ -64,7 +64,8 @@ def test_help_imports_nothing_heavy(args):
 
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "export", "upscale", "rtl", "sim", "verify",
-            "synth", "doctor", "demo", "ranges", "bench", "import", "hls"} == set(cli.main.commands)
+            "synth", "doctor", "demo", "ranges", "bench", "import", "hls", "hls-synth",
+            "hls-cosim"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 

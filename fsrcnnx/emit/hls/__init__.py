@@ -1,7 +1,7 @@
 """From the integer network to an hls4ml project; importing it registers our layers with hls4ml.
 
 May import hls4ml, the integer side and the errors. Each module is one idea: `plan` (layers and
-types), `layers` (what hls4ml learns), `reuse`, `adders`, `fifos`, `audit`, `project`.
+types), `layers` (what hls4ml learns), `transpose`, `reuse`, `adders`, `fifos`, `audit`, `project`.
 
     import fsrcnnx.emit.hls
 """
@@ -13,10 +13,10 @@ from fsrcnnx.errors import ToolError
 if find_spec("hls4ml") is None:
     raise ToolError("not installed", where="hls4ml", fix="make setup, or install fsrcnnx[hls]")
 
-from fsrcnnx.emit.hls import layers
+from fsrcnnx.emit.hls import layers, transpose
 from fsrcnnx.emit.hls.project import emit
 
 __all__ = ["emit"]
 
 layers.register()
-# other modules that register layers of their own are imported here and registered the same way
+transpose.register()

@@ -74,8 +74,8 @@ def _onnx(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
 @contextmanager
 def _hls(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
     """The library that hls4ml's own compile() makes and its predict() calls."""
-    if find_spec("fsrcnnx.emit.hls") is None:
-        raise Absent("this version has no fsrcnnx.emit.hls")
+    if find_spec("hls4ml") is None:
+        raise Absent("hls4ml is not installed; run `make setup`")
     from fsrcnnx.emit.hls import emit
 
     network = onnx_io.load(model)

@@ -64,8 +64,8 @@ VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $
 comma   := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast train quantise export ranges hls csim hls-matrix bench-hls rtl \
-        sim verify bench synth lint doctor clean
+.PHONY: help setup demo test test-fast train quantise export results ranges hls csim hls-matrix bench-hls \
+        rtl sim verify bench synth lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -103,6 +103,9 @@ quantise: setup ## bring the trained weights to the number contract
 export: setup ## write model.onnx and its companions from the quantised weights
 	@$(FSRCNNX) export $(WORK)/weights.pth
 
+results: setup ## measure every shipped model on DATA/test: the README's table of quality
+	@$(FSRCNNX) results $(DATA)/test/Set5 $(DATA)/test/Set14
+
 hls: setup ## write the hls4ml project for frames of WIDTH x HEIGHT
 	@$(FSRCNNX) hls $(MODEL) -o $(HLS) --width $(WIDTH) --height $(HEIGHT) --strategy $(STRATEGY) \
 	  --reuse $(REUSE)
@@ -116,6 +119,7 @@ hls-matrix: setup ## the same for every member of the family, at full size (half
 
 bench-hls: setup ## time conversion, compiling and running against plain hls4ml
 	@.venv/bin/python scripts/bench_hls.py
+
 ranges: setup ## print the proved range of every accumulator beside what IMAGES reach
 	@$(FSRCNNX) ranges $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
 

@@ -1,4 +1,4 @@
-"""The commands of the learning side: prepare, train, test, quantise, export.
+"""The commands of the learning side: prepare, train, test, quantise, export, results.
 
 May import everything, heavy packages only inside a command. cli.py adds them to `fsrcnnx`.
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.console import FILE, MODEL, json_option, model_option, table, write_json
+from fsrcnnx.console import FILE, MODEL, bar, json_option, model_option, table, write_json
 
 
 @click.command()
@@ -120,4 +120,19 @@ def export(weights, output, training_data):
     click.echo(f"{output}: {network.name} {network.content_hash()}")
 
 
-COMMANDS = (prepare, train, test, quantise, export)
+@click.command()
+@click.argument("folders", type=FILE, nargs=-1, required=True)
+def results(folders):
+    """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
+    from fsrcnnx import results as measure
+
+    models = measure.shipped()
+    rows = []
+    with bar("results") as progress:
+        for row in measure.results(models, folders):
+            rows.append(row)
+            progress(len(rows) / (len(models) * len(folders)))
+    click.echo(measure.markdown(rows))
+
+
+COMMANDS = (prepare, train, test, quantise, export, results)

@@ -100,10 +100,10 @@ def read_manifest(folder: Path) -> dict:
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["content_hash"], manifest["network"]
-        manifest["layers"] = [layer["name"] for layer in manifest["layers"]]
+        manifest["layers"] = [layer["name"] for layer in manifest.get("layers", [])]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"not a manifest ({error!r})", where=folder / "manifest.json",
-                         allowed="JSON with network, content_hash and layers", fix=fix) from None
+                         allowed="JSON with network and content_hash", fix=fix) from None
     return manifest
 
 

@@ -79,3 +79,28 @@ def whole_folder(path: Path, kind: str, mark: str) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror})", where=path,
                          fix="choose a writable folder") from error
+
+
+@contextmanager
+def made(path: Path) -> Iterator[None]:
+    """Make a folder to write into; an error takes away what was made here and holds nothing.
+
+    Args:
+        path: Folder, with those above it.
+
+    Raises:
+        InputError: If it cannot be made.
+    """
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be made ({error.strerror})", where=path,
+                         allowed="a new or existing folder", fix="choose another output") from error
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        raise

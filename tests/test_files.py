@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import atomic, whole_folder
+from fsrcnnx.files import atomic, made, whole_folder
 
 
 def test_a_finished_file_takes_the_place_of_the_old_one(tmp_path):
@@ -76,3 +76,18 @@ def test_an_error_leaves_the_old_folder(tmp_path, error):
         raise error
     assert (path / "files.f").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["core"]
+
+
+def test_a_folder_made_in_vain_goes_again(tmp_path):
+    (tmp_path / "old").mkdir()
+    for name, stays in (("a/b", False), ("old", True), ("old/c", False), ("kept", True)):
+        with pytest.raises(ZeroDivisionError), made(tmp_path / name):
+            assert (tmp_path / name).is_dir()
+            if name == "kept":
+                (tmp_path / name / "checkpoint").write_text("")
+            raise ZeroDivisionError
+        assert (tmp_path / name).exists() == stays
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["kept", "old"]
+    with (pytest.raises(InputError, match="checkpoint: cannot be made .*; allowed: a new or"),
+          made(tmp_path / "kept" / "checkpoint")):
+        pytest.fail("it was begun")

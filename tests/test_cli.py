@@ -189,6 +189,7 @@ UPSCALE = ["upscale", "gray.png", "-o", "out.png", "--model", "tiny_x2"]
     (["verify", "tiny_x2", "--rungs", ""], "unknown rung ''; allowed: float"),
     (["verify", "tiny_x2", "--seed", "-1"], "Invalid value for '--seed': -1"),
     (["verify", "tiny_x2", "--json", "nowhere/r.json"], "nowhere/r.json: cannot be written"),
+    (["test", ".", "--model", "tiny_x2"], "colour.png: 4x6 pixels are too few; allowed: more"),
     (["test", "models", "--json", "nowhere/r.json"], "nowhere/r.json: cannot be written"),
     (["bench", "tiny_x2", "--contenders", ""], "unknown contender ''; allowed: golden"),
     (["rtl", "tiny_x2", "-o", "out", "--cycles-per-pixel", "0"], "allowed"),

@@ -2,10 +2,10 @@
 # Variables, e.g. `make sim SIM=icarus SEED=7 WAVES=1`:
 MODEL  ?= fsrcnn-x_x2#     name in models/, or a path of an .onnx file
 SIM    ?= verilator#       verilator or icarus
-SEED   ?= 1#               seed of everything random in sim and verify
+SEED   ?= 1#               seed of everything random in sim, verify, csim and ranges
 WAVES  ?= 0#               1: the benches write waveforms
-DATA   ?= ../shared/data#  folder with train/ and test/ pictures, for train
-IMAGES ?=#                 HR pictures or a folder of them, for verify
+DATA   ?= ../shared/data#  folder with train/ and test/ pictures, for train and results
+IMAGES ?=#                 HR pictures or a folder of them, for verify, csim and ranges
 ENGINE ?= mac#             arithmetic of the emitted RTL
 CYCLES ?= 16#              clocks per LR pixel of the emitted RTL
 WIDTH  ?= 960#            LR frame width of the HLS project
@@ -64,8 +64,8 @@ VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $
 comma   := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast train quantise export results ranges hls csim hls-matrix bench-hls \
-        rtl sim verify bench synth lint doctor clean
+.PHONY: help setup demo test test-fast train quantise export results ranges hls csim hls-matrix \
+        bench-hls hls-synth hls-cosim rtl sim verify bench synth lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -140,7 +140,6 @@ bench: setup ## compare the exact engines: frames a second, ratios, peak memory
 synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 	@$(FSRCNNX) synth $(RTL) --device $(DEVICE) --json $(WORK)/synth-$(DEVICE).json
 
-.PHONY: hls-synth hls-cosim
 # the default project is made first, another one is taken as it is
 hls-synth hls-cosim: $(if $(filter $(HLS),$(PROJECT)),hls)
 

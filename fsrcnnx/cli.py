@@ -192,17 +192,19 @@ def sim(benches, sim, seed, waves):
 @model_argument
 @click.option("--images", type=FILE, multiple=True, help="HR pictures or folders of them.")
 @click.option("--lr", is_flag=True, help="The pictures are LR already.")
-@click.option("--rungs", help="Comma-separated names; default: all.")
+@click.option("--rungs", help="Comma-separated names; default: all but hls-pictures.")
 @click.option("--rtl-dir", type=FILE, help="Check this emitted folder.")
-@click.option("--seed", type=int, default=1, help="Seed of the random frames.")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Seed of the random frames.")
 @json_option
 def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
     """Compare every form of the network bit for bit."""
     from fsrcnnx import engines
     from fsrcnnx.prove import ladder
 
+    if json_file:
+        check_json(json_file)
     report = ladder.verify(
-        engines.find_model(model), pictures_of(images), rungs.split(",") if rungs else None,
+        engines.find_model(model), pictures_of(images), None if rungs is None else rungs.split(","),
         lr=lr, seed=seed, rtl_dir=rtl_dir, replay=model,
         progress=lambda line: click.echo(line, err=True))
     click.echo(report.table())

@@ -73,7 +73,7 @@ def bench(model, sizes, contenders, rounds, json_file):
         check_json(json_file)
     path = engines.find_model(model)
     shapes = [prove.size_of(size) for size in sizes]
-    names = contenders.split(",") if contenders else tuple(prove.CONTENDER)
+    names = tuple(prove.CONTENDER) if contenders is None else contenders.split(",")
     rows, before = [], prove.machine()
     for size, shape in zip(sizes, shapes, strict=True):
         with bar(size) as progress:

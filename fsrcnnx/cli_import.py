@@ -8,6 +8,7 @@ May import everything, heavy packages only inside a command. cli.py adds it to `
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -36,26 +37,22 @@ def import_model(file, output, slope_bits, weight_bits, json_file):
     adopted = adopt(onnx_run.read_bytes(file), file.name, slope_bits=slope_bits,
                     weight_bits=weight_bits)
     network = adopted.network
-    made_here = make_folder(output, file)
-    written = []
-    try:
-        onnx_io.save(network, output / "model.onnx")
-        written.append("model.onnx")
-        onnx_io.save_float(network, output / "model_float.onnx", adopted.values)
-        written.append("model_float.onnx")
+    check_folder(output, file)
+    with TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as temp:
+        folder = Path(temp)
+        onnx_io.save(network, folder / "model.onnx")
+        onnx_io.save_float(network, folder / "model_float.onnx", adopted.values)
         differ = compare_with(file, network)
         try:
-            onnx_io.save_uint8(network, output / "model_uint8.onnx")
+            onnx_io.save_uint8(network, folder / "model_uint8.onnx")
             note = ""
         except ModelError as error:  # wider than float32, or luma of other than 8 bits
-            (output / "model_uint8.onnx").unlink(missing_ok=True)
             note = f"model_uint8.onnx is not written: {error}"
-    except BaseException:
-        for name in written:
-            (output / name).unlink(missing_ok=True)
-        if made_here:
-            output.rmdir()
-        raise
+        output.mkdir(exist_ok=True)
+        for name in ("model.onnx", "model_float.onnx", "model_uint8.onnx"):
+            (output / name).unlink(missing_ok=True)  # of an earlier import
+            if (folder / name).exists():
+                (folder / name).rename(output / name)
     rows = [[change.layer, change.role, str(change.to), f"{change.greatest:.3g}",
              f"{change.greatest / change.to.step:.3g}"] for change in adopted.changes]
     if rows:
@@ -72,17 +69,14 @@ def import_model(file, output, slope_bits, weight_bits, json_file):
             "against_the_file": differ, "note": note})
 
 
-def make_folder(output: Path, file: Path) -> bool:
-    """Make the output folder; tell whether it was not there."""
+def check_folder(output: Path, file: Path) -> None:
+    """Refuse an output folder that cannot be written, or that holds the input."""
     if output.is_dir():
         if (output / "model.onnx").resolve() == file.resolve():
             raise InputError("the output is the input", where=output, allowed="another folder")
-        return False
-    if output.exists() or not output.parent.is_dir():
+    elif output.exists() or not output.parent.is_dir():
         raise InputError("cannot be made", where=output,
                          allowed="a new or existing folder in an existing one")
-    output.mkdir()
-    return True
 
 
 def compare_with(file: Path, network) -> dict[str, int]:

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.console import FILE, MODEL, bar, json_option, model_option, table, write_json
+from fsrcnnx.console import (
+    FILE,
+    MODEL,
+    bar,
+    check_json,
+    json_option,
+    model_option,
+    table,
+    write_json,
+)
+from fsrcnnx.files import made
 
 
 @click.command()
@@ -25,9 +35,9 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
     """Turn a folder of pictures into one HDF5 file."""
     from fsrcnnx.learn import data
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    n = data.prepare(images, output, scale, augment=aug, evaluation=evaluation, holdout=holdout,
-                     protocol=protocol)
+    with made(output.parent):
+        n = data.prepare(images, output, scale, augment=aug, evaluation=evaluation,
+                         holdout=holdout, protocol=protocol)
     click.echo(f"{output}: {n} {'pictures' if evaluation else 'patches'}")
 
 
@@ -39,7 +49,7 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("--scale", type=int, default=2)
 @click.option("--loss", type=click.Choice(["mse", "log"]), default="mse",
               help="Squared error, or the mean of its logarithm over the patches.")
-@click.option("--expand", type=click.IntRange(1), default=1,
+@click.option("--expand", type=click.IntRange(1, 64), default=1,
               help="Train each layer as a product with this many times its channels between.")
 @click.option("--lr", type=float, default=3e-3, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=int, default=16)
@@ -52,10 +62,10 @@ def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_s
     """Train the float network; the same command resumes."""
     from fsrcnnx.learn import train as learn
 
-    output.mkdir(parents=True, exist_ok=True)
-    done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
-                       num_epochs=epochs, steps=steps, seed=seed, weights_file=weights, name=model,
-                       loss=loss, factor=expand)
+    with made(output):
+        done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
+                           num_epochs=epochs, steps=steps, seed=seed, weights_file=weights,
+                           name=model, loss=loss, factor=expand)
     click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
 
@@ -72,6 +82,8 @@ def test(images, model, engine, protocol, json_file):
     from fsrcnnx.exact import onnx_io
     from fsrcnnx.learn import evaluate as learn
 
+    if json_file:
+        check_json(json_file)
     path = engines.find_model(model)
     score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
                            scale=onnx_io.load(path).scale, protocol=protocol)
@@ -100,8 +112,8 @@ def quantise(weights, train_file, eval_file, output, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    done = learn.quantise(weights, train_file, eval_file, output, **settings)
+    with made(output.parent):
+        done = learn.quantise(weights, train_file, eval_file, output, **settings)
     click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated {done.calibrated_psnr:.2f} "
                f"dB, fine-tuned {done.psnr:.2f} dB; {done.network.content_hash()[:12]}")
 
@@ -115,8 +127,8 @@ def export(weights, output, training_data):
     from fsrcnnx.learn import export as learn
 
     output = output or weights.parent
-    output.mkdir(parents=True, exist_ok=True)
-    network = learn.export(weights, output, training_data)
+    with made(output):
+        network = learn.export(weights, output, training_data)
     click.echo(f"{output}: {network.name} {network.content_hash()}")
 
 

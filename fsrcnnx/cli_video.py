@@ -56,8 +56,13 @@ def upscale(inputs, outputs, engine, model, scale, *, codec, quality, rate, **se
     """Upscale videos and folders of frames, one after the other."""
     from fsrcnnx import video
     from fsrcnnx.ffmpeg import Codec, check_output
+    from fsrcnnx.imaging import SUFFIXES as PICTURES
 
     how, engine = Codec(codec, quality), engine or video.fastest_exact()
+    for source in inputs:
+        if len(inputs) > 1 and not source.is_dir() and source.suffix.lower() in PICTURES:
+            raise InputError("a picture beside videos or folders", where=source,
+                             allowed="inputs of one kind", fix="upscale the pictures apart")
     if len(inputs) > 1:
         outputs[0].parent.mkdir(exist_ok=True)
     for source, output in zip(inputs, outputs, strict=True):

@@ -72,7 +72,7 @@ def hls_synth(project, export, require, json_file):
 @click.argument("project", type=FILE)
 @click.option("--model", help="Its network; default: the one that the project names.")
 @click.option("--frames", type=click.IntRange(1), default=2, help="Random frames, before extremes.")
-@click.option("--seed", type=int, default=1, help="Seed of the random frames.")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Seed of the random frames.")
 @require_option
 @json_option
 def hls_cosim(project, model, frames, seed, require, json_file):

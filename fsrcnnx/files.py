@@ -1,14 +1,18 @@
-"""Files that appear whole or not at all.
+"""Files and folders that appear whole or not at all.
 
 Imports the errors only.
 
     with atomic(Path("report.json")) as part:      # .report.1234.part.json
         part.write_text("{}")
+    with whole_folder(Path("core"), "an RTL folder", "files.f") as folder:
+        (folder / "files.f").write_text("")
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,3 +46,61 @@ def atomic(path: str | Path, *raised: type[Exception]) -> Iterator[Path]:
                          fix="choose another output") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path, kind: str, mark: str) -> Iterator[Path]:
+    """Fill a hidden folder, then move it into place: an error leaves the old one as it was.
+
+    Args:
+        path: Folder to write; an empty one, or one that holds `mark`, is replaced.
+        kind: What it is, with an article, for the error.
+        mark: File that every such folder holds and no other.
+
+    Yields:
+        Empty folder to fill.
+
+    Raises:
+        InputError: If something else is in the way, or the folder cannot be written.
+    """
+    if path.exists() and not (path.is_dir() and ((path / mark).is_file()
+                                                 or not any(path.iterdir()))):
+        raise InputError(f"in the way, and not {kind}", where=path,
+                         allowed=f"a new or empty folder, or {kind}", fix="choose another output")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as temp:
+            folder = Path(temp) / "folder"
+            folder.mkdir()
+            yield folder
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(folder, path)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=path,
+                         fix="choose a writable folder") from error
+
+
+@contextmanager
+def made(path: Path) -> Iterator[None]:
+    """Make a folder to write into; an error takes away what was made here and holds nothing.
+
+    Args:
+        path: Folder, with those above it.
+
+    Raises:
+        InputError: If it cannot be made.
+    """
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be made ({error.strerror})", where=path,
+                         allowed="a new or existing folder", fix="choose another output") from error
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        raise

@@ -228,7 +228,8 @@ def upscale_folder(source: Path, output: Path, engine: str, model: Path | None, 
         raise InputError("no pictures in it", where=source, allowed=" ".join(SUFFIXES))
     if output.resolve() == source.resolve():
         raise InputError("the output is the input", where=output, allowed="another folder")
-    if output.exists() and not output.is_dir():
+    named = not output.exists() and output.suffix.lower() in SUFFIXES
+    if named or (output.exists() and not output.is_dir()):
         raise InputError("a file, where a folder of frames is to be", where=output,
                          allowed="a new or existing folder")
     if not output.exists() and not output.parent.is_dir():

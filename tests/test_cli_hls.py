@@ -45,6 +45,7 @@ def test_a_project(model, tmp_path, capsys):
     ([*SIZE, "--reuse", "conv9=1"], "--reuse: no layer conv9"),
     ([*SIZE, "--strategy", "resource", "--reuse", "conv1=3"], "conv1=3 (allowed: 1, 2, 4, 12)"),
     ([*SIZE, "--clock", "-1"], "--clock: a clock period of -1.0 ns"),
+    ([*SIZE, "--part", "a b{"], "--part: part 'a b{'; allowed: letters, digits"),
 ])
 def test_bad_input_is_one_line(model, tmp_path, capsys, args, said):
     assert call("hls", model, "-o", "project", *args) == 2

@@ -82,6 +82,21 @@ def test_outputs_that_cannot_be(tmp_path, capsys):
     assert "cannot be read" in capsys.readouterr().err
 
 
+def test_an_import_that_fails_leaves_the_earlier_one(tmp_path, monkeypatch):
+    assert call("import", BREVITAS, "-o", tmp_path / "m") == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_import, "compare_with", fail)
+    other = BREVITAS.with_name("brevitas_per_channel.onnx")
+    assert call("import", other, "-o", tmp_path / "m") == console.INTERRUPTED
+    assert call("import", other, "-o", tmp_path / "new") == console.INTERRUPTED
+    assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
 @pytest.mark.slow
 def test_brevitas_itself(tmp_path):
     pytest.importorskip("brevitas", reason="the extra `brevitas` is not installed")

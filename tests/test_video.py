@@ -281,9 +281,13 @@ def test_folders_that_cannot_be_used(tiny, capsys):
     Image.new("L", (3, 3)).save("in/a.png")
     for source, output, message in (
             ("empty", "out", "no pictures in it"), ("in", "in", "the output is the input"),
-            ("in", "file", "a file, where a folder"), ("in", "no/out", "does not exist")):
+            ("in", "file", "a file, where a folder"), ("in", "new.png", "a file, where a folder"),
+            ("in", "no/out", "does not exist")):
         assert upscale(source, output) == 2
         assert message in capsys.readouterr().err
+    assert call("upscale", "in/a.png", "in", "-o", "out", "--model", "tiny_x2") == 2
+    assert "in/a.png: a picture beside videos or folders; allowed" in capsys.readouterr().err
+    assert sorted(os.listdir()) == ["empty", "file", "in", "models"]
 
 
 # --- few frames at a time ------------------------------------------------------------------

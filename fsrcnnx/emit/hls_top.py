@@ -13,10 +13,8 @@ Source of the port names: AMD UG1399, "AXI4-Stream Interfaces" (data is padded t
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from fsrcnnx import __version__
 from fsrcnnx.emit.rtl import source_dir
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import Format
+from fsrcnnx.files import whole_folder
 
 TOP = "fsrcnnx_hls_top"
 MODULES = ("skid", "axis_guard", "hls_top")  # users after what they use
@@ -237,30 +236,16 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
     described = {"made_by": f"fsrcnnx {__version__}", "top": TOP, "hls_top": top, "files": names,
                  **{key: manifest[key] for key in ("network", "content_hash", "scale", "width",
                                                    "height", "in_format", "out_format")}}
-    if out_dir.exists() and (not out_dir.is_dir() or (
-            any(out_dir.iterdir()) and not (out_dir / "manifest.json").is_file())):
-        raise InputError("in the way, and not an RTL folder", where=out_dir,
-                         allowed="a new, empty or emitted folder", fix="choose another")
-    try:
-        out_dir.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}-", dir=out_dir.parent) as temp:
-            folder = Path(temp) / "rtl"
-            folder.mkdir()
-            for module in MODULES:
-                name = f"fsrcnnx_{module}.sv"
-                shutil.copyfile(source_dir() / name, folder / name)
-            for path in (*made, *verilog.glob("*.dat")):
-                shutil.copyfile(path, folder / path.name)
-            if (verilog / "mem").is_dir():
-                shutil.copytree(verilog / "mem", folder / "mem")
-            for name, text in ours.items():
-                (folder / name).write_text(text)
-            (folder / "files.f").write_text("".join(f"{name}\n" for name in names))
-            (folder / "manifest.json").write_text(json.dumps(described, indent=2) + "\n")
-            if out_dir.exists():
-                shutil.rmtree(out_dir)
-            os.replace(folder, out_dir)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=out_dir,
-                         fix="choose a writable folder") from error
+    with whole_folder(out_dir, "an RTL folder", "files.f") as folder:
+        for module in MODULES:
+            name = f"fsrcnnx_{module}.sv"
+            shutil.copyfile(source_dir() / name, folder / name)
+        for path in (*made, *verilog.glob("*.dat")):
+            shutil.copyfile(path, folder / path.name)
+        if (verilog / "mem").is_dir():
+            shutil.copytree(verilog / "mem", folder / "mem")
+        for name, text in ours.items():
+            (folder / name).write_text(text)
+        (folder / "files.f").write_text("".join(f"{name}\n" for name in names))
+        (folder / "manifest.json").write_text(json.dumps(described, indent=2) + "\n")
     return described

@@ -9,9 +9,7 @@ May import the integer side and the folds. The folder stands alone: sources, `fi
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from fsrcnnx import __version__
@@ -21,6 +19,7 @@ from fsrcnnx.emit.package import Build, line_bits, package
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
+from fsrcnnx.files import whole_folder
 
 ENGINES = ("mac",)
 MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
@@ -105,17 +104,6 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
     }
 
 
-def _replace(folder: Path, out_dir: Path) -> None:
-    """Move a finished folder into place; only a folder of ours or an empty one gives way."""
-    if out_dir.exists():
-        if not out_dir.is_dir() or (any(out_dir.iterdir())
-                                    and not (out_dir / "manifest.json").is_file()):
-            raise InputError("in the way, and not an RTL folder", where=out_dir,
-                             allowed="a new, empty or emitted folder", fix="choose another -o")
-        shutil.rmtree(out_dir)
-    os.replace(folder, out_dir)
-
-
 def emit(
     network: Network,
     out_dir: Path | str,
@@ -155,17 +143,10 @@ def emit(
         "manifest.json": json.dumps(described, indent=2) + "\n",
         **{f"mem/{name}": text for name, text in memories(network, folds).items()},
     }
-    try:
-        out_dir.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}-", dir=out_dir.parent) as temp:
-            folder = Path(temp) / "rtl"
-            (folder / "mem").mkdir(parents=True)
-            for name, text in texts.items():
-                (folder / name).write_text(text)
-            for name in MODULES:
-                shutil.copyfile(source_dir() / f"fsrcnnx_{name}.sv", folder / f"fsrcnnx_{name}.sv")
-            _replace(folder, out_dir)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=out_dir,
-                         fix="choose a writable folder") from error
+    with whole_folder(out_dir, "an RTL folder", "files.f") as folder:
+        (folder / "mem").mkdir()
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        for name in MODULES:
+            shutil.copyfile(source_dir() / f"fsrcnnx_{name}.sv", folder / f"fsrcnnx_{name}.sv")
     return described

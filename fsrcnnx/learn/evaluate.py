@@ -131,8 +131,12 @@ def evaluate(model: str | Path | nn.Module | Upscaler, images_dir: str | Path, *
         hr = crop(read_picture(path).luma, scale)
         lr = reduce(hr, scale)
         up = run(lr)
-        rows.append((path.name, psnr(hr, up, shave), psnr(hr, bicubic(lr, scale), shave)))
-        similar.append(ssim(hr, up, shave))
+        try:
+            rows.append((path.name, psnr(hr, up, shave), psnr(hr, bicubic(lr, scale), shave)))
+            similar.append(ssim(hr, up, shave))
+        except InputError as error:  # the metrics do not know which picture it is
+            raise InputError(error.what, where=path, allowed=error.allowed,
+                             fix=error.fix) from None
     means = np.mean([row[1:] for row in rows], axis=0)
     return Score(float(means[0]), float(np.mean(similar)), float(means[1]), tuple(rows), protocol)
 

@@ -80,11 +80,12 @@ def size_of(text: str) -> tuple[int, int]:
         (height, width).
 
     Raises:
-        InputError: If it is not two integers from 1 on.
+        InputError: If it is not two integers, 1 to 99999.
     """
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if not match:
-        raise InputError(f"frame size {text!r}", where="--size", allowed="e.g. 960x540")
+        raise InputError(f"frame size {text!r}", where="--size",
+                         allowed="WIDTHxHEIGHT, each 1 to 99999, e.g. 960x540")
     return int(match[2]), int(match[1])
 
 

@@ -28,7 +28,7 @@ def test_sizes(text, shape):
 
 @pytest.mark.parametrize("text", ["960", "0x4", "4x", "4x-1", "a4x4", "960X540", "100000x2"])
 def test_wrong_sizes(text):
-    with pytest.raises(InputError, match="allowed: e.g. 960x540"):
+    with pytest.raises(InputError, match="allowed: WIDTHxHEIGHT, each 1 to 99999"):
         bench.size_of(text)
 
 

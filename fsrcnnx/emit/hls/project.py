@@ -12,10 +12,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import re
 import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,6 +32,7 @@ from fsrcnnx.emit.hls.plan import INPUT, OUTPUT, Stage, plan
 from fsrcnnx.emit.hls.reuse import reuse_factors
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import Network
+from fsrcnnx.files import whole_folder
 
 PROJECT = "fsrcnnx_hls"  # name of the top function and of the files around it
 PART = "xcku5p-ffvb676-2-e"
@@ -160,17 +159,6 @@ def _manifest(network: Network, stages: Sequence[Stage], config: dict, reuse: Ma
     }
 
 
-def _replace(folder: Path, out_dir: Path) -> None:
-    """Move a finished folder into place; only a project of ours or an empty folder gives way."""
-    if out_dir.exists():
-        if not out_dir.is_dir() or (any(out_dir.iterdir())
-                                    and not (out_dir / MANIFEST).is_file()):
-            raise InputError("in the way, and not an HLS project", where=out_dir,
-                             allowed="a new, empty or emitted folder", fix="choose another -o")
-        shutil.rmtree(out_dir)
-    os.replace(folder, out_dir)
-
-
 def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
          strategy: str = "latency", reuse: int = 1, reuse_of: Mapping[str, int] | None = None,
          part: str = PART, clock: float = CLOCK_NS) -> dict:
@@ -200,20 +188,15 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
     factors = reuse_factors(stages, strategy, reuse, reuse_of or {})
     if not clock > 0:
         raise InputError(f"a clock period of {clock} ns", where="--clock", allowed="above 0")
-    try:
-        out_dir.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}-", dir=out_dir.parent) as temp:
-            folder = Path(temp) / "hls"
-            config = _config(stages, folder, strategy, factors, part, clock)
-            model, depths = convert(network, folder, stages, config, width)
-            audit(model, stages, folder, strategy, factors)
-            shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
-            described = _manifest(network, stages, config, factors, depths, width, height,
-                                  strategy)
-            (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described))
-            (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n")
-            _replace(folder, out_dir)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=out_dir,
-                         fix="choose a writable folder") from error
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", part):  # it becomes a word of Tcl
+        raise InputError(f"part {part!r}", where="--part",
+                         allowed=f"letters, digits, - and _, e.g. {PART}")
+    with whole_folder(out_dir, "an HLS project", "project.tcl") as folder:
+        config = _config(stages, folder, strategy, factors, part, clock)
+        model, depths = convert(network, folder, stages, config, width)
+        audit(model, stages, folder, strategy, factors)
+        shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
+        described = _manifest(network, stages, config, factors, depths, width, height, strategy)
+        (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described))
+        (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n")
     return described

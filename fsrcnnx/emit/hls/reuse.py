@@ -86,6 +86,7 @@ def reuse_factors(stages: Sequence[Stage], strategy: str, at_most: int,
         else:
             chosen[name] = factor
     if wrong:
-        raise InputError("; ".join(wrong), where="--reuse", allowed=", ".join(layers),
-                         fix="choose from the factors listed, or give one number for all")
+        raise InputError("; ".join(wrong), where="--reuse",
+                         allowed="" if layers.keys() >= of.keys() else ", ".join(layers),
+                         fix="choose from what is allowed, or give one number for all")
     return chosen

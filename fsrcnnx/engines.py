@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fsrcnnx.prove.simulate import Result
 
 ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
-SHIPPED = Path(__file__).resolve().parents[1] / "models"
+SHIPPED = Path(__file__).resolve().parent / "models"
 
 
 def find_model(name: str | Path) -> Path:

@@ -1,9 +1,15 @@
 """What several test folders share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
+
+# a shell that starts the tests in its background has them ignore Ctrl-C, and so would every process
+# that they start and interrupt
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -30,14 +30,16 @@ def source_dir() -> Path:
     """Find the hand-written modules.
 
     Returns:
-        The folder `rtl` of the checkout or the installed package.
+        The folder `rtl` of the package, in a checkout a link.
+
+    Raises:
+        InputError: If it is missing.
     """
-    package_dir = Path(__file__).resolve().parents[1]
-    for candidate in (package_dir / "rtl", package_dir.parent / "rtl"):
-        if (candidate / "fsrcnnx_top.sv").is_file():
-            return candidate
-    raise InputError("the SystemVerilog sources are missing", where=package_dir.parent / "rtl",
-                     fix="install from a complete checkout")
+    folder = Path(__file__).resolve().parents[1] / "rtl"
+    if not (folder / "fsrcnnx_top.sv").is_file():
+        raise InputError("the SystemVerilog sources are missing", where=folder,
+                         fix="install from a complete checkout")
+    return folder
 
 
 def _check(network: Network, build: Build) -> None:

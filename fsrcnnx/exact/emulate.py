@@ -244,7 +244,7 @@ class Emulator:
         to, s = self.network.out_format, self.network.scale
         narrow = not to.signed and to.width == 8
         hr = np.empty((s * lr.shape[0], s * lr.shape[1]), np.uint8 if narrow else np.int64)
-        lr = np.ascontiguousarray(lr, None if lr.dtype == np.uint8 else np.int64)
+        lr = np.require(lr, None if lr.dtype == np.uint8 else np.int64, ["C", "W"])
         rows, cols = (tiles.cuts(size, self.side) for size in lr.shape)
         blocks = [(row, col) for row in rows for col in cols]
 

@@ -30,6 +30,7 @@ from fsrcnnx.errors import CheckError, InputError, ToolError
 
 ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
+DEVICES = ("xcup", "ecp5", "xc7")
 
 model_argument = click.argument("model", default=MODEL)
 sim_option = click.option("--sim", type=click.Choice(SIMULATORS), default=SIMULATORS[0],
@@ -215,7 +216,8 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
 
 @main.command()
 @click.argument("folder", type=FILE)
-@click.option("--device", default="xcup", help="xcup (UltraScale+), ecp5 or xc7 (7 series).")
+@click.option("--device", type=click.Choice(DEVICES), default=DEVICES[0],
+              help="UltraScale+, ECP5 or 7 series.")
 @click.option("--depth", type=int, default=2, help="Levels of hierarchy in the table.")
 @json_option
 def synth(folder, device, depth, json_file):

@@ -74,6 +74,10 @@ def check_folder(output: Path, file: Path) -> None:
     if output.is_dir():
         if (output / "model.onnx").resolve() == file.resolve():
             raise InputError("the output is the input", where=output, allowed="another folder")
+        if (output / "weights.pth").exists():  # the rung `qat` would compare with that network
+            raise InputError("holds a trained network's weights.pth", where=output,
+                             allowed="a new folder, or one of an earlier import",
+                             fix="choose another -o")
     elif output.exists() or not output.parent.is_dir():
         raise InputError("cannot be made", where=output,
                          allowed="a new or existing folder in an existing one")

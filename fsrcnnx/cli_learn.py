@@ -52,10 +52,10 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("--expand", type=click.IntRange(1, 64), default=1,
               help="Train each layer as a product with this many times its channels between.")
 @click.option("--lr", type=float, default=3e-3, help="Peak of the one-cycle schedule.")
-@click.option("--batch-size", type=int, default=16)
-@click.option("--epochs", type=int, default=20)
-@click.option("--steps", type=int, help="Steps instead of epochs.")
-@click.option("--seed", type=int, default=123)
+@click.option("--batch-size", type=click.IntRange(1), default=16)
+@click.option("--epochs", type=click.IntRange(1), default=20)
+@click.option("--steps", type=click.IntRange(1), help="Steps instead of epochs.")
+@click.option("--seed", type=click.IntRange(0), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
 def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_size, epochs,
           steps, seed, weights):
@@ -102,12 +102,12 @@ def test(images, model, engine, protocol, json_file):
 @click.option("--weight-bits", type=int, default=8)
 @click.option("--activation-bits", type=int, default=8)
 @click.option("--slope-bits", type=int, default=8)
-@click.option("--steps", type=int, default=30000,
+@click.option("--steps", type=click.IntRange(0), default=30000,
               help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only.")
 @click.option("--lr", type=float, default=1e-3, show_default=True,
               help="Peak rate of fine-tuning; the biases take a tenth of it.")
-@click.option("--batch-size", type=int, default=16)
-@click.option("--seed", type=int, default=123)
+@click.option("--batch-size", type=click.IntRange(1), default=16)
+@click.option("--seed", type=click.IntRange(0), default=123)
 def quantise(weights, train_file, eval_file, output, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn

@@ -74,7 +74,9 @@ def test_names_that_are_spelled_twice_agree():
     from fsrcnnx import cli_video, ffmpeg
     from fsrcnnx.prove.compile import SIMULATORS
     assert cli.ENGINES == engines.ENGINES
+    from fsrcnnx.prove.synth import DEVICES
     assert cli.SIMULATORS == SIMULATORS
+    assert tuple(DEVICES) == cli.DEVICES
     from fsrcnnx.emit.hls.reuse import STRATEGIES
     assert cli_hls.STRATEGIES == STRATEGIES
     assert cli_video.CODECS == ffmpeg.CODECS
@@ -181,7 +183,7 @@ UPSCALE = ["upscale", "gray.png", "-o", "out.png", "--model", "tiny_x2"]
     ([*UPSCALE[:-1], "none.onnx"], "none.onnx: no such file"),
     ([*UPSCALE[:-1], "corrupt.onnx"], "corrupt.onnx: "),
     (["synth", "nowhere"], "nowhere: no such folder"),
-    (["synth", "models", "--device", "stratix"], "allowed: xcup, ecp5, xc7"),
+    (["synth", "models", "--device", "stratix"], "'stratix' is not one of 'xcup', 'ecp5', 'xc7'"),
     (["synth", "models"], "manifest.json is missing"),
     (["verify", "tiny_x2", "--images", "nowhere.png"], "nowhere.png: "),
     (["verify", "tiny_x2", "--images", "void"], "void: no pictures"),

@@ -97,6 +97,13 @@ def test_an_import_that_fails_leaves_the_earlier_one(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
+def test_a_trained_network_is_not_imported_over(tmp_path, capsys):
+    (tmp_path / "weights.pth").write_bytes(b"another network")
+    assert call("import", BREVITAS, "-o", tmp_path) == 2
+    assert "holds a trained network's weights.pth; allowed: a new folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.pth"]
+
+
 @pytest.mark.slow
 def test_brevitas_itself(tmp_path):
     pytest.importorskip("brevitas", reason="the extra `brevitas` is not installed")

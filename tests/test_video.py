@@ -19,6 +19,8 @@ from fsrcnnx.imaging import bicubic, picture_to_rgb, read_picture
 from fsrcnnx.resample import bicubic_sited
 from tests.clips import NETWORK, differences, ffmpeg, frames, look, make, sound
 
+pytestmark = pytest.mark.slow
+
 BT709 = ["-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709"]
 LOSSLESS = ["--quality", "0"]
 

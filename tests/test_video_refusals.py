@@ -14,6 +14,8 @@ import pytest
 from fsrcnnx import cli, console
 from tests.clips import ffmpeg, make
 
+pytestmark = pytest.mark.slow
+
 LOSSLESS = ["--quality", "0"]
 
 

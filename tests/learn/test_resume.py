@@ -16,6 +16,8 @@ from PIL import Image
 from fsrcnnx.learn import store
 from fsrcnnx.learn.data import prepare
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 STEPS = 150
 

@@ -93,21 +93,19 @@ def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [onnx_io.run_uint8(path, lr) for lr in lrs]
 
 
-def _eight_bits(network: Network) -> Network:
-    """Refuse a network whose luma a picture does not hold."""
-    for where, to in (("the input", network.in_format), ("the output", network.out_format)):
-        if to.signed or to.width != 8:
-            raise ModelError(f"luma in {to}", where=where, allowed="8 unsigned bits")
-    return network
+def _load(model: Path) -> Network:
+    """Read the integer network of a file; refuse one whose luma a picture does not hold."""
+    from fsrcnnx.exact import onnx_io
+
+    return onnx_io.load(model).check_pixels()
 
 
 @lru_cache(maxsize=1)
 def _emulator(model: Path, stamp: int) -> Emulator:
     """The emulator of a file as of a time; kept, since a video asks for it again and again."""
-    from fsrcnnx.exact import onnx_io
     from fsrcnnx.exact.emulate import Emulator
 
-    return Emulator(_eight_bits(onnx_io.load(model)))
+    return Emulator(_load(model))
 
 
 def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "verilator",
@@ -130,7 +128,6 @@ def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "veril
         ToolError: If the simulator is missing.
     """
     from fsrcnnx.emit.rtl import emit
-    from fsrcnnx.exact import onnx_io
     from fsrcnnx.prove.simulate import simulate
 
     for lr in lrs:
@@ -138,7 +135,7 @@ def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "veril
             raise InputError(f"a frame {lr.shape[1]} pixels wide", where="engine rtl",
                              allowed=f"up to {max_width}", fix="set --max-width")
     with tempfile.TemporaryDirectory() as folder:
-        emit(onnx_io.load(model), Path(folder) / "rtl", max_width=max_width)
+        emit(_load(model), Path(folder) / "rtl", max_width=max_width)
         return simulate(Path(folder) / "rtl", lrs, simulator, progress=progress)
 
 
@@ -184,12 +181,12 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
     from fsrcnnx.exact import golden, onnx_io
 
     if engine == "hls":
-        return _hls(onnx_io.load(model), lrs, progress)
+        return _hls(_load(model), lrs, progress)
     if engine == "float":
         path = companion(model, "model_float.onnx")
         return [_to_pixels(onnx_io.run_float(path, lr)) for lr in lrs]
     if engine == "golden":
-        network = _eight_bits(onnx_io.load(model))
+        network = _load(model)
         return [golden.run(network, lr).astype(np.uint8) for lr in lrs]
     if engine == "emulate":
         emulator = _emulator(model, model.stat().st_mtime_ns)

@@ -85,7 +85,7 @@ def test_names_that_are_spelled_twice_agree():
 # --- upscale -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["golden", "emulate", "onnx"])
+@pytest.mark.parametrize("engine", ["golden", "emulate", "onnx", "hls", "rtl"])
 def test_a_network_of_ten_bits_is_refused_not_wrapped(home, capsys, engine):
     network = random_network(np.random.default_rng(5), channels=(2,), kernels=(1, 3))
     last = replace(network.layers[-1], out_format=Format(False, 10, 10))

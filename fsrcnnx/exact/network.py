@@ -186,6 +186,20 @@ class Network:
                              where=self.name, allowed="at most as many")
         return self
 
+    def check_pixels(self) -> Network:
+        """Hold luma in and out against what a picture's pixels hold.
+
+        Returns:
+            The network itself.
+
+        Raises:
+            ModelError: If one of them is not 8 unsigned bits.
+        """
+        for where, to in (("the input", self.in_format), ("the output", self.out_format)):
+            if to.signed or to.width != 8:
+                raise ModelError(f"luma in {to}", where=where, allowed="8 unsigned bits")
+        return self
+
     def content_hash(self) -> str:
         """SHA-256 over everything that decides an output bit, as hex.
 

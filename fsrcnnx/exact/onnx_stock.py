@@ -172,9 +172,7 @@ def encode_uint8(network: Network) -> bytes:
     """
     network.check()
     check_names(network)
-    for where, to in (("the input", network.in_format), ("the output", network.out_format)):
-        if to.signed or to.width != 8:
-            raise ModelError(f"luma in {to}", where=where, allowed="8 unsigned bits")
+    network.check_pixels()
     graph = GraphBuilder(f"{network.name}_uint8")
     lr_shape, hr_shape = luma_shapes(network.scale)
 

@@ -16,17 +16,20 @@ require_option = click.option("--require", is_flag=True,
                               help="Fail instead of SKIP where the tool is missing.")
 
 
-def find(require: bool):
-    """Find the tool; without it print SKIP and give None, or fail if it is required."""
+def start(folder, require: bool, json_file):
+    """Read the project and find the tool; without it print SKIP and give None, or fail."""
     from fsrcnnx.prove import vitis
 
+    project = vitis.read_project(folder)
+    if json_file:
+        check_json(json_file)
     tool = vitis.find_tool()
     if tool is None and require:
         raise ToolError("not found", where="vitis_hls", allowed=", ".join(vitis.COMMANDS),
                         fix=vitis.INSTALL)
     if tool is None:
         click.echo(f"SKIP(vitis_hls not found); to install: {vitis.INSTALL}")
-    return tool
+    return project, tool
 
 
 @click.command("hls-synth")
@@ -39,10 +42,7 @@ def hls_synth(project, export, require, json_file):
     from fsrcnnx.emit.hls_top import wrap
     from fsrcnnx.prove import vitis
 
-    found = vitis.read_project(project)
-    if json_file:
-        check_json(json_file)
-    tool = find(require)
+    found, tool = start(project, require, json_file)
     if tool is None:
         return
     with bar(f"{tool.name}: synthesis") as progress:
@@ -84,10 +84,7 @@ def hls_cosim(project, model, frames, seed, require, json_file):
     from fsrcnnx.prove import vitis
     from fsrcnnx.prove.stimuli import extremes
 
-    found = vitis.read_project(project)
-    if json_file:
-        check_json(json_file)
-    tool = find(require)
+    found, tool = start(project, require, json_file)
     if tool is None:
         return
     manifest = found.manifest

@@ -20,6 +20,26 @@ from pathlib import Path
 from fsrcnnx.errors import InputError
 
 
+def carried(folder: str, holding: str) -> Path:
+    """Find a folder of sources that the package carries; in a checkout it is a link.
+
+    Args:
+        folder: Its name.
+        holding: A file in it.
+
+    Returns:
+        Its path.
+
+    Raises:
+        InputError: If it is missing.
+    """
+    path = Path(__file__).resolve().parent / folder
+    if not (path / holding).is_file():
+        raise InputError(f"the sources are missing ({holding})", where=path,
+                         fix="install from a complete checkout")
+    return path
+
+
 @contextmanager
 def atomic(path: str | Path, *raised: type[Exception]) -> Iterator[Path]:
     """Write beside a file, then rename: an error or a kill leaves the old file as it was.

@@ -12,12 +12,23 @@ from pathlib import Path
 
 import numpy as np
 
+from fsrcnnx import cli, console
 from tests.networks import random_network
 
 NETWORK = random_network(np.random.default_rng(7), channels=(4, 3), kernels=(3, 1, 3))
 STEPS = {"yuv420p": (2, 2), "yuvj420p": (2, 2), "yuv422p": (1, 2), "yuv444p": (1, 1), "gray": None}
 FACTS = ("r_frame_rate", "color_range", "color_space", "color_primaries", "color_transfer",
          "chroma_location", "sample_aspect_ratio")
+
+
+def call(*args) -> int:
+    """Run the command line in this process: its exit code."""
+    return console.outcome(cli.main, [str(arg) for arg in args])
+
+
+def upscale(source, output, *args) -> int:
+    """Upscale by the tiny network."""
+    return call("upscale", source, "-o", output, "--model", "tiny_x2", *args)
 
 
 def ffmpeg(*args, data: bytes = b"") -> bytes:

@@ -12,27 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsrcnnx import cli, clip, console, engines, video
+from fsrcnnx import clip, engines, video
 from fsrcnnx import ffmpeg as ffmpeg_parts
 from fsrcnnx.exact import golden
 from fsrcnnx.imaging import bicubic, picture_to_rgb, read_picture
 from fsrcnnx.resample import bicubic_sited
-from tests.clips import NETWORK, differences, ffmpeg, frames, look, make, sound
+from tests.clips import NETWORK, call, differences, ffmpeg, frames, look, make, sound, upscale
 
 pytestmark = pytest.mark.slow
 
 BT709 = ["-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709"]
 LOSSLESS = ["--quality", "0"]
-
-
-def call(*args):
-    """Run the command line in this process: its exit code."""
-    return console.outcome(cli.main, [str(arg) for arg in args])
-
-
-def upscale(source, output, *args):
-    """Upscale by the tiny network."""
-    return call("upscale", source, "-o", output, "--model", "tiny_x2", *args)
 
 
 def luma(plane):

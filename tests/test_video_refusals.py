@@ -11,22 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from fsrcnnx import cli, console
-from tests.clips import ffmpeg, make
+from tests.clips import ffmpeg, make, upscale
 
 pytestmark = pytest.mark.slow
 
 LOSSLESS = ["--quality", "0"]
-
-
-def call(*args):
-    """Run the command line in this process: its exit code."""
-    return console.outcome(cli.main, [str(arg) for arg in args])
-
-
-def upscale(source, output, *args):
-    """Upscale by the tiny network."""
-    return call("upscale", source, "-o", output, "--model", "tiny_x2", *args)
 
 
 # --- refusals ------------------------------------------------------------------------------

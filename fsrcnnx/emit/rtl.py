@@ -19,7 +19,7 @@ from fsrcnnx.emit.package import Build, line_bits, package
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
-from fsrcnnx.files import whole_folder
+from fsrcnnx.files import carried, whole_folder
 
 ENGINES = ("mac",)
 MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
@@ -30,16 +30,12 @@ def source_dir() -> Path:
     """Find the hand-written modules.
 
     Returns:
-        The folder `rtl` of the package, in a checkout a link.
+        The folder `rtl` of the package.
 
     Raises:
         InputError: If it is missing.
     """
-    folder = Path(__file__).resolve().parents[1] / "rtl"
-    if not (folder / "fsrcnnx_top.sv").is_file():
-        raise InputError("the SystemVerilog sources are missing", where=folder,
-                         fix="install from a complete checkout")
-    return folder
+    return carried("rtl", "fsrcnnx_top.sv")
 
 
 def _check(network: Network, build: Build) -> None:

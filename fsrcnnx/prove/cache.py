@@ -2,7 +2,7 @@
 
 May import the standard library.
 
-    folder = cached(Path("build/hls"), key, lambda scratch: compile_into(scratch))
+    folder, seconds = cached(Path("build/hls"), key, lambda scratch: compile_into(scratch))
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def content_key(files: Iterable[Path], root: Path, *extra: str) -> str:
     return digest.hexdigest()[:24]
 
 
-def cached(cache: Path, key: str, make: Callable[[Path], None]) -> Path:
+def cached(cache: Path, key: str, make: Callable[[Path], None]) -> tuple[Path, float]:
     """Give the folder of a build, making it if it is not there.
 
     Args:
@@ -41,17 +42,19 @@ def cached(cache: Path, key: str, make: Callable[[Path], None]) -> Path:
         make: Fills a scratch folder beside it, or raises.
 
     Returns:
-        cache / key.
+        cache / key, and the seconds that making it took, 0 if it was there.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    final = cache / key
+    final, seconds = cache / key, 0.0
     with (cache / f"{key}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         if not final.is_dir():
+            start = time.perf_counter()
             scratch = Path(tempfile.mkdtemp(dir=cache, prefix=f"{key}-"))
             try:
                 make(scratch)
                 scratch.rename(final)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-    return final
+            seconds = time.perf_counter() - start
+    return final, seconds

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,14 +94,7 @@ def build(rtl_dir: Path, simulator: str = "verilator", *, trace: bool = False) -
     if simulator not in TOOL:
         raise InputError(f"unknown simulator {simulator!r}", allowed=", ".join(TOOL))
     core = read_core(rtl_dir)
-    start, made = time.perf_counter(), False
-
-    def make(scratch: Path) -> None:
-        nonlocal made
-        made = True
-        _compile(core, simulator, trace, scratch)
-
-    final = cached(CACHE, f"{simulator}-{_key(core, simulator, trace)}", make)
-    seconds = time.perf_counter() - start if made else 0.0
+    final, seconds = cached(CACHE, f"{simulator}-{_key(core, simulator, trace)}",
+                            lambda scratch: _compile(core, simulator, trace, scratch))
     runner = (str(tools.find("vvp")), "-n") if simulator == "icarus" else ()
     return Build((*runner, str(final / "sim")), seconds)

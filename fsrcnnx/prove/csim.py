@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,14 +127,9 @@ def build(folder: Path) -> Project:
     files = [path for path in folder.rglob("*") if path.suffix in (".h", ".cpp", ".txt")
              and path.parent.name != "tb_data"]
     key = content_key(files, folder, tools.locate("g++").version, *FLAGS, optimise)
-    start, made = time.perf_counter(), []
-
-    def make(scratch: Path) -> None:
-        made.append(scratch)
-        _compile(folder, manifest["top"], optimise, scratch)
-
-    kept = cached(CACHE, key, make)
-    return Project(kept, manifest, time.perf_counter() - start if made else 0.0)
+    kept, seconds = cached(CACHE, key,
+                           lambda scratch: _compile(folder, manifest["top"], optimise, scratch))
+    return Project(kept, manifest, seconds)
 
 
 def check_frames(project: Project, frames: Sequence[np.ndarray]) -> None:

@@ -20,11 +20,11 @@ pytest.importorskip("hls4ml", reason="hls4ml is not installed; run `make setup`"
 
 import torch  # after the checks that they are there
 
+from fsrcnnx.emit.hls.layers import source_dir
 from fsrcnnx.emit.hls.transpose import (
     HEADER,
     Shape,
     config_cpp,
-    source_file,
     tdc_order,
 )
 from fsrcnnx.emit.hls.transpose_read import out_size
@@ -152,7 +152,7 @@ def expected(shape: Shape, pads: tuple, weight, bias, frames) -> np.ndarray:
 def run(folder: Path, cases: list[tuple[int, Shape, tuple]], header: str | None = None,
         order=tdc_order) -> list[np.ndarray]:
     """Compile one program of all cases and run it: outputs (FRAMES, H, W, out)."""
-    (folder / HEADER).write_text(header or source_file().read_text())
+    (folder / HEADER).write_text(header or (source_dir() / HEADER).read_text())
     (folder / "cases.cpp").write_text(PROGRAM % {
         "header": HEADER, "frames": FRAMES,
         "configs": "".join(config_cpp(i, shape, "acc_t", "b_t", "w_t")
@@ -215,7 +215,7 @@ FAULTY = [(0, *case(5, 7, 2, 2, (5, 5), (3, 3), (1, 1, 1, 1))),
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_seen(tmp_path, fault):
     old, new = FAULTS[fault]
-    text = source_file().read_text()
+    text = (source_dir() / HEADER).read_text()
     assert text.count(old) == 1, "the source has changed: the fault cannot be planted"
     assert sum(mismatches(tmp_path, FAULTY, header=text.replace(old, new))) > 0
 
@@ -278,7 +278,7 @@ def test_the_fifo_is_deep_enough_and_no_deeper(tmp_path):
         name = f"nnet::conv_transpose_geometry<config{i}>"
         text += f'printf("%d %d\\n", (int){name}::fifo_depth, (int){name}::col::walk);\n'
     (tmp_path / "depths.cpp").write_text(text + "}\n")
-    subprocess.run(["g++", "-std=c++11", "-w", "-I", source_file().parent,
+    subprocess.run(["g++", "-std=c++11", "-w", "-I", source_dir(),
                     "-I", TEMPLATES / "nnet_utils", "-I", TEMPLATES / "ap_types",
                     "-o", tmp_path / "depths", tmp_path / "depths.cpp"], check=True)
     said = subprocess.run([tmp_path / "depths"], check=True, capture_output=True, text=True).stdout

@@ -1,6 +1,6 @@
 """Our streaming layers, registered with hls4ml: PReLU per channel, anchor, depth-to-space.
 
-May import hls4ml and the errors. A layer here is hls4ml's description of a call into a C++
+May import hls4ml and the ground. A layer here is hls4ml's description of a call into a C++
 header of `hls/`; importing `fsrcnnx.emit.hls` registers all of them, once.
 Source: https://fastmachinelearning.org/hls4ml/advanced/extension.html
 
@@ -17,7 +17,7 @@ from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
 from hls4ml.model.layers import Layer, layer_map, register_layer
 
-from fsrcnnx.errors import InputError
+from fsrcnnx.files import carried
 
 BACKEND = "Vitis"
 PRELU_HEADER = "fsrcnnx_prelu_stream.h"
@@ -29,17 +29,12 @@ def source_dir() -> Path:
     """Find the C++ sources.
 
     Returns:
-        The folder `hls` of the checkout or the installed package.
+        The folder `hls` of the package.
 
     Raises:
-        InputError: If they are not there.
+        InputError: If it is missing.
     """
-    package_dir = Path(__file__).resolve().parents[2]
-    for candidate in (package_dir / "hls", package_dir.parent / "hls"):
-        if (candidate / PRELU_HEADER).is_file():
-            return candidate
-    raise InputError("the C++ headers are missing", where=package_dir.parent / "hls",
-                     fix="install from a complete checkout")
+    return carried("hls", PRELU_HEADER)
 
 
 class FsrcnnxPReLU(Layer):

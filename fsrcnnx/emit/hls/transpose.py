@@ -11,7 +11,6 @@ hls/fsrcnnx_conv_transpose_stream.h.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from hls4ml.backends import get_backend
@@ -29,7 +28,8 @@ from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
 from hls4ml.model.types import UnspecifiedPrecisionType
 
-from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.emit.hls.layers import BACKEND, source_dir
+from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.tdc import reach
 
 HEADER = "fsrcnnx_conv_transpose_stream.h"
@@ -117,23 +117,6 @@ def tdc_order(weight: np.ndarray, shape: Shape) -> np.ndarray:
                            for row in rows for col in cols for ky in row for kx in col])
 
 
-def source_file() -> Path:
-    """Find the C++ header.
-
-    Returns:
-        Its path, in `hls` of the checkout or the installed package.
-
-    Raises:
-        InputError: If it is missing.
-    """
-    package_dir = Path(__file__).resolve().parents[2]
-    for candidate in (package_dir / "hls" / HEADER, package_dir.parent / "hls" / HEADER):
-        if candidate.is_file():
-            return candidate
-    raise InputError("the C++ source is missing", where=package_dir.parent / "hls" / HEADER,
-                     fix="install from a complete checkout")
-
-
 class ConvTranspose2D(Layer):
     """Transposed convolution with constant weights; attribute weight_data as ONNX has it."""
 
@@ -156,9 +139,9 @@ class ConvTranspose2D(Layer):
         name = self.name.removeprefix(f"{ConvTranspose2D.__name__}_")  # as in the configuration
         where = f"layer {name}"
         config, shape = self.model.config, self.shape().check(where)
-        if config.backend is None or config.backend.name != "Vitis":
+        if config.backend is None or config.backend.name != BACKEND:
             raise ModelError(f"back end {config.backend and config.backend.name}", where=where,
-                             allowed="Vitis", fix="convert with backend='Vitis'")
+                             allowed=BACKEND, fix=f"convert with backend='{BACKEND}'")
         if config.get_config_value("IOType") != "io_stream":
             raise ModelError(f"io_type {config.get_config_value('IOType')}", where=where,
                              allowed="io_stream", fix="convert with io_type='io_stream'")
@@ -278,10 +261,10 @@ def register() -> None:
     from fsrcnnx.emit.hls import transpose_read
 
     register_layer("ConvTranspose2D", ConvTranspose2D)
-    backend = get_backend("vitis")
+    backend = get_backend(BACKEND)
     backend.register_template(ConvTransposeConfig)
     backend.register_template(ConvTransposeCall)
-    backend.register_source(source_file())
+    backend.register_source(source_dir() / HEADER)
     register_pass("merge_quant_into_transpose", MergeQuantIntoTranspose)
     register_pass("infer_transpose_precision", InferTransposePrecision)
     # hls4ml's own inference comes last and would give the layer default types

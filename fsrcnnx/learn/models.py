@@ -12,6 +12,7 @@ pixel added to each output phase: ABPN (Du et al. 2021, arXiv:2105.09750).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -51,6 +52,7 @@ SCALES = (2, 3, 4)
 # a deconvolution smaller than its stride would leave HR pixels that nothing reaches
 MODELS = {f"{name}_x{scale}": (shape, scale) for name, shape in FAMILY.items() for scale in SCALES
           if shape.last >= scale}
+FREE = re.compile(r"d(\d+)s(\d+)m(\d+)f(\d+)l(\d+)(a?)_x([2-4])")  # any other shape, by name
 
 
 class FSRCNN(nn.Module):
@@ -140,11 +142,40 @@ def nearest(x: torch.Tensor, scale: int) -> torch.Tensor:
     return x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
 
 
+def find(name: str) -> tuple[Shape, int]:
+    """Look a network up by name.
+
+    Args:
+        name: A key of `MODELS`, e.g. `fsrcnn-x_x2`, or a shape spelt out: `d16s9m4f3l3a_x2` has
+            d 16, s 9, m 4, a first kernel of 3, a deconvolution of 3 and the anchor.
+
+    Returns:
+        What it is made of, and its scale.
+
+    Raises:
+        ModelError: If there is no such network, or it is not defined at that scale.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    family, _, scale = name.rpartition("_x")
+    shape, spelt = FAMILY.get(family), FREE.fullmatch(name)
+    if spelt:
+        *sizes, anchor, scale = spelt.groups()
+        shape = Shape(*map(int, sizes), anchor=bool(anchor))
+        if min(shape.d, shape.s) and shape.first % 2 and shape.last >= int(scale):
+            return shape, int(scale)
+    why = f"unknown model {name!r}" if not shape else f"{family} is not defined at scale {scale}: " \
+        f"its convolution is {shape.first}x{shape.first}, its deconvolution " \
+        f"{shape.last}x{shape.last}"
+    raise ModelError(why, where="model", allowed=", ".join(MODELS),
+                     fix="or spell a shape out: d16s9m4f3l3a_x2")
+
+
 def build(name: str, *, generator: torch.Generator | None = None) -> FSRCNN:
     """Make a network by name, with fresh weights.
 
     Args:
-        name: A key of `MODELS`, e.g. `fsrcnn-x_x2`.
+        name: As for `find`.
         generator: Source of the initial weights; seed 0 if None.
 
     Returns:
@@ -153,13 +184,7 @@ def build(name: str, *, generator: torch.Generator | None = None) -> FSRCNN:
     Raises:
         ModelError: If there is no such network, or it is not defined at that scale.
     """
-    if name not in MODELS:
-        family, _, scale = name.rpartition("_x")
-        why = f"{family} is not defined at scale {scale}: its deconvolution is " \
-              f"{FAMILY[family].last}x{FAMILY[family].last}" if family in FAMILY \
-              else f"unknown model {name!r}"
-        raise ModelError(why, where="model", allowed=", ".join(MODELS))
-    shape, scale = MODELS[name]
+    shape, scale = find(name)
     model = FSRCNN(shape, scale, generator=generator)
     model.name = name
     return model

@@ -66,8 +66,10 @@ def bicubic(plane: np.ndarray, scale: int) -> np.ndarray:
         scale: Factor, 1 or more.
 
     Returns:
-        uint8 (scale * H, scale * W).
+        uint8 (scale * H, scale * W); the plane itself for a scale of 1.
     """
+    if scale == 1:
+        return plane
     return _resize(plane, (plane.shape[0] * scale, plane.shape[1] * scale), float(scale))
 
 

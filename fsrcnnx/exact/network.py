@@ -18,6 +18,7 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact.formats import Format
 
 PIXEL = Format(False, 8, 8)  # luma in and out: pixel / 256
+PRESCALES = range(1, 9)  # how many times a picture may be enlarged before
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class Layer:
 
     @property
     def macs(self) -> int:
-        """Multiplications per LR pixel."""
+        """Multiplications per pixel that enters the network."""
         return self.weight.size
 
     def check(self) -> None:
@@ -115,6 +116,8 @@ class Network:
         in_format: Format of the input luma.
         anchor: Whether the LR pixel, shifted to the accumulator's frac, is added to each phase of
             the last layer before its requantisation.
+        prescale: How many times a picture is enlarged by `resample.bicubic` before it enters; the
+            network and all hardware take it enlarged.
         meta: Free text (training data, PSNR, version); not part of the hash.
     """
 
@@ -122,12 +125,18 @@ class Network:
     layers: tuple[Layer, ...]
     in_format: Format = PIXEL
     anchor: bool = False
+    prescale: int = 1
     meta: dict[str, str] = field(default_factory=dict)
 
     @property
     def scale(self) -> int:
-        """Output size over input size."""
+        """Output size over input size, of the network alone."""
         return int(np.prod([layer.stride for layer in self.layers]))
+
+    @property
+    def picture_scale(self) -> int:
+        """How much larger a picture becomes, the enlargement before included."""
+        return self.prescale * self.scale
 
     @property
     def out_format(self) -> Format:
@@ -136,8 +145,8 @@ class Network:
 
     @property
     def macs(self) -> int:
-        """Multiplications per LR pixel."""
-        return sum(layer.macs for layer in self.layers)
+        """Multiplications per LR pixel; one that is enlarged first enters prescale^2 times."""
+        return self.prescale**2 * sum(layer.macs for layer in self.layers)
 
     def in_format_of(self, index: int) -> Format:
         """Format of the feature map that enters layer `index`."""
@@ -164,6 +173,9 @@ class Network:
         """
         if not self.layers:
             raise ModelError("a network without layers", where=self.name, allowed="1 or more")
+        if type(self.prescale) is not int or self.prescale not in PRESCALES:
+            raise ModelError(f"prescale {self.prescale!r}", where=self.name,
+                             allowed=f"{PRESCALES[0]}..{PRESCALES[-1]}, whole")
         channels = 1
         for index, layer in enumerate(self.layers):
             layer.check()
@@ -204,9 +216,11 @@ class Network:
         """SHA-256 over everything that decides an output bit, as hex.
 
         Returns:
-            64 hex digits; names and metadata do not count, layer names do.
+            64 hex digits; names and metadata do not count, layer names and a prescale above 1 do.
         """
         digest = hashlib.sha256(f"{self.in_format}|{self.anchor}".encode())
+        if self.prescale > 1:
+            digest.update(f"|prescale {self.prescale}".encode())
         for layer in self.layers:
             digest.update(
                 f"|{layer.name}|{layer.kind}|{layer.stride}|{layer.padding}|{layer.weight.shape}"

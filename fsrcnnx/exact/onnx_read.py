@@ -18,7 +18,7 @@ from onnx import NodeProto
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.exact.network import Layer, Network
+from fsrcnnx.exact.network import PRESCALES, Layer, Network
 from fsrcnnx.exact.onnx_graph import activation_format_fits
 from fsrcnnx.exact.onnx_layer import read_layer
 from fsrcnnx.exact.onnx_quant import read_quant
@@ -190,7 +190,11 @@ def decode(data: bytes, file: str) -> Network:
     view.refuse_unvisited()
     meta = {key: value for key, value in view.metadata.items() if key not in RESERVED}
     name = view.metadata.get("architecture") or PurePath(file).stem
-    network = Network(name, tuple(layers), found, bool(stages[-1].anchor), meta)
+    prescale = view.metadata.get("prescale", "1")
+    if prescale not in map(str, PRESCALES):
+        view.refuse(f"metadata prescale is {prescale!r}",
+                    allowed=f"{PRESCALES[0]}..{PRESCALES[-1]}, whole")
+    network = Network(name, tuple(layers), found, bool(stages[-1].anchor), int(prescale), meta)
     try:
         network.check()
     except ModelError as error:

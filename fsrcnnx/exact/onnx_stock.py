@@ -31,6 +31,7 @@ from fsrcnnx.exact.onnx_graph import (
 from fsrcnnx.exact.onnx_write import (
     add_nearest,
     check_names,
+    enlarged,
     geometry,
     luma_shapes,
     metadata,
@@ -216,8 +217,9 @@ def encode_uint8(network: Network) -> bytes:
         lo, hi = bound.out_lo, bound.out_hi
     graph.node("Cast", [raw], f"{layer.name}_cast", output="hr", to=UINT8)
     graph.output("hr", UINT8, hr_shape)
-    return graph.model(metadata(network), "Integer network in exact float32; uint8 luma.",
-                       __version__)
+    return graph.model(
+        metadata(network), f"Integer network in exact float32; uint8 luma.{enlarged(network)}",
+        __version__)
 
 
 def encode_float(network: Network, weights: Mapping[str, FloatLayer] | None = None) -> bytes:
@@ -254,7 +256,8 @@ def encode_float(network: Network, weights: Mapping[str, FloatLayer] | None = No
     # the float values are not what was hashed: say whose hash it is
     properties = {"integer_content_hash" if key == "content_hash" else key: value
                   for key, value in metadata(network).items()}
-    return graph.model(properties, "Float network; lr and hr = pixel/256.", __version__)
+    return graph.model(properties, f"Float network; lr and hr = pixel/256.{enlarged(network)}",
+                       __version__)
 
 
 def _checked(value: np.ndarray | None, like: np.ndarray | None, where: str) -> np.ndarray | None:

@@ -23,7 +23,7 @@ from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.onnx_graph import FLOAT, GraphBuilder, activation_format_fits, exact_float32
 
 LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-RESERVED = ("architecture", "scale", "content_hash", "fsrcnnx_version")
+RESERVED = ("architecture", "scale", "content_hash", "fsrcnnx_version", "prescale")
 
 
 def bias_format(layer: Layer, frac: int) -> Format:
@@ -47,7 +47,8 @@ def metadata(network: Network) -> dict[str, str]:
         network: The network.
 
     Returns:
-        Architecture, scale, content hash and writer version, then network.meta by key.
+        Architecture, scale, content hash and writer version, the prescale if it is above 1, then
+        network.meta by key.
 
     Raises:
         ModelError: If network.meta uses one of our own keys, or is not text.
@@ -56,8 +57,24 @@ def metadata(network: Network) -> dict[str, str]:
         if key in RESERVED or not key or not isinstance(key, str) or not isinstance(value, str):
             raise ModelError(f"metadata {key!r}: {value!r}", where=network.name,
                              allowed=f"text under keys other than {', '.join(RESERVED)}")
-    own = (network.name, str(network.scale), network.content_hash(), __version__)
-    return dict(zip(RESERVED, own, strict=True)) | dict(sorted(network.meta.items()))
+    own = [network.name, str(network.scale), network.content_hash(), __version__]
+    if network.prescale > 1:
+        own.append(str(network.prescale))
+    return dict(zip(RESERVED, own, strict=False)) | dict(sorted(network.meta.items()))
+
+
+def enlarged(network: Network) -> str:
+    """Say in words what a network's user has to do before.
+
+    Args:
+        network: The network.
+
+    Returns:
+        A sentence with a space before it; empty where there is nothing to do.
+    """
+    if network.prescale == 1:
+        return ""
+    return f" The input is luma that bicubic has enlarged {network.prescale} times."
 
 
 def check_names(network: Network) -> None:
@@ -180,5 +197,6 @@ def encode(network: Network) -> bytes:
             acc = graph.node("PRelu", [acc, slope], f"{name}_prelu")
         x = graph.quant(acc, layer.out_format, f"{name}_quant", output="hr" if last else "")
     graph.output("hr", FLOAT, hr_shape)
-    return graph.model(metadata(network), "Integer network; value = raw * 2^-frac, lr = pixel/256.",
-                       __version__)
+    return graph.model(
+        metadata(network),
+        f"Integer network; value = raw * 2^-frac, lr = pixel/256.{enlarged(network)}", __version__)

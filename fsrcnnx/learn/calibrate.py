@@ -40,7 +40,7 @@ def nearest_format(x: torch.Tensor, signed: bool, bits: int) -> Format:
 
 
 @torch.no_grad()
-def calibrate(model: models.FSRCNN, x: torch.Tensor, y: torch.Tensor, *, weight_bits: int = 8,
+def calibrate(model: models.Net, x: torch.Tensor, y: torch.Tensor, *, weight_bits: int = 8,
               activation_bits: int = 8, slope_bits: int = 8) -> QuantNet:
     """Choose the formats: least squared error of each tensor, then the best output.
 
@@ -83,7 +83,7 @@ def calibrate(model: models.FSRCNN, x: torch.Tensor, y: torch.Tensor, *, weight_
                     best, formats = now, candidate
     module = QuantNet(model, formats).eval()
     # rounded weights shift the mean of the output
-    module.model.deconv.bias -= (module(x) - y).mean()
+    getattr(module.model, model.names[-1]).bias -= (module(x) - y).mean()
     return module
 
 

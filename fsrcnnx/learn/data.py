@@ -23,7 +23,15 @@ from tqdm import tqdm
 
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import atomic
-from fsrcnnx.imaging import SUFFIXES, crop, gray_to_luma, read_picture, shrink, shrink_pillow
+from fsrcnnx.imaging import (
+    SUFFIXES,
+    bicubic,
+    crop,
+    gray_to_luma,
+    read_picture,
+    shrink,
+    shrink_pillow,
+)
 from fsrcnnx.learn.models import SCALES
 
 log = logging.getLogger(__name__)
@@ -211,15 +219,20 @@ def _pixels(data: h5py.Dataset) -> np.ndarray:
     return raw if raw.dtype == np.uint8 else np.clip(np.rint(raw), 0, 255).astype(np.uint8)
 
 
-def read_patches(path: str | Path, scale: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Read a training file whole.
+def read_patches(path: str | Path, scale: int, prescale: int = 1
+                 ) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read a training file whole, and enlarge its LR patches for a network that wants it.
+
+    A patch is enlarged by itself: its outermost pixels see mirrored ones instead of the picture's
+    next, as a picture's do at its border, where a network pads with zeros besides.
 
     Args:
         path: HDF5 file with datasets `lr` and `hr`.
         scale: Upscaling factor that the file must have.
+        prescale: How many times the LR patches are to be enlarged by bicubic.
 
     Returns:
-        uint8 tensors (N, p, p) and (N, scale * p, scale * p).
+        uint8 tensors (N, prescale * p, prescale * p) and (N, scale * p, scale * p).
 
     Raises:
         InputError: If the file is missing, no HDF5, no training file, empty or of another scale.
@@ -233,18 +246,22 @@ def read_patches(path: str | Path, scale: int) -> tuple[torch.Tensor, torch.Tens
         raise InputError(f"datasets of shape {lr.shape} and {hr.shape}", where=str(path),
                          allowed="(N, p, p) and (N, scale p, scale p), N at least 1")
     _check_pair(lr.shape[1:], hr.shape[1:], scale, str(path))
+    lr = np.stack([bicubic(patch, prescale) for patch in lr]) if prescale > 1 else lr
     return torch.from_numpy(lr), torch.from_numpy(hr)
 
 
-def read_pictures(path: str | Path, scale: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read an evaluation file whole.
+def read_pictures(path: str | Path, scale: int, prescale: int = 1
+                  ) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Read an evaluation file whole, and enlarge its LR pictures for a network that wants it.
 
     Args:
         path: HDF5 file with groups `lr` and `hr`.
         scale: Upscaling factor that the file must have.
+        prescale: How many times the LR pictures are to be enlarged by bicubic.
 
     Returns:
-        Pairs of uint8 (H, W) and (scale * H, scale * W), in order of their index.
+        Pairs of uint8 (prescale * H, prescale * W) and (scale * H, scale * W), in order of their
+        index.
 
     Raises:
         InputError: If the file is missing, no HDF5, no evaluation file, empty or of another scale.
@@ -259,7 +276,7 @@ def read_pictures(path: str | Path, scale: int) -> list[tuple[np.ndarray, np.nda
         pairs = [(_pixels(file["lr"][name]), _pixels(file["hr"][name])) for name in order]
     for lr, hr in pairs:
         _check_pair(lr.shape, hr.shape, scale, str(path))
-    return pairs
+    return [(bicubic(lr, prescale), hr) for lr, hr in pairs]
 
 
 def _check_pair(lr: tuple[int, ...], hr: tuple[int, ...], scale: int, where: str) -> None:

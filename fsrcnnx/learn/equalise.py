@@ -34,7 +34,7 @@ SAMPLES = 1 << 20  # values per channel that a quantile is taken over
 PICTURE = 0.95  # least correlation of a channel that carries the picture
 
 
-def weight_peak(model: models.FSRCNN, name: str) -> float:
+def weight_peak(model: models.Net, name: str) -> float:
     """Greatest weight of a layer in fixed ranges: the first maps 0..1 onto two maps' -1..1.
 
     Args:
@@ -47,7 +47,7 @@ def weight_peak(model: models.FSRCNN, name: str) -> float:
     return 2.0 if name == model.names[0] else 1.0
 
 
-def fitted_formats(model: models.FSRCNN, weight_bits: int, activation_bits: int,
+def fitted_formats(model: models.Net, weight_bits: int, activation_bits: int,
                    slope_bits: int) -> dict[str, LayerFormats]:
     """The formats of the fixed ranges.
 
@@ -77,7 +77,7 @@ def _magnitude(y: torch.Tensor) -> torch.Tensor:
     return values[:, :: values.shape[1] // SAMPLES + 1].quantile(QUANTILE, dim=1)
 
 
-def _incoming(model: models.FSRCNN, name: str) -> torch.Tensor:
+def _incoming(model: models.Net, name: str) -> torch.Tensor:
     """Weights of a layer as a view (in, out, k, k)."""
     layer = getattr(model, name)
     return layer.weight if isinstance(layer, torch.nn.ConvTranspose2d) \
@@ -85,7 +85,7 @@ def _incoming(model: models.FSRCNN, name: str) -> torch.Tensor:
 
 
 @torch.no_grad()
-def equalise(model: models.FSRCNN, x: torch.Tensor) -> None:
+def equalise(model: models.Net, x: torch.Tensor) -> None:
     """Scale every inner channel to fill the fixed range; the network's output stays.
 
     Args:
@@ -104,7 +104,7 @@ def equalise(model: models.FSRCNN, x: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def split_picture(model: models.FSRCNN, x: torch.Tensor, step: float) -> list[str]:
+def split_picture(model: models.Net, x: torch.Tensor, step: float) -> list[str]:
     """Split the picture of each map over two saturating channels, in the least used one's place.
 
     Args:

@@ -61,7 +61,7 @@ def float_run(module: nn.Module, lr: np.ndarray) -> np.ndarray:
 
     Args:
         module: Float network, pixel / 256 in and out.
-        lr: uint8 (H, W).
+        lr: uint8 (H, W), what enters the network: enlarged before if it has a prescale.
 
     Returns:
         uint8 (scale * H, scale * W), rounded half to even and clipped to 0..255.
@@ -92,10 +92,10 @@ def _upscaler(model: str | Path | nn.Module | Upscaler, scale: int) -> Upscaler:
         model = store.load(model)
     if not isinstance(model, nn.Module):
         return model
-    if model.scale != scale:
-        raise ModelError(f"a network for x{model.scale}", where="evaluate", allowed=f"x{scale}",
-                         fix="name the network's own scale")
-    return lambda plane: float_run(model, plane)
+    if model.picture_scale != scale:
+        raise ModelError(f"a network for x{model.picture_scale}", where="evaluate",
+                         allowed=f"x{scale}", fix="name the network's own scale")
+    return lambda plane: float_run(model, bicubic(plane, model.prescale))
 
 
 def _protocol(protocol: str, scale: int) -> tuple[Callable, int]:

@@ -44,7 +44,7 @@ class Product(nn.Module):
         return mix, torch.einsum("ap,abkl->pbkl", mix, weight)
 
 
-def expand(model: models.FSRCNN, factor: int, generator: torch.Generator) -> None:
+def expand(model: models.Net, factor: int, generator: torch.Generator) -> None:
     """Let every layer learn a product instead of its weight; the function stays for now.
 
     Args:
@@ -58,7 +58,7 @@ def expand(model: models.FSRCNN, factor: int, generator: torch.Generator) -> Non
         parametrize.register_parametrization(layer, "weight", Product(width, generator))
 
 
-def fold(model: models.FSRCNN) -> models.FSRCNN:
+def fold(model: models.Net) -> models.Net:
     """Multiply out.
 
     Args:
@@ -67,8 +67,7 @@ def fold(model: models.FSRCNN) -> models.FSRCNN:
     Returns:
         A network with plain weights: the same function.
     """
-    plain = models.FSRCNN(model.shape, model.scale)
-    plain.name = model.name
+    plain = models.build(model.name)
     state = {}
     for key in plain.state_dict():
         module, _, attribute = key.rpartition(".")

@@ -17,7 +17,7 @@ from fsrcnnx.exact.network import Network
 from fsrcnnx.learn import models, quantnet, store
 
 
-def float_layers(model: models.FSRCNN) -> dict[str, onnx_io.FloatLayer]:
+def float_layers(model: models.Net) -> dict[str, onnx_io.FloatLayer]:
     """Read off a float network's values.
 
     Args:

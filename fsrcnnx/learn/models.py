@@ -1,13 +1,14 @@
 """The float networks, each readable at a glance.
 
-May import torch and the errors.
+May import torch, learn.operators and the errors.
 
     model = build("fsrcnn-x_x2")
     hr = model(lr)                                 # (N, 1, H, W) to (N, 1, 2 H, 2 W), pixel / 256
 
 Source: FSRCNN and FSRCNN-s (Dong et al. 2016, arXiv:1608.00367, d, s, m in section 3); the seed's
 FSRCNN-x: d = 23, s = 12, m = 2, 3x3 first convolution and deconvolution. The anchor, the nearest LR
-pixel added to each output phase: ABPN (Du et al. 2021, arXiv:2105.09750).
+pixel added to each output phase: ABPN (Du et al. 2021, arXiv:2105.09750). SRCNN (Dong et al. 2016,
+arXiv:1501.00092, n1, n2 and f1-f2-f3 in sections 3.1 and 4.3).
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import torch
 from torch import nn
 
 from fsrcnnx.errors import ModelError
+from fsrcnnx.learn.operators import PReLU, to_one
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network of the family is made of, at any scale.
+    """What an FSRCNN is made of, at any scale.
 
     Args:
         d: Channels of the feature and expanded maps.
@@ -41,27 +43,124 @@ class Shape:
     last: int
     anchor: bool = False
 
+    def fits(self, scale: int) -> bool:
+        """Tell whether the network is defined at a scale."""
+        # a deconvolution smaller than its stride would leave HR pixels that nothing reaches
+        return min(self.d, self.s) > 0 and self.first % 2 == 1 and self.last >= scale
+
+    def __str__(self) -> str:
+        return f"its convolution is {self.first}x{self.first}, its deconvolution " \
+            f"{self.last}x{self.last}"
+
+
+@dataclass(frozen=True)
+class FlatShape:
+    """What an SRCNN is made of, at any scale: three convolutions on enlarged luma.
+
+    Args:
+        n1: Channels of the feature map.
+        n2: Channels of the mapped one.
+        f1: Kernel of the first convolution, odd.
+        f2: Kernel of the second, odd.
+        f3: Kernel of the last, odd.
+    """
+
+    n1: int
+    n2: int
+    f1: int
+    f2: int
+    f3: int
+    anchor = False
+
+    def fits(self, scale: int) -> bool:
+        """Tell whether the network is defined at a scale."""
+        return min(self.n1, self.n2) > 0 and self.f1 % 2 == self.f2 % 2 == self.f3 % 2 == 1
+
+    def __str__(self) -> str:
+        return f"its convolutions are {self.f1}, {self.f2} and {self.f3} wide"
+
 
 FAMILY = {
     "fsrcnn-x": Shape(23, 12, 2, 3, 3),
     "fsrcnn": Shape(56, 12, 4, 5, 9),
     "fsrcnn-s": Shape(32, 5, 1, 5, 9),
     "fsrcnnx-a": Shape(16, 9, 4, 3, 3, anchor=True),
+    "srcnn": FlatShape(64, 32, 9, 1, 5),
+    "srcnn-955": FlatShape(64, 32, 9, 5, 5),
 }
 SCALES = (2, 3, 4)
-# a deconvolution smaller than its stride would leave HR pixels that nothing reaches
 MODELS = {f"{name}_x{scale}": (shape, scale) for name, shape in FAMILY.items() for scale in SCALES
-          if shape.last >= scale}
-FREE = re.compile(r"d(\d+)s(\d+)m(\d+)f(\d+)l(\d+)(a?)_x([2-4])")  # any other shape, by name
+          if shape.fits(scale)}
+# any other shape, by name
+FREE = re.compile(r"d(\d+)s(\d+)m(\d+)f(\d+)l(\d+)(a?)_x([2-4])")
+FREE_FLAT = re.compile(r"n(\d+)n(\d+)f(\d+)f(\d+)f(\d+)_x([2-4])")
 
 
-class FSRCNN(nn.Module):
-    """A network of the family: luma in, luma `scale` times larger out, both pixel / 256.
+class Net(nn.Module):
+    """What the networks have in common: layers in a row, PReLU after each but the last.
 
-    Without anchor, the first channel of every layer starts as the picture itself, centred
-    (LR - 1/2) and linear (slope 1), which the deconvolution starts by repeating: training begins at
-    nearest-neighbour upscaling, and a signed 8-bit feature map holds the centred picture without
-    loss. With anchor it begins there of itself.
+    Luma in, luma `scale` times larger out, both pixel / 256. Without anchor, the first channel of
+    every layer starts as the picture itself, centred (x - 1/2) and linear (slope 1), which the last
+    layer starts by passing on or repeating: training begins at nearest-neighbour upscaling of what
+    comes in, and a signed 8-bit feature map holds the centred picture without loss. With anchor it
+    begins there of itself.
+
+    Args:
+        shape: What it is made of.
+        scale: Upscaling factor of the network alone.
+        prescale: How many times a picture is enlarged by bicubic before it comes in.
+        layers: Convolutions, the last perhaps a deconvolution, by name.
+        generator: Source of the initial weights.
+    """
+
+    def __init__(self, shape: Shape | FlatShape, scale: int, prescale: int,
+                 layers: dict[str, nn.Conv2d | nn.ConvTranspose2d],
+                 generator: torch.Generator | None):
+        super().__init__()
+        self.shape, self.scale, self.prescale = shape, scale, prescale
+        self.anchor = shape.anchor
+        self.names = list(layers)  # in order
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.act = nn.ModuleDict({name: PReLU(layers[name].out_channels)
+                                  for name in self.names[:-1]})
+        self._start(generator or torch.Generator().manual_seed(0))
+
+    @property
+    def picture_scale(self) -> int:
+        """How much larger a picture becomes, the enlargement before the network included."""
+        return self.prescale * self.scale
+
+    @property
+    def macs(self) -> int:
+        """Multiplications per LR pixel; one that is enlarged first comes in prescale^2 times."""
+        weights = sum(getattr(self, name).weight.numel() for name in self.names)
+        return self.prescale**2 * weights
+
+    @torch.no_grad()
+    def _start(self, generator: torch.Generator) -> None:
+        for name in self.names:
+            layer = getattr(self, name)
+            inner = name in self.act
+            fan_in = layer.in_channels * layer.kernel_size[0] ** 2
+            std = (2 / fan_in / (1 + 0.25**2)) ** 0.5 if inner else 1e-3  # He et al. 2015
+            layer.weight.normal_(0, std, generator=generator)
+            layer.bias.zero_()
+            if inner and not self.anchor:
+                weight, middle = layer.weight[0], layer.kernel_size[0] // 2  # (in, k, k)
+                weight.zero_()
+                weight[0, middle, middle] = 1
+                self.act[name].weight[0] = 1
+        if not self.anchor:
+            getattr(self, self.names[0]).bias[0] = -0.5
+            layer.weight[0, 0].zero_()               # (k, k), the last layer's
+            repeat = slice(layer.padding[0], layer.padding[0] + self.scale)
+            layer.weight[0, 0, repeat, repeat] = 1
+            layer.bias.fill_(0.5)
+
+
+class FSRCNN(Net):
+    """Convolutions on LR pixels, and a deconvolution that upscales.
 
     Args:
         shape: What it is made of.
@@ -70,63 +169,56 @@ class FSRCNN(nn.Module):
     """
 
     def __init__(self, shape: Shape, scale: int, *, generator: torch.Generator | None = None):
-        super().__init__()
-        self.shape, self.scale, self.anchor = shape, scale, shape.anchor
-        self.mapping = [f"map{index + 1}" for index in range(shape.m)]
-        self.feature = nn.Conv2d(1, shape.d, shape.first, padding=shape.first // 2)
-        self.shrink = nn.Conv2d(shape.d, shape.s, 1)
-        for name in self.mapping:
-            self.add_module(name, nn.Conv2d(shape.s, shape.s, 3, padding=1))
-        self.expand = nn.Conv2d(shape.s, shape.d, 1)
         padding = (shape.last - scale + 1) // 2
-        self.deconv = nn.ConvTranspose2d(shape.d, 1, shape.last, scale, padding,
-                                         scale - shape.last + 2 * padding)
-        self.act = nn.ModuleDict({name: nn.PReLU(getattr(self, name).out_channels)
-                                  for name in self.names[:-1]})
-        self._start(generator or torch.Generator().manual_seed(0))
-
-    @property
-    def names(self) -> list[str]:
-        """Layer names in order."""
-        return ["feature", "shrink", *self.mapping, "expand", "deconv"]
-
-    @property
-    def macs(self) -> int:
-        """Multiplications per LR pixel."""
-        return sum(getattr(self, name).weight.numel() for name in self.names)
+        super().__init__(shape, scale, 1, {
+            "feature": nn.Conv2d(1, shape.d, shape.first, padding=shape.first // 2),
+            "shrink": nn.Conv2d(shape.d, shape.s, 1),
+            **{f"map{index + 1}": nn.Conv2d(shape.s, shape.s, 3, padding=1)
+               for index in range(shape.m)},
+            "expand": nn.Conv2d(shape.s, shape.d, 1),
+            "deconv": nn.ConvTranspose2d(shape.d, 1, shape.last, scale, padding,
+                                         scale - shape.last + 2 * padding),
+        }, generator)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Upscale; x: (N, 1, H, W)."""
         lr = x
         x = self.act["feature"](self.feature(x))     # (N, d, H, W)
         x = self.act["shrink"](self.shrink(x))       # (N, s, H, W)
-        for name in self.mapping:
+        for name in self.names[2:-2]:
             x = self.act[name](getattr(self, name)(x))  # (N, s, H, W)
         x = self.act["expand"](self.expand(x))       # (N, d, H, W)
         x = self.deconv(x)                           # (N, 1, scale * H, scale * W)
         return x + nearest(lr, self.scale) if self.anchor else x
 
-    @torch.no_grad()
-    def _start(self, generator: torch.Generator) -> None:
-        for name in self.names:
-            layer = getattr(self, name)
-            conv = name != "deconv"
-            fan_in = layer.in_channels * layer.kernel_size[0] ** 2
-            std = (2 / fan_in / (1 + 0.25**2)) ** 0.5 if conv else 1e-3  # He et al. 2015
-            layer.weight.normal_(0, std, generator=generator)
-            layer.bias.zero_()
-            if conv and not self.anchor:
-                weight, middle = layer.weight[0], layer.kernel_size[0] // 2  # (in, k, k)
-                weight.zero_()
-                weight[0, middle, middle] = 1
-                self.act[name].weight[0] = 1
-        if not self.anchor:
-            self.feature.bias[0] = -0.5
-            self.deconv.weight[0].zero_()            # (1, k, k)
-            padding = self.deconv.padding[0]
-            repeat = slice(padding, padding + self.scale)
-            self.deconv.weight[0, 0, repeat, repeat] = 1
-            self.deconv.bias.fill_(0.5)
+
+class SRCNN(Net):
+    """Three convolutions on luma that bicubic has enlarged before: training begins at bicubic.
+
+    The network itself upscales by 1; who runs it enlarges its input, to the very uint8 pixels that
+    `resample.bicubic` gives. As published there is no skip connection; instead of ReLU it has the
+    family's PReLU, one slope a channel: ReLU could not pass on the centred picture that training
+    starts from.
+
+    Args:
+        shape: What it is made of.
+        prescale: How many times a picture is enlarged before.
+        generator: Source of the initial weights.
+    """
+
+    def __init__(self, shape: FlatShape, prescale: int, *,
+                 generator: torch.Generator | None = None):
+        super().__init__(shape, 1, prescale, {
+            "feature": nn.Conv2d(1, shape.n1, shape.f1, padding=shape.f1 // 2),
+            "map": nn.Conv2d(shape.n1, shape.n2, shape.f2, padding=shape.f2 // 2),
+            "rebuild": nn.Conv2d(shape.n2, 1, shape.f3, padding=shape.f3 // 2),
+        }, generator)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Sharpen; x: (N, 1, H, W), H and W those of the large picture."""
+        x = self.act["feature"](self.feature(x))     # (N, n1, H, W)
+        x = self.act["map"](self.map(x))             # (N, n2, H, W)
+        return to_one(x, self.rebuild.weight, self.rebuild.bias)  # (N, 1, H, W)
 
 
 def nearest(x: torch.Tensor, scale: int) -> torch.Tensor:
@@ -142,15 +234,16 @@ def nearest(x: torch.Tensor, scale: int) -> torch.Tensor:
     return x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
 
 
-def find(name: str) -> tuple[Shape, int]:
+def find(name: str) -> tuple[Shape | FlatShape, int]:
     """Look a network up by name.
 
     Args:
         name: A key of `MODELS`, e.g. `fsrcnn-x_x2`, or a shape spelt out: `d16s9m4f3l3a_x2` has
-            d 16, s 9, m 4, a first kernel of 3, a deconvolution of 3 and the anchor.
+            d 16, s 9, m 4, a first kernel of 3, a deconvolution of 3 and the anchor;
+            `n64n32f9f1f5_x2` has n1 64, n2 32 and kernels of 9, 1 and 5 on enlarged luma.
 
     Returns:
-        What it is made of, and its scale.
+        What it is made of, and how much larger a picture becomes.
 
     Raises:
         ModelError: If there is no such network, or it is not defined at that scale.
@@ -158,20 +251,22 @@ def find(name: str) -> tuple[Shape, int]:
     if name in MODELS:
         return MODELS[name]
     family, _, scale = name.rpartition("_x")
-    shape, spelt = FAMILY.get(family), FREE.fullmatch(name)
+    shape, spelt, flat = FAMILY.get(family), FREE.fullmatch(name), FREE_FLAT.fullmatch(name)
     if spelt:
         *sizes, anchor, scale = spelt.groups()
         shape = Shape(*map(int, sizes), anchor=bool(anchor))
-        if min(shape.d, shape.s) and shape.first % 2 and shape.last >= int(scale):
-            return shape, int(scale)
-    why = f"unknown model {name!r}" if not shape else f"{family} is not defined at scale {scale}: " \
-        f"its convolution is {shape.first}x{shape.first}, its deconvolution " \
-        f"{shape.last}x{shape.last}"
+    elif flat:
+        *sizes, scale = flat.groups()
+        shape = FlatShape(*map(int, sizes))
+    if (spelt or flat) and shape.fits(int(scale)):
+        return shape, int(scale)
+    why = f"{family} is not defined at scale {scale}: {shape}" if shape \
+        else f"unknown model {name!r}"
     raise ModelError(why, where="model", allowed=", ".join(MODELS),
-                     fix="or spell a shape out: d16s9m4f3l3a_x2")
+                     fix="or spell a shape out: d16s9m4f3l3a_x2, n64n32f9f1f5_x2")
 
 
-def build(name: str, *, generator: torch.Generator | None = None) -> FSRCNN:
+def build(name: str, *, generator: torch.Generator | None = None) -> Net:
     """Make a network by name, with fresh weights.
 
     Args:
@@ -185,6 +280,6 @@ def build(name: str, *, generator: torch.Generator | None = None) -> FSRCNN:
         ModelError: If there is no such network, or it is not defined at that scale.
     """
     shape, scale = find(name)
-    model = FSRCNN(shape, scale, generator=generator)
+    model = {Shape: FSRCNN, FlatShape: SRCNN}[type(shape)](shape, scale, generator=generator)
     model.name = name
     return model

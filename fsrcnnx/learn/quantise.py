@@ -109,16 +109,17 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     widths = {"weight_bits": weight_bits, "activation_bits": activation_bits,
               "slope_bits": slope_bits}
     model, start = store.load(weights), store.load(weights)
-    pairs = data.read_pictures(eval_file, model.scale)
-    patches = data.read_patches(train_file, model.scale)
+    pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
+    patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
     equalise(start, x)
     module = calibrate(start, x, y, **widths)
 
     def score() -> float:
-        return mean_psnr(lambda plane: qat_run(module, plane).astype("uint8"), pairs, model.scale)
+        return mean_psnr(lambda plane: qat_run(module, plane).astype("uint8"), pairs,
+                         model.picture_scale)
 
-    float_psnr = mean_psnr(lambda plane: float_run(model, plane), pairs, model.scale)
+    float_psnr = mean_psnr(lambda plane: float_run(model, plane), pairs, model.picture_scale)
     calibrated = psnr = score()
     log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
 

@@ -1,6 +1,7 @@
 """The fixed-point network in torch: trained with straight-through rounding, exact in float64.
 
-May import numpy, torch, exact.formats, exact.network, learn.models, learn.store and the errors.
+May import numpy, torch, exact.formats, exact.network, learn.models, learn.operators, learn.store
+and the errors.
 
     module = load_qat("models/fsrcnn-x_x2/weights.pth")
     hr = qat_run(module, lr)                       # int64 (2 H, 2 W): the ladder's rung `qat`
@@ -25,6 +26,7 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format, quantise
 from fsrcnnx.exact.network import PIXEL, Layer, Network
 from fsrcnnx.learn import models, store
+from fsrcnnx.learn.operators import prelu, to_one
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class QuantNet(nn.Module):
             al. 2018, arXiv:1804.10969). Weights and biases are always rounded.
     """
 
-    def __init__(self, model: models.FSRCNN, formats: dict[str, LayerFormats]):
+    def __init__(self, model: models.Net, formats: dict[str, LayerFormats]):
         super().__init__()
         self.model = copy.deepcopy(model)
         self.formats = dict(formats)
@@ -94,9 +96,14 @@ class QuantNet(nn.Module):
                              allowed=", ".join(model.names))
 
     @property
-    def scale(self) -> int:
-        """Upscaling factor."""
-        return self.model.scale
+    def prescale(self) -> int:
+        """How many times a picture is enlarged by bicubic before it comes in."""
+        return self.model.prescale
+
+    @property
+    def picture_scale(self) -> int:
+        """How much larger a picture becomes, the enlargement before included."""
+        return self.model.picture_scale
 
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
@@ -107,6 +114,8 @@ class QuantNet(nn.Module):
         if isinstance(layer, nn.ConvTranspose2d):
             return functional.conv_transpose2d(x, weight, bias, layer.stride, layer.padding,
                                                layer.output_padding)
+        if layer.out_channels == 1:
+            return to_one(x, weight, bias)
         return functional.conv2d(x, weight, bias, padding=layer.padding)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -115,10 +124,10 @@ class QuantNet(nn.Module):
         for name, formats in self.formats.items():
             acc = self.accumulate(x, name, frac)     # (N, out, H, W)
             if self.model.anchor and name == self.model.names[-1]:
-                acc = acc + models.nearest(lr, self.scale)
+                acc = acc + models.nearest(lr, self.model.scale)
             if formats.slope:
                 slope = on_grid(self.model.act[name].weight, formats.slope)
-                acc = torch.where(acc >= 0, acc, acc * slope[:, None, None])
+                acc = prelu(acc, slope)
             x = on_grid(acc, formats.out, noise)
             frac = formats.out.frac
         return x
@@ -129,7 +138,7 @@ def qat_run(module: QuantNet, lr: np.ndarray) -> np.ndarray:
 
     Args:
         module: Quantised module.
-        lr: uint8 (H, W).
+        lr: uint8 (H, W), what enters the network: enlarged before if it has a prescale.
 
     Returns:
         int64 (scale * H, scale * W), 0..255.
@@ -173,7 +182,7 @@ def to_network(module: QuantNet, name: str | None = None,
             layer.stride[0] if deconv else 1, layer.padding[0]))
         frac = formats.out.frac
     return Network(name or module.model.name, tuple(layers), anchor=module.model.anchor,
-                   meta=dict(meta or {})).check()
+                   prescale=module.prescale, meta=dict(meta or {})).check()
 
 
 def pack(module: QuantNet) -> dict:

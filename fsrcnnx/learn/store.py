@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from fsrcnnx.errors import InputError, ModelError
-from fsrcnnx.learn.models import FSRCNN, MODELS, build
+from fsrcnnx.learn.models import MODELS, Net, build
 
 
 def check_finite(state: dict[str, torch.Tensor], where: str) -> None:
@@ -63,7 +63,7 @@ def read_weights(path: str | Path) -> dict:
     return {"name": next(iter(MODELS)), **content}
 
 
-def load(path: str | Path, name: str | None = None) -> FSRCNN:
+def load(path: str | Path, name: str | None = None) -> Net:
     """Load a float network.
 
     Args:
@@ -82,7 +82,7 @@ def load(path: str | Path, name: str | None = None) -> FSRCNN:
     return model.eval()
 
 
-def restore(model: FSRCNN, state: dict[str, torch.Tensor], where: str) -> None:
+def restore(model: Net, state: dict[str, torch.Tensor], where: str) -> None:
     """Put weights into a network.
 
     Args:

@@ -78,14 +78,15 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
     name = name or f"fsrcnn-x_x{scale}"
     generator = torch.Generator().manual_seed(seed)
     model = models.build(name, generator=generator)
-    if model.scale != scale:
-        raise InputError(f"{name} with scale {scale}", where="--scale", allowed=str(model.scale))
+    if model.picture_scale != scale:
+        raise InputError(f"{name} with scale {scale}", where="--scale",
+                         allowed=str(model.picture_scale))
     if weights_file:
         model.load_state_dict(store.load(weights_file, name).state_dict())
     if factor > 1:
         expand(model, factor, generator)
-    pairs = data.read_pictures(eval_file, scale)
-    patches = data.read_patches(train_file, scale)
+    pairs = data.read_pictures(eval_file, scale, model.prescale)
+    patches = data.read_patches(train_file, scale, model.prescale)
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,

@@ -34,7 +34,7 @@ def test_training_starts_at_nearest_neighbour_upscaling(name):
 
 
 def test_what_is_not_defined_is_said_so():
-    with pytest.raises(ModelError, match="not defined at scale 4: its deconvolution is 3x3"):
+    with pytest.raises(ModelError, match="not defined at scale 4: its convolution is 3x3, "):
         models.build("fsrcnn-x_x4")
     with pytest.raises(ModelError, match=r"unknown model 'vdsr_x2'; allowed: fsrcnn-x_x2"):
         models.build("vdsr_x2")

@@ -19,6 +19,7 @@ from fsrcnnx.console import (
     MODEL,
     bar,
     check_json,
+    enlarged,
     guard,
     json_option,
     model_option,
@@ -77,7 +78,7 @@ def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
     if path is not None:
         from fsrcnnx.exact import onnx_io
 
-        own = onnx_io.load(path).scale
+        own = onnx_io.load(path).picture_scale
         if scale not in (None, own):
             raise InputError(f"scale {scale}", where="--scale", allowed=f"{own}, as {model} has",
                              fix="leave it out")
@@ -161,7 +162,7 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width):
                     pixels_per_beat=pixels_per_beat, max_width=max_width)
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
                f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
-               f"{manifest['multipliers']} multipliers")
+               f"{manifest['multipliers']} multipliers{enlarged(manifest)}")
 
 
 @main.command()

@@ -41,7 +41,7 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
         bounds.check_plot(plot)
         check_json(plot)
     network = onnx_io.load(engines.find_model(model))
-    shown = stimuli.pictures(pictures_of(images), network.scale, lr)
+    shown = stimuli.pictures(pictures_of(images), network, lr)
     frames = [*bounds.made_up(network, seed), *(stimulus.lr for stimulus in shown)]
     with bar("run frames") as progress:
         found = bounds.report(network, frames, progress)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.console import FILE, MODEL, table
+from fsrcnnx.console import FILE, MODEL, enlarged, table
 from fsrcnnx.errors import InputError
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
@@ -66,7 +66,8 @@ def hls(model, output, width, height, strategy, reuse, part, clock):
             entry["types"].get("accum", ""), str(entry.get("reuse", ""))]
            for entry in manifest["layers"]])
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, frames of "
-               f"{width}x{height}, {strategy}, {manifest['made_by']}; every type as planned")
+               f"{width}x{height}, {strategy}, {manifest['made_by']}; every type as planned"
+               f"{enlarged(manifest)}")
 
 
 COMMANDS = (hls,)

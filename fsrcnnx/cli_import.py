@@ -7,6 +7,7 @@ May import everything, heavy packages only inside a command. cli.py adds it to `
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,8 +26,11 @@ TRIALS = ((31, 29), (1, 1), (8, 64))  # LR sizes that the import is held against
               help="Width of PReLU slopes that the file leaves in float.")
 @click.option("--weight-bits", type=click.IntRange(2, 24), default=16,
               help="Greatest width of weights whose scales per channel become one.")
+@click.option("--prescale", type=click.IntRange(1, 8),
+              help="How many times bicubic enlarges a picture before, e.g. for an SRCNN.  "
+                   "[default: as the file says, else 1]")
 @json_option
-def import_model(file, output, slope_bits, weight_bits, json_file):
+def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
     """Bring a QONNX file of Brevitas or another tool to our exact form."""
     from fsrcnnx.console import check_json, write_json
     from fsrcnnx.exact import onnx_io, onnx_run
@@ -37,6 +41,7 @@ def import_model(file, output, slope_bits, weight_bits, json_file):
     adopted = adopt(onnx_run.read_bytes(file), file.name, slope_bits=slope_bits,
                     weight_bits=weight_bits)
     network = adopted.network
+    network = replace(network, prescale=prescale or network.prescale).check()
     check_folder(output, file)
     with TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as temp:
         folder = Path(temp)

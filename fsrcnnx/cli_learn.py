@@ -86,7 +86,7 @@ def test(images, model, engine, protocol, json_file):
         check_json(json_file)
     path = engines.find_model(model)
     score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
-                           scale=onnx_io.load(path).scale, protocol=protocol)
+                           scale=onnx_io.load(path).picture_scale, protocol=protocol)
     table(["picture", "bicubic dB", f"{engine} dB"],
           [[name, f"{bicubic:.2f}", f"{ours:.2f}"] for name, ours, bicubic in score.pictures]
           + [["mean", f"{score.bicubic_psnr:.2f}", f"{score.psnr:.2f}"]])

@@ -32,6 +32,20 @@ INTERRUPTED = 128 + signal.SIGINT
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
 
+def enlarged(manifest: dict) -> str:
+    """Say what hardware expects of its input, if that is not the picture itself.
+
+    Args:
+        manifest: Of a core or an HLS project.
+
+    Returns:
+        The end of a line; empty where the picture itself goes in.
+    """
+    if manifest["prescale"] == 1:
+        return ""
+    return f"; its LR is luma that bicubic has enlarged {manifest['prescale']} times"
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; columns of numbers are aligned to the right.
 

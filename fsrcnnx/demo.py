@@ -21,6 +21,7 @@ from fsrcnnx.exact import onnx_io
 from fsrcnnx.files import atomic
 from fsrcnnx.imaging import (
     Picture,
+    bicubic,
     check_writable,
     crop,
     picture_to_rgb,
@@ -193,7 +194,8 @@ def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
         ToolError: If the simulator is missing.
     """
     image, path = image or photograph(), find_model(model)
-    scale = onnx_io.load(path).scale
+    network = onnx_io.load(path)
+    scale = network.picture_scale
     original = read_picture(image)
     hr = crop(original.luma, scale)
     chroma = None if original.chroma is None else crop(original.chroma, scale)
@@ -207,7 +209,8 @@ def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
         start, label = time.perf_counter(), name
         if name == "rtl":
             label = f"rtl ({simulator})"
-            simulated = simulate_rtl(path, [lr.luma], simulator, progress=progress)
+            simulated = simulate_rtl(path, [bicubic(lr.luma, network.prescale)], simulator,
+                                     progress=progress)
             results[name] = simulated.frames[0]
         else:
             results[name] = upscale_luma(name, path, [lr.luma], scale=scale)[0]

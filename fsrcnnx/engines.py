@@ -101,6 +101,14 @@ def _load(model: Path) -> Network:
 
 
 @lru_cache(maxsize=1)
+def _prescale(model: Path, stamp: int) -> int:
+    """How many times a model's pictures are enlarged before; kept, as the emulator is."""
+    from fsrcnnx.exact import onnx_io
+
+    return onnx_io.load(model).prescale
+
+
+@lru_cache(maxsize=1)
 def _emulator(model: Path, stamp: int) -> Emulator:
     """The emulator of a file as of a time; kept, since a video asks for it again and again."""
     from fsrcnnx.exact.emulate import Emulator
@@ -114,7 +122,7 @@ def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "veril
 
     Args:
         model: Path of the QONNX file.
-        lrs: uint8 (H, W) each.
+        lrs: uint8 (H, W) each, what enters the network: enlarged before if it has a prescale.
         simulator: `verilator` or `icarus`.
         max_width: Widest frame that the core is emitted for.
         progress: Called with the fraction done.
@@ -153,7 +161,7 @@ def _hls(network: Network, lrs: Sequence[np.ndarray],
 def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, scale: int = 2,
                  simulator: str = "verilator", max_width: int = 1920,
                  progress: Callable[[float], None] | None = None) -> list[np.ndarray]:
-    """Upscale luma planes.
+    """Upscale luma planes; one engine or another, the network sees the same pixels.
 
     Args:
         engine: One of ENGINES.
@@ -174,6 +182,8 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
     """
     if engine == "bicubic":
         return [bicubic(lr, scale) for lr in lrs]
+    prescale = _prescale(model, model.stat().st_mtime_ns)
+    lrs = [bicubic(lr, prescale) for lr in lrs]
     if engine == "onnx":
         return _onnx(model, lrs)
     if engine == "rtl":

@@ -62,7 +62,7 @@ def results(models: Sequence[Path], folders: Sequence[Path]) -> Iterator[Result]
         network = onnx_io.load(path)
         for folder in folders:
             scores = [evaluate(lambda lr, engine=engine, path=path: engines.upscale_luma(
-                engine, path, [lr])[0], folder, scale=network.scale)
+                engine, path, [lr])[0], folder, scale=network.picture_scale)
                 for engine in ("float", "emulate")]
             yield Result(path.parent.name, network.macs, folder.name, *scores)
 

@@ -235,7 +235,8 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
     names += [name for name in (f"fsrcnnx_{module}.sv" for module in MODULES) if name not in names]
     described = {"made_by": f"fsrcnnx {__version__}", "top": TOP, "hls_top": top, "files": names,
                  **{key: manifest[key] for key in ("network", "content_hash", "scale", "width",
-                                                   "height", "in_format", "out_format")}}
+                                                   "height", "in_format", "out_format")},
+                 "prescale": manifest.get("prescale", 1)}
     with whole_folder(out_dir, "an RTL folder", "files.f") as folder:
         for module in MODULES:
             name = f"fsrcnnx_{module}.sv"

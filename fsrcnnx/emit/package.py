@@ -151,9 +151,11 @@ def package(network: Network, build: Build, folds: tuple[Fold, ...]) -> str:
         "STREAM_WIDTH": widths,
         "STREAM_LSB": [sum(widths[:index]) for index in range(len(widths))],
     }
+    before = "" if network.prescale == 1 else \
+        f"// LR is luma that bicubic has enlarged {network.prescale} times.\n"
     text = (f"// Constants of {network.name}, made by fsrcnnx {__version__}; do not edit.\n"
-            f"// Layers, field 0 first: {', '.join(layer.name for layer in network.layers)}.\n\n"
-            "package fsrcnnx_pkg;\n\n"
+            f"// Layers, field 0 first: {', '.join(layer.name for layer in network.layers)}.\n"
+            f"{before}\npackage fsrcnnx_pkg;\n\n"
             "  // SHA-256 of the integer network\n"
             f"  localparam bit [255:0] CONTENT_HASH = 256'h{network.content_hash()};\n\n")
     text += "".join(f"  localparam int {name} = {value};\n" for name, value in scalars.items())

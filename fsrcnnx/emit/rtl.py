@@ -77,6 +77,7 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
         "network": network.name,
         "content_hash": network.content_hash(),
         "scale": network.scale,
+        "prescale": network.prescale,
         "anchor": network.anchor,
         "engine": build.engine,
         "cycles_per_pixel": build.cycles_per_pixel,

@@ -113,6 +113,8 @@ class Net(nn.Module):
         generator: Source of the initial weights.
     """
 
+    last_std = 1e-3  # of the last layer's initial weights
+
     def __init__(self, shape: Shape | FlatShape, scale: int, prescale: int,
                  layers: dict[str, nn.Conv2d | nn.ConvTranspose2d],
                  generator: torch.Generator | None):
@@ -143,7 +145,7 @@ class Net(nn.Module):
             layer = getattr(self, name)
             inner = name in self.act
             fan_in = layer.in_channels * layer.kernel_size[0] ** 2
-            std = (2 / fan_in / (1 + 0.25**2)) ** 0.5 if inner else 1e-3  # He et al. 2015
+            std = (2 / fan_in / (1 + 0.25**2)) ** 0.5 if inner else self.last_std  # He et al. 2015
             layer.weight.normal_(0, std, generator=generator)
             layer.bias.zero_()
             if inner and not self.anchor:
@@ -205,6 +207,8 @@ class SRCNN(Net):
         prescale: How many times a picture is enlarged before.
         generator: Source of the initial weights.
     """
+
+    last_std = 1e-4  # 800 weights reach a pixel: 1e-3 would add noise of four gray levels
 
     def __init__(self, shape: FlatShape, prescale: int, *,
                  generator: torch.Generator | None = None):

@@ -1,8 +1,9 @@
 """The benchmark: every exact engine on the same frame in the same run, as ratios side by side.
 
-May import numpy, the errors and the contenders. Each contender lives in a process of its own, so
-that its peak memory is its own, and they take turns, so that what else the machine does meets them
-all. Seconds are medians; a ratio is the median over the rounds. Outputs are compared bit for bit.
+May import numpy, the ground, exact and the contenders. Each contender lives in a process of its
+own, so that its peak memory is its own, and they take turns, so that what else the machine does
+meets them all. Seconds are medians, without the enlargement of an SRCNN's input; a ratio is the
+median over the rounds. Outputs are compared bit for bit.
 
     rows = bench(Path("models/fsrcnn-x_x2/model.onnx"), (512, 512)); table(COLUMNS, rows)
 """
@@ -23,7 +24,9 @@ from statistics import median
 import numpy as np
 
 from fsrcnnx.errors import CheckError, InputError, ToolError
+from fsrcnnx.exact import onnx_io
 from fsrcnnx.prove.contenders import CONTENDER, Absent
+from fsrcnnx.resample import bicubic
 
 BASE = "emulate"       # ratios are to its time
 TURN = 1.0             # seconds that a fast contender runs for in its turn
@@ -154,7 +157,7 @@ def _answer(link: Connection, name: str) -> object:
 def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONTENDER), *,
           rounds: int = 3, seed: int = 1, progress: Callable[[float], None] | None = None
           ) -> list[Row]:
-    """Let contenders take turns on one frame of noise.
+    """Let contenders take turns on one frame of noise, enlarged before if the network wants it.
 
     Args:
         model: Path of a QONNX file.
@@ -176,6 +179,7 @@ def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONT
             raise InputError(f"unknown contender {name!r}", where="--contenders",
                              allowed=", ".join(CONTENDER))
     lr = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    lr = bicubic(lr, onnx_io.load(model).prescale)
     outputs, skipped, turns = {}, {}, {}
     steps = iter(np.linspace(0, 1, (rounds + 1) * len(names) + 1)[1:])
 

@@ -66,7 +66,7 @@ def _judge(rung: Rung, climbed: Climbed, network: Network, golden: Callable, see
                     traced, divergence = True, climbed.locate(index) or divergence
         psnr = None
         if stimulus.hr is not None and got is not None and got.shape == stimulus.hr.shape:
-            shave = network.scale if min(got.shape) > 2 * network.scale else 0
+            shave = network.picture_scale if min(got.shape) > 2 * network.picture_scale else 0
             psnr = float(imaging.psnr(got.astype(np.uint8), stimulus.hr, shave))
         records.append(Record(rung.name, rung.against, stimulus.name, status, detail, want.size,
                               mismatches, psnr, divergence, climbed.seconds[index], seed, replay))
@@ -136,7 +136,7 @@ def verify(
     simulated = [rung for rung in asked if rung.name.startswith("rtl")]
     options = {"cycles_per_pixel": cycles_per_pixel, "pixels_per_beat": pixels_per_beat,
                "max_width": max_width}
-    shown = stimuli.pictures(images, network.scale, lr)
+    shown = stimuli.pictures(images, network, lr)
     command = ["fsrcnnx", "verify", replay or str(model), "--seed", str(seed)]
     command += [part for path in images for part in ("--images", str(path))]
     command += (["--lr"] if lr else []) + (["--rtl-dir", str(rtl_dir)] if rtl_dir else [])

@@ -1,6 +1,8 @@
 """What the ladder is climbed with: random frames, extremes, odd sizes, and the user's pictures.
 
-May import numpy, imaging and the errors. One generator, passed in, makes all that is random.
+May import numpy, imaging, the network and the errors. One generator, passed in, makes all that is
+random. A network with a prescale gets pictures enlarged, and made-up frames as they are: it must be
+exact on any.
 
     synthetic(np.random.default_rng(1), max_width=1920)[0].name     # random-29x17
 """
@@ -15,6 +17,7 @@ import numpy as np
 
 from fsrcnnx import imaging
 from fsrcnnx.errors import InputError
+from fsrcnnx.exact.network import Network
 
 RANDOM = ((17, 29), (1, 1), (1, 7), (7, 1), (2, 2), (3, 5), (11, 13), (4, 1))  # (height, width)
 EXTREME = (6, 9)
@@ -23,11 +26,11 @@ WIDEST = 64  # the widest random frame: as wide as the core allows, up to this
 
 @dataclass(frozen=True, eq=False)
 class Stimulus:
-    """One LR frame.
+    """One frame.
 
     Args:
         name: What it is, or the picture's file name.
-        lr: uint8 (H, W).
+        lr: uint8 (H, W), what enters the network: enlarged before if it has a prescale.
         hr: uint8 (s*H, s*W) original, or None.
         path: The picture's file, or None.
     """
@@ -74,12 +77,12 @@ def synthetic(rng: np.random.Generator, max_width: int) -> list[Stimulus]:
                      extremes(EXTREME[0], min(EXTREME[1], max_width)).items()]
 
 
-def pictures(paths: Sequence[Path], scale: int, lr: bool) -> list[Stimulus]:
-    """Read the user's pictures.
+def pictures(paths: Sequence[Path], network: Network, lr: bool) -> list[Stimulus]:
+    """Read the user's pictures, and enlarge them once for a network that wants it.
 
     Args:
         paths: Picture files.
-        scale: Scale of the network.
+        network: Its scale and prescale hold.
         lr: Whether they are LR already; else their luma is cropped to a multiple of the scale and
             reduced by the paper protocol.
 
@@ -89,17 +92,18 @@ def pictures(paths: Sequence[Path], scale: int, lr: bool) -> list[Stimulus]:
     Raises:
         InputError: If a file cannot be read, or is smaller than one LR pixel.
     """
-    found = []
+    found, scale = [], network.picture_scale
     for path in map(Path, paths):
         luma = imaging.read_picture(path).luma
         if lr:
-            found.append(Stimulus(path.name, luma, path=path))
+            found.append(Stimulus(path.name, imaging.bicubic(luma, network.prescale), path=path))
             continue
         if min(luma.shape) < scale:
             raise InputError(f"{luma.shape[1]}x{luma.shape[0]} pixels", where=path,
                              allowed=f"at least {scale}x{scale} for an HR original")
-        found.append(Stimulus(path.name, imaging.shrink(luma, scale), imaging.crop(luma, scale),
-                              path))
+        small = imaging.shrink(luma, scale)
+        found.append(Stimulus(path.name, imaging.bicubic(small, network.prescale),
+                              imaging.crop(luma, scale), path))
     return found
 
 

@@ -52,6 +52,20 @@ def test_the_hash_sees_every_bit_and_no_metadata():
     assert replace(NETWORK, meta={"psnr": "1"}).content_hash() == NETWORK.content_hash()
 
 
+def test_the_hash_sees_a_prescale_and_nothing_where_there_is_none():
+    enlarged = [replace(NETWORK, prescale=factor) for factor in (1, 2, 3)]
+    assert len({network.content_hash() for network in enlarged}) == 3
+    assert enlarged[0].content_hash() == NETWORK.content_hash()
+    assert enlarged[2].picture_scale == 3 * NETWORK.scale
+    assert enlarged[2].macs == 9 * NETWORK.macs
+
+
+@pytest.mark.parametrize("prescale", [0, 9, 2.0, "2", True])
+def test_a_prescale_that_is_none_is_refused(prescale):
+    with pytest.raises(ModelError, match=r"prescale .*allowed: 1\.\.8"):
+        replace(NETWORK, prescale=prescale).check()
+
+
 def test_macs_of_the_seed_network():
     seed = random_network(np.random.default_rng(1), channels=(23, 12, 12, 12, 23),
                           kernels=(3, 1, 3, 3, 1, 3))

@@ -14,7 +14,8 @@ from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, qat_run, to_network
 
 @pytest.mark.parametrize(("name", "macs", "parameters"), [
     ("fsrcnn-x_x2", 3558, 3723), ("fsrcnn_x2", 12464, 12809), ("fsrcnn-s_x2", 3937, 4086),
-    ("fsrcnnx-a_x2", 3492, 3647)])
+    ("fsrcnnx-a_x2", 3492, 3647), ("srcnn_x2", 4 * 8032, 8225), ("srcnn_x3", 9 * 8032, 8225),
+    ("srcnn-955_x4", 16 * 57184, 57377), ("n4n3f5f1f3_x2", 4 * 139, 154)])
 def test_sizes(name, macs, parameters):
     model = models.build(name)
     assert model.macs == macs
@@ -24,6 +25,7 @@ def test_sizes(name, macs, parameters):
 @pytest.mark.parametrize("name", models.MODELS)
 @torch.no_grad()
 def test_training_starts_at_nearest_neighbour_upscaling(name):
+    """Of what comes in: for an SRCNN, the enlarged picture itself."""
     model = models.build(name)
     x = torch.rand(2, 1, 5, 7, generator=torch.Generator().manual_seed(1))
     repeated = x.repeat_interleave(model.scale, 2).repeat_interleave(model.scale, 3)
@@ -38,9 +40,14 @@ def test_what_is_not_defined_is_said_so():
         models.build("fsrcnn-x_x4")
     with pytest.raises(ModelError, match=r"unknown model 'vdsr_x2'; allowed: fsrcnn-x_x2"):
         models.build("vdsr_x2")
+    with pytest.raises(ModelError, match="its convolutions are 9, 2 and 5 wide"):
+        models.build("n8n4f9f2f5_x2")
+    with pytest.raises(ModelError, match="unknown model 'n8n4f9f1f5_x5'"):
+        models.build("n8n4f9f1f5_x5")
 
 
-@pytest.mark.parametrize("name", ["fsrcnnx-a_x2", "fsrcnnx-a_x3", "fsrcnn-s_x4", "fsrcnn_x3"])
+@pytest.mark.parametrize("name", ["fsrcnnx-a_x2", "fsrcnnx-a_x3", "fsrcnn-s_x4", "fsrcnn_x3",
+                                  "srcnn_x2", "n8n4f3f3f3_x3"])
 def test_the_quantised_module_equals_its_integer_network(name):
     generator = torch.Generator().manual_seed(3)
     model = models.build(name, generator=generator)
@@ -54,6 +61,8 @@ def test_the_quantised_module_equals_its_integer_network(name):
     lr = np.random.default_rng(2).integers(0, 256, (9, 6), dtype=np.uint8)
     hr = qat_run(module, lr)
     network = to_network(module)
-    assert network.anchor == models.FAMILY[name.rsplit("_x", 1)[0]].anchor
+    assert network.anchor == model.anchor
+    assert (network.prescale, network.picture_scale) == (model.prescale, model.picture_scale)
+    assert network.macs == model.macs and model.picture_scale == int(name[-1])
     np.testing.assert_array_equal(hr, golden.run(network, lr))
     assert len(np.unique(hr)) > 30

@@ -146,6 +146,7 @@ def _manifest(network: Network, stages: Sequence[Stage], config: dict, reuse: Ma
     return {
         "made_by": f"fsrcnnx {__version__}, hls4ml {hls4ml.__version__}",
         "network": network.name, "content_hash": network.content_hash(), "scale": network.scale,
+        "prescale": network.prescale,
         "width": width, "height": height, "top": PROJECT, "part": config["Part"],
         "clock_ns": config["ClockPeriod"], "strategy": strategy,
         "in_format": str(network.in_format), "out_format": str(network.out_format),

@@ -51,21 +51,23 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
               help="Squared error, or the mean of its logarithm over the patches.")
 @click.option("--expand", type=click.IntRange(1, 64), default=1,
               help="Train each layer as a product with this many times its channels between.")
+@click.option("--hold", is_flag=True,
+              help="Without anchor: leave the picture in channel 0 as it is, learn what to add.")
 @click.option("--lr", type=float, default=3e-3, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--epochs", type=click.IntRange(1), default=20)
 @click.option("--steps", type=click.IntRange(1), help="Steps instead of epochs.")
 @click.option("--seed", type=click.IntRange(0), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
-def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_size, epochs,
-          steps, seed, weights):
+def train(train_file, eval_file, output, model, scale, loss, expand, hold, lr, batch_size,
+          epochs, steps, seed, weights):
     """Train the float network; the same command resumes."""
     from fsrcnnx.learn import train as learn
 
     with made(output):
         done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
                            num_epochs=epochs, steps=steps, seed=seed, weights_file=weights,
-                           name=model, loss=loss, factor=expand)
+                           name=model, loss=loss, factor=expand, hold=hold)
     click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
 
@@ -99,21 +101,28 @@ def test(images, model, engine, protocol, json_file):
 @click.argument("train_file", type=FILE)
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
-@click.option("--weight-bits", type=int, default=8)
-@click.option("--activation-bits", type=int, default=8)
-@click.option("--slope-bits", type=int, default=8)
+@click.option("--bits", default="w8a8", help="Of weights and maps, w2a2 to w16a16; slopes have "
+              "8, or w8a8s6 says how many.")
+@click.option("--layer", "layers", multiple=True, metavar="NAME=BITS",
+              help="Bits of a layer that differs, e.g. deconv=w8a8; repeatable.")
 @click.option("--steps", type=click.IntRange(0), default=30000,
               help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only.")
 @click.option("--lr", type=float, default=1e-3, show_default=True,
               help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
-def quantise(weights, train_file, eval_file, output, **settings):
+def quantise(weights, train_file, eval_file, output, bits, layers, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
+    from fsrcnnx.learn.calibrate import Bits
 
+    by_layer = {}
+    for layer in layers:
+        name, _, own = layer.partition("=")
+        by_layer[name] = Bits.parse(own, f"--layer {name}")
     with made(output.parent):
-        done = learn.quantise(weights, train_file, eval_file, output, **settings)
+        done = learn.quantise(weights, train_file, eval_file, output,
+                              bits=Bits.parse(bits, "--bits"), layers=by_layer, **settings)
     click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated {done.calibrated_psnr:.2f} "
                f"dB, fine-tuned {done.psnr:.2f} dB; {done.network.content_hash()[:12]}")
 

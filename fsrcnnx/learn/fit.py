@@ -48,6 +48,7 @@ class Plan:
         weights: Weights that the run starts from.
         loss: A key of `LOSSES`.
         expand: Factor of `expand.expand`; 1 trains the plain weights.
+        hold: Whether `expand.hold_picture` was applied.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Plan:
     weights: str = ""
     loss: str = "mse"
     expand: int = 1
+    hold: bool = False
 
     def __post_init__(self):
         if self.loss not in LOSSES:

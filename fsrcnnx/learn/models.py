@@ -164,9 +164,9 @@ def find(name: str) -> tuple[Shape, int]:
         shape = Shape(*map(int, sizes), anchor=bool(anchor))
         if min(shape.d, shape.s) and shape.first % 2 and shape.last >= int(scale):
             return shape, int(scale)
-    why = f"unknown model {name!r}" if not shape else f"{family} is not defined at scale {scale}: " \
-        f"its convolution is {shape.first}x{shape.first}, its deconvolution " \
-        f"{shape.last}x{shape.last}"
+    why = f"{family} is not defined at scale {scale}: its first convolution is {shape.first}x" \
+        f"{shape.first}, its deconvolution {shape.last}x{shape.last}" if shape else \
+        f"unknown model {name!r}"
     raise ModelError(why, where="model", allowed=", ".join(MODELS),
                      fix="or spell a shape out: d16s9m4f3l3a_x2")
 

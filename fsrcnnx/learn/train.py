@@ -16,7 +16,7 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
-from fsrcnnx.learn.expand import expand, fold
+from fsrcnnx.learn.expand import expand, fold, hold_picture
 from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
 
 CHECKPOINTS = 30  # evaluations in a run that is given in steps
@@ -42,7 +42,7 @@ class Trained:
 def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path, scale: int, *,
           lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
           steps: int | None = None, weights_file: str | Path | None = None,
-          name: str | None = None, loss: str = "mse", factor: int = 1,
+          name: str | None = None, loss: str = "mse", factor: int = 1, hold: bool = False,
           stop_after: int | None = None, progress: bool = True) -> Trained:
     """Train a network; called again after a kill, it goes on to the identical result.
 
@@ -63,6 +63,8 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         loss: Squared error (`mse`), or the mean of its logarithm over the patches (`log`).
         factor: If above 1, every layer is trained as a product with this many times its channels
             between, and folded when it is written.
+        hold: Whether the picture that channel 0 of a network without anchor carries stays as it
+            is, and only what is added to it is learned.
         stop_after: Stop, resumably, after this many steps.
         progress: Show a progress bar.
 
@@ -84,12 +86,14 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         model.load_state_dict(store.load(weights_file, name).state_dict())
     if factor > 1:
         expand(model, factor, generator)
+    if hold:
+        hold_picture(model)
     pairs = data.read_pictures(eval_file, scale)
     patches = data.read_patches(train_file, scale)
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
-                len(patches[0]), str(weights_file or ""), loss, factor)
+                len(patches[0]), str(weights_file or ""), loss, factor, hold)
 
     folder = Path(outputs_dir) / f"x{scale}"
     best_file = folder / f"x{scale}_best.pth"

@@ -34,10 +34,23 @@ def test_training_starts_at_nearest_neighbour_upscaling(name):
 
 
 def test_what_is_not_defined_is_said_so():
-    with pytest.raises(ModelError, match="not defined at scale 4: its deconvolution is 3x3"):
+    with pytest.raises(ModelError, match="not defined at scale 4: .*its deconvolution 3x3"):
         models.build("fsrcnn-x_x4")
     with pytest.raises(ModelError, match=r"unknown model 'vdsr_x2'; allowed: fsrcnn-x_x2"):
         models.build("vdsr_x2")
+
+
+def test_a_shape_can_be_spelt_out():
+    assert models.find("d16s9m4f3l3a_x2") == models.find("fsrcnnx-a_x2")
+    model = models.build("d5s4m1f5l6_x3")
+    assert model(torch.rand(1, 1, 4, 5)).shape == (1, 1, 12, 15) and not model.anchor
+
+
+@pytest.mark.parametrize("name", ["d0s4m1f3l3_x2", "d5s4m1f4l3_x2", "d5s4m1f3l2_x3",
+                                  "d5s4m1f3l9_x5", "d5s4_x2"])
+def test_a_shape_that_is_none_is_refused(name):
+    with pytest.raises(ModelError, match="spell a shape out"):
+        models.build(name)
 
 
 @pytest.mark.parametrize("name", ["fsrcnnx-a_x2", "fsrcnnx-a_x3", "fsrcnn-s_x4", "fsrcnn_x3"])

@@ -58,7 +58,11 @@ PYTEST  := .venv/bin/python -m pytest
 WORK    := build/$(notdir $(basename $(MODEL)))
 RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
 HLS     := $(WORK)/hls-$(STRATEGY)-$(REUSE)-$(WIDTH)x$(HEIGHT)
-SCALE   := 2
+# the float network of MODEL, its scale, and the bits that MODEL asks for
+FLOAT   := $(firstword $(subst _w, w,$(MODEL)))
+SCALE   := $(lastword $(subst _x, ,$(FLOAT)))
+BITS    := $(firstword $(subst -, ,$(word 2,$(subst _w, w,$(MODEL)))) w8a8)
+FWORK   := build/$(FLOAT)
 VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $(REQUIRE),--require)
 
 comma   := ,
@@ -90,15 +94,16 @@ test: setup ## run all tests, simulations included
 test-fast: setup ## run the tests that take no simulator and little time
 	@$(PYTEST) -m 'not slow and not sim'
 
-train: setup ## train the float network on DATA; run again to resume
-	@test -f $(WORK)/train.h5 || $(FSRCNNX) prepare $(DATA)/train -o $(WORK)/train.h5 --holdout 40
-	@test -f $(WORK)/eval.h5 || \
-	  $(FSRCNNX) prepare $(DATA)/train -o $(WORK)/eval.h5 --holdout 40 --eval
-	@$(FSRCNNX) train $(WORK)/train.h5 $(WORK)/eval.h5 -o $(WORK) --model $(MODEL) --scale $(SCALE)
+train: setup ## train the float network of MODEL on DATA, as it was; run again to resume
+	@test -f $(FWORK)/train.h5 || $(FSRCNNX) prepare $(DATA)/train -o $(FWORK)/train.h5 \
+	  --scale $(SCALE) --holdout 32
+	@test -f $(FWORK)/eval.h5 || $(FSRCNNX) prepare $(DATA)/train -o $(FWORK)/eval.h5 \
+	  --scale $(SCALE) --holdout 32 --eval
+	@$(FSRCNNX) train $(FWORK)/train.h5 $(FWORK)/eval.h5 -o $(FWORK) --model $(FLOAT)
 
 quantise: setup ## bring the trained weights to the number contract
-	@$(FSRCNNX) quantise $(WORK)/x$(SCALE)/x$(SCALE)_best.pth $(WORK)/train.h5 \
-	  $(WORK)/eval.h5 -o $(WORK)/weights.pth
+	@$(FSRCNNX) quantise $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth $(FWORK)/train.h5 \
+	  $(FWORK)/eval.h5 -o $(WORK)/weights.pth --bits $(BITS)
 
 export: setup ## write model.onnx and its companions from the quantised weights
 	@$(FSRCNNX) export $(WORK)/weights.pth

@@ -19,6 +19,7 @@ from fsrcnnx.console import (
     table,
     write_json,
 )
+from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
 
 
@@ -46,28 +47,42 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="Folder of weights.")
 @click.option("--model", default=MODEL, help="Network to train.")
-@click.option("--scale", type=int, default=2)
-@click.option("--loss", type=click.Choice(["mse", "log"]), default="mse",
+@click.option("--loss", type=click.Choice(["mse", "log"]),
               help="Squared error, or the mean of its logarithm over the patches.")
-@click.option("--expand", type=click.IntRange(1, 64), default=1,
+@click.option("--expand", "factor", type=click.IntRange(1, 64),
               help="Train each layer as a product with this many times its channels between.")
-@click.option("--hold", is_flag=True,
+@click.option("--hold/--no-hold", default=None,
               help="Without anchor: leave the picture in channel 0 as it is, learn what to add.")
-@click.option("--lr", type=float, default=3e-3, help="Peak of the one-cycle schedule.")
+@click.option("--lr", type=float, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
-@click.option("--epochs", type=click.IntRange(1), default=20)
-@click.option("--steps", type=click.IntRange(1), help="Steps instead of epochs.")
+@click.option("--steps", type=click.IntRange(1))
+@click.option("--epochs", type=click.IntRange(1), help="Epochs instead of steps.")
 @click.option("--seed", type=click.IntRange(0), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
-def train(train_file, eval_file, output, model, scale, loss, expand, hold, lr, batch_size,
-          epochs, steps, seed, weights):
-    """Train the float network; the same command resumes."""
+def train(train_file, eval_file, output, model, epochs, steps, weights, **settings):
+    """Train the float network; the same command resumes.
+
+    What is not given is as for the shipped network of that name.
+    """
+    from fsrcnnx import engines
+    from fsrcnnx.learn import models, recipes
     from fsrcnnx.learn import train as learn
 
+    name, scale = model.partition("_w")[0], models.find(model.partition("_w")[0])[1]
+    own = recipes.recipe(model)
+    usual = {"loss": own.loss, "factor": own.expand, "hold": own.hold, "lr": own.lr}
+    settings = {key: usual.get(key) if value is None else value for key, value in settings.items()}
+    if own.start and weights is None:
+        weights = engines.SHIPPED / own.start / "weights.pth"
+    if epochs is None:
+        settings["steps"] = steps or own.steps
+    elif steps is None:
+        settings["num_epochs"] = epochs
+    else:
+        raise InputError("both given", where="--steps and --epochs", allowed="one of them")
     with made(output):
-        done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
-                           num_epochs=epochs, steps=steps, seed=seed, weights_file=weights,
-                           name=model, loss=loss, factor=expand, hold=hold)
+        done = learn.train(train_file, eval_file, output, scale, weights_file=weights,
+                           name=name, **settings)
     click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
 
@@ -105,24 +120,29 @@ def test(images, model, engine, protocol, json_file):
               "8, or w8a8s6 says how many.")
 @click.option("--layer", "layers", multiple=True, metavar="NAME=BITS",
               help="Bits of a layer that differs, e.g. deconv=w8a8; repeatable.")
-@click.option("--steps", type=click.IntRange(0), default=30000,
-              help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only.")
+@click.option("--steps", type=click.IntRange(0),
+              help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only; "
+              "if not given, as for the shipped network.")
 @click.option("--lr", type=float, default=1e-3, show_default=True,
               help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
-def quantise(weights, train_file, eval_file, output, bits, layers, **settings):
+def quantise(weights, train_file, eval_file, output, bits, layers, steps, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
+    from fsrcnnx.learn import recipes, store
     from fsrcnnx.learn.calibrate import Bits
 
     by_layer = {}
     for layer in layers:
         name, _, own = layer.partition("=")
         by_layer[name] = Bits.parse(own, f"--layer {name}")
+    if steps is None:
+        steps = recipes.recipe(f"{store.read_weights(weights)['name']}_{bits}").fine
     with made(output.parent):
         done = learn.quantise(weights, train_file, eval_file, output,
-                              bits=Bits.parse(bits, "--bits"), layers=by_layer, **settings)
+                              bits=Bits.parse(bits, "--bits"), layers=by_layer,
+                              steps=steps, **settings)
     click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated {done.calibrated_psnr:.2f} "
                f"dB, fine-tuned {done.psnr:.2f} dB; {done.network.content_hash()[:12]}")
 

@@ -6,7 +6,9 @@ May import torch and the errors.
     hr = model(lr)                                 # (N, 1, H, W) to (N, 1, 2 H, 2 W), pixel / 256
 
 Source: FSRCNN and FSRCNN-s (Dong et al. 2016, arXiv:1608.00367, d, s, m in section 3); the seed's
-FSRCNN-x: d = 23, s = 12, m = 2, 3x3 first convolution and deconvolution. The anchor, the nearest LR
+FSRCNN-x: d = 23, s = 12, m = 2, 3x3 first convolution and deconvolution. optimal-fsrcnn is a shrunk
+FSRCNN-s of the kind that Chang et al. 2020 (arXiv:1801.05997) run by TDC; its sizes are ours, for
+the published ones were not at hand. The anchor, the nearest LR
 pixel added to each output phase: ABPN (Du et al. 2021, arXiv:2105.09750).
 """
 
@@ -46,6 +48,7 @@ FAMILY = {
     "fsrcnn-x": Shape(23, 12, 2, 3, 3),
     "fsrcnn": Shape(56, 12, 4, 5, 9),
     "fsrcnn-s": Shape(32, 5, 1, 5, 9),
+    "optimal-fsrcnn": Shape(25, 5, 1, 5, 7),
     "fsrcnnx-a": Shape(16, 9, 4, 3, 3, anchor=True),
 }
 SCALES = (2, 3, 4)

@@ -39,6 +39,18 @@ class Trained:
     steps: int
 
 
+def _start_from(model: models.FSRCNN, weights: str | Path) -> None:
+    """Take over weights; those of another scale but for the deconvolution, which stays fresh."""
+    name = store.read_weights(weights, model.name)["name"]
+    shape, scale = models.find(name)
+    other = shape == model.shape and scale != model.scale
+    start = store.load(weights, name if other else model.name).state_dict()
+    if other:
+        start |= {key: value for key, value in model.state_dict().items()
+                  if key.startswith("deconv.")}
+    model.load_state_dict(start)
+
+
 def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path, scale: int, *,
           lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
           steps: int | None = None, weights_file: str | Path | None = None,
@@ -58,7 +70,8 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         num_epochs: Passes over the patches; evaluation and checkpoint follow each.
         seed: Seed of the weights, the order and the turns.
         steps: Steps instead of num_epochs; evaluation and checkpoint 30 times on the way.
-        weights_file: Weights to start from.
+        weights_file: Weights to start from; those of the same network at another scale give all
+            but the deconvolution.
         name: Model name; the FSRCNN-x of the scale if None.
         loss: Squared error (`mse`), or the mean of its logarithm over the patches (`log`).
         factor: If above 1, every layer is trained as a product with this many times its channels
@@ -83,7 +96,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
     if model.scale != scale:
         raise InputError(f"{name} with scale {scale}", where="--scale", allowed=str(model.scale))
     if weights_file:
-        model.load_state_dict(store.load(weights_file, name).state_dict())
+        _start_from(model, weights_file)
     if factor > 1:
         expand(model, factor, generator)
     if hold:

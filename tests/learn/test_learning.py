@@ -143,3 +143,16 @@ def test_a_training_file_that_is_no_hdf5_is_refused(files, tmp_path):
     (tmp_path / "t.h5").write_text("text")
     with pytest.raises(InputError, match=r"t\.h5"):
         train(tmp_path / "t.h5", files[1], tmp_path, 2, steps=1, progress=False)
+
+
+def test_weights_of_another_scale_give_all_but_the_deconvolution(files, tmp_path):
+    lower = models.build("fsrcnn-x_x3", generator=torch.Generator().manual_seed(9))
+    torch.save({"name": "fsrcnn-x_x3", "float": lower.state_dict()}, tmp_path / "x3.pth")
+    torch.save({"name": "fsrcnn-s_x3", "float": {}}, tmp_path / "other.pth")
+    done = train(*files, tmp_path / "out", 2, steps=1, lr=1e-9, batch_size=4, progress=False,
+                 weights_file=tmp_path / "x3.pth")
+    got = store.load(done.best)
+    torch.testing.assert_close(got.map1.weight, lower.map1.weight, atol=1e-6, rtol=0)
+    assert not torch.allclose(got.deconv.weight, lower.deconv.weight)
+    with pytest.raises(ModelError, match=r"other\.pth"):
+        train(*files, tmp_path / "bad", 2, steps=1, weights_file=tmp_path / "other.pth")

@@ -30,7 +30,7 @@ from fsrcnnx.learn.calibrate import WIDTHS, Bits, calibrate, uniform
 from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats, split_picture
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
-from fsrcnnx.learn.quantnet import QuantNet, load_qat, pack, qat_run, to_network
+from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, qat_run, to_network
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                     batch_size, len(patches[0]), f"{weights} {by_layer}", "log")
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
                           FULL_RANGE)
-        module.noise = batches.generator if noisy else None
+        module.noise = Noise(batches.generator) if noisy else None
         for key, value in module.named_parameters():
             value.requires_grad_(noisy or key.endswith(".bias"))
         done, best = fit(module, batches, score, plan, checkpoints[number - 1],

@@ -42,6 +42,47 @@ class LayerFormats:
     out: Format
 
 
+class Noise:
+    """Rounding noise: uniform over one step.
+
+    It is a random stretch of a fixed pool, as drawing it anew took a quarter of a training step.
+
+    Args:
+        generator: Source of the choice; its state is all that a resumed run needs.
+    """
+
+    POOL = 1 << 23  # values
+
+    def __init__(self, generator: torch.Generator):
+        self.generator = generator
+        self.pool = torch.rand(self.POOL, generator=torch.Generator().manual_seed(0)) - 0.5
+
+    def like(self, x: torch.Tensor) -> torch.Tensor:
+        """Choose noise of a dense tensor's shape and layout, -1/2..1/2."""
+        room = self.POOL - x.numel()
+        if room < 0:
+            return torch.rand(x.shape, generator=self.generator) - 0.5
+        start = torch.randint(room + 1, (1,), generator=self.generator).item()
+        return self.pool.as_strided(x.shape, x.stride(), start)
+
+
+class _Grid(torch.autograd.Function):
+    """Round half to even or add noise, saturate; the gradient passes where nothing saturates."""
+
+    @staticmethod
+    def forward(ctx, x, to, noise):
+        raw = x * 2.0**to.frac
+        if noise is not None:
+            raw += noise.like(raw)
+        kept = raw.clamp(to.lo, to.hi)
+        ctx.save_for_backward(kept == raw)
+        return (kept if noise is not None else kept.round_()).mul_(to.step)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.saved_tensors[0], None, None
+
+
 class _Round(torch.autograd.Function):
     """Round half to even; the gradient passes as if nothing had happened."""
 
@@ -54,21 +95,18 @@ class _Round(torch.autograd.Function):
         return gradient
 
 
-def on_grid(x: torch.Tensor, to: Format, noise: torch.Generator | None = None) -> torch.Tensor:
+def on_grid(x: torch.Tensor, to: Format, noise: Noise | None = None) -> torch.Tensor:
     """Bring values into a format: round half to even, saturate; no gradient where saturated.
 
     Args:
         x: Any shape.
         to: The format.
-        noise: If given, noise over one step is added instead of rounding; it is drawn from here.
+        noise: If given, noise over one step is added instead of rounding.
 
     Returns:
         Same shape, multiples of the format's step unless there is noise.
     """
-    raw = x * 2.0**to.frac
-    if noise:
-        return (raw + torch.rand(raw.shape, generator=noise) - 0.5).clamp(to.lo, to.hi) * to.step
-    return _Round.apply(raw.clamp(to.lo, to.hi)) * to.step
+    return _Grid.apply(x, to, noise)
 
 
 class QuantNet(nn.Module):
@@ -88,7 +126,7 @@ class QuantNet(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model)
         self.formats = dict(formats)
-        self.noise: torch.Generator | None = None
+        self.noise: Noise | None = None
         if list(self.formats) != model.names:
             raise ModelError(f"formats for {', '.join(self.formats)}", where="quantisation",
                              allowed=", ".join(model.names))
@@ -118,7 +156,7 @@ class QuantNet(nn.Module):
                 acc = acc + models.nearest(lr, self.scale)
             if formats.slope:
                 slope = on_grid(self.model.act[name].weight, formats.slope)
-                acc = torch.where(acc >= 0, acc, acc * slope[:, None, None])
+                acc = functional.prelu(acc, slope)
             x = on_grid(acc, formats.out, noise)
             frac = formats.out.frac
         return x

@@ -108,8 +108,9 @@ quantise: setup ## bring the trained weights to the number contract
 export: setup ## write model.onnx and its companions from the quantised weights
 	@$(FSRCNNX) export $(WORK)/weights.pth
 
-results: setup ## measure every shipped model on DATA/test: the README's table of quality
-	@$(FSRCNNX) results $(DATA)/test/Set5 $(DATA)/test/Set14
+results: setup ## measure every shipped model on DATA/test: table of quality, plot of dB over bits
+	@mkdir -p build
+	@$(FSRCNNX) results $(DATA)/test/Set5 $(DATA)/test/Set14 --plot build/results.png
 
 hls: setup ## write the hls4ml project for frames of WIDTH x HEIGHT
 	@$(FSRCNNX) hls $(MODEL) -o $(HLS) --width $(WIDTH) --height $(HEIGHT) --strategy $(STRATEGY) \

@@ -163,10 +163,14 @@ def export(weights, output, training_data):
 
 @click.command()
 @click.argument("folders", type=FILE, nargs=-1, required=True)
-def results(folders):
+@click.option("--plot", type=FILE, help="Draw dB over bits there (.png, .pdf or .svg).")
+def results(folders, plot):
     """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
     from fsrcnnx import results as measure
 
+    if plot:
+        measure.check_plot(plot)
+        check_json(plot)
     models = measure.shipped()
     rows = []
     with bar("results") as progress:
@@ -174,6 +178,18 @@ def results(folders):
             rows.append(row)
             progress(len(rows) / (len(models) * len(folders)))
     click.echo(measure.markdown(rows))
+    if plot:
+        measure.plot(rows, plot)
 
 
-COMMANDS = (prepare, train, test, quantise, export, results)
+@click.command()
+@click.argument("folder", type=FILE)
+@click.argument("pictures", type=FILE, nargs=-1, required=True)
+def card(folder, pictures):
+    """Measure the network in FOLDER over folders of HR PICTURES; write its card.md."""
+    from fsrcnnx import card as cards
+
+    click.echo(f"{cards.write(folder, pictures)}: written")
+
+
+COMMANDS = (prepare, train, test, quantise, export, results, card)

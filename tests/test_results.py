@@ -6,8 +6,9 @@ from PIL import Image
 from fsrcnnx import cli, console, engines
 from fsrcnnx.demo import photograph
 from fsrcnnx.errors import InputError
+from fsrcnnx.exact import onnx_io
 from fsrcnnx.learn.evaluate import evaluate
-from fsrcnnx.results import markdown, results, shipped
+from fsrcnnx.results import cost, markdown, results, shipped
 
 
 @pytest.fixture
@@ -33,6 +34,33 @@ def test_the_figures_are_those_of_the_golden_model(folder):
     assert row.integers == golden
     assert row.float.psnr > row.float.bicubic_psnr
     assert f"{golden.psnr:.2f} / {golden.ssim:.4f}" in markdown([row])
+
+
+def test_the_plot_holds_every_model(folder, tmp_path, capsys):
+    assert console.outcome(cli.main, ["results", str(folder), "--plot",
+                                      str(tmp_path / "bits.svg")]) == 0
+    drawn = (tmp_path / "bits.svg").read_text()
+    for model in shipped():
+        assert f"<!-- {model.parent.name.partition('_w')[0]} -->" in drawn
+    assert console.outcome(cli.main, ["results", str(folder), "--plot", "bits.txt"]) == 2
+    assert "'.txt' is not a plot format" in capsys.readouterr().err
+
+
+def _digits(n):
+    """Non-zero digits of the non-adjacent form, by its definition."""
+    count = 0
+    while n:
+        digit = 2 - n % 4 if n % 2 else 0
+        count, n = count + abs(digit), (n - digit) // 2
+    return count
+
+
+def test_costs_are_counted():
+    network = onnx_io.load(next(path for path in shipped() if path.parent.name == "fsrcnn-x_x2"))
+    got = cost(network)
+    assert (got.macs, got.bits, got.operations) == (3558, "W8A8", 3558 * 64)
+    assert got.digits == sum(_digits(int(w)) for layer in network.layers
+                             for w in layer.weight.ravel())
 
 
 def test_an_empty_folder_is_refused(tmp_path):

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import torch
-
 from fsrcnnx import engines
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import onnx_io
@@ -69,16 +67,17 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
     """
     content = store.read_weights(folder / "weights.pth")
     network = onnx_io.load(folder / "model.onnx")
-    own, price, held = recipes.recipe(network.name), cost(network), content.get("eval_psnr")
-    if not held:
-        raise ModelError("not written by quantisation", where=str(folder / "weights.pth"),
-                         fix="quantise it first")
+    price, run, held = cost(network), content.get("training"), content.get("eval_psnr")
+    if not run or not held:
+        raise ModelError("does not say how it was trained", where=str(folder / "weights.pth"),
+                         allowed="a file of quantisation", fix="train and quantise it again")
     count = sum(value.numel() for value in content["float"].values())
-    loss = {"mse": "squared error", "log": "logarithm of the squared error"}[own.loss]
+    loss = {"mse": "squared error", "log": "logarithm of the squared error"}[run["loss"]]
+    own = recipes.recipe(network.name)
     start = f"The weights of `{own.start}`, all but the deconvolution, were its start. " \
         if own.start else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \
-        if own.hold and not network.anchor else ""
+        if run["hold"] and not network.anchor else ""
     return "\n".join([
         f"# {network.name}", "",
         f"Luma, x{network.scale}: {_layers(network)}.",
@@ -97,14 +96,13 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f"integers {held['qat']:.2f} dB (calibration alone: {held['calibrated']:.2f} dB).", "",
         "## Training",
         f"    make train quantise export MODEL={network.name} DATA=folder", "",
-        f"Float: {own.steps:,} steps of Adam, one cycle to {own.lr:g}, seed {content['seed']}, "
-        f"batches of 16 patches of 32x32 LR pixels, {loss},",
-        f"every layer a product with {own.expand} times its channels between, folded afterwards."
+        f"Float: {run['steps']:,} steps of Adam, one cycle to {run['lr']:g}, seed {content['seed']}"
+        f", batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
+        f"every layer a product with {run['expand']} times its channels between, folded afterwards."
         + held_picture,
-        f"{start}Integers: {own.fine:,} steps with noise of the power of rounding, a tenth as many "
-        "in which the biases alone learn.",
-        f"Torch {torch.__version__.partition('+')[0]} on one CPU thread. What each part of the "
-        "method gives: docs/training.md.", "",
+        f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding, a tenth "
+        "as many in which the biases alone learn.",
+        "What each part of the method gives: docs/training.md.", "",
         "## Not measured",
         "B100, Urban100, DIV2K; other seeds.", ""])
 

@@ -63,6 +63,11 @@ class Plan:
     expand: int = 1
     hold: bool = False
 
+    def facts(self) -> dict:
+        """What a weights file says of the run that made it."""
+        return {key: value for key, value in asdict(self).items()
+                if key in ("steps", "loss", "expand", "hold", "lr", "batch_size", "patches")}
+
     def __post_init__(self):
         if self.loss not in LOSSES:
             raise InputError(f"loss {self.loss!r}", where="train", allowed=", ".join(LOSSES))

@@ -145,7 +145,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         CheckError: If the loss stops being a number.
     """
     output = Path(output)
-    model = store.load(weights)
+    model, training = store.load(weights), store.read_weights(weights).get("training", {})
     by_layer = _layer_bits(model, bits, layers or {})
     _check(output, by_layer)
     name = label(model.name, by_layer)
@@ -164,7 +164,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
 
     def keep(step: int, value: float) -> None:
         save_atomic({"name": model.name, "float": model.state_dict(), "qat": pack(module),
-                     "label": name, "bits": asdict(bits),
+                     "label": name, "bits": asdict(bits), "training": training, "fine": steps,
                      "version": __version__, "seed": seed, "step": step,
                      "eval_psnr": {"float": float_psnr, "calibrated": calibrated, "qat": value}},
                     output)

@@ -118,7 +118,8 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
 
     def keep(step: int, value: float) -> None:
         save_atomic({"name": name, "float": fold(model).state_dict(), "version": __version__,
-                     "seed": seed, "step": step, "eval_psnr": value}, best_file)
+                     "seed": seed, "step": step, "eval_psnr": value, "training": plan.facts()},
+                    best_file)
 
     step, best = fit(model, Batches(*patches, batch_size, generator),
                      lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),

@@ -117,7 +117,7 @@ def test(images, model, engine, protocol, json_file):
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
 @click.option("--bits", default="w8a8", help="Of weights and maps, w2a2 to w16a16; slopes have "
-              "8, or w8a8s6 says how many.")
+              "8, or w8a8s6 says how many; w8a8d2: at most two signed digits in a weight.")
 @click.option("--layer", "layers", multiple=True, metavar="NAME=BITS",
               help="Bits of a layer that differs, e.g. deconv=w8a8; repeatable.")
 @click.option("--steps", type=click.IntRange(0),

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from fsrcnnx import engines
 from fsrcnnx.exact import onnx_io
+from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import atomic
 from fsrcnnx.learn.evaluate import Score, evaluate
@@ -51,7 +50,6 @@ def cost(network: Network) -> Cost:
     """
     layers = network.layers
     inputs = [network.in_format_of(index).width for index in range(len(layers))]
-    raw = [abs(layer.weight) for layer in layers]
 
     def span(widths: list[int]) -> str:
         return "-".join(str(width) for width in sorted({min(widths), max(widths)}))
@@ -61,8 +59,7 @@ def cost(network: Network) -> Cost:
         f"W{span([layer.weight_format.width for layer in layers])}A{span(inputs[1:])}",
         sum(layer.macs * layer.weight_format.width * width
             for layer, width in zip(layers, inputs, strict=True)),
-        # the digits are where n and 3 n differ (Reitwiesner 1960)
-        sum(int(np.bitwise_count(n ^ (3 * n)).sum()) for n in raw))
+        sum(int(signed_digits(layer.weight).sum()) for layer in layers))
 
 
 @dataclass(frozen=True, eq=False)

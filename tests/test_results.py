@@ -7,6 +7,7 @@ from fsrcnnx import cli, console, engines
 from fsrcnnx.demo import photograph
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import onnx_io
+from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.results import cost, markdown, results, shipped
 
@@ -46,21 +47,11 @@ def test_the_plot_holds_every_model(folder, tmp_path, capsys):
     assert "'.txt' is not a plot format" in capsys.readouterr().err
 
 
-def _digits(n):
-    """Non-zero digits of the non-adjacent form, by its definition."""
-    count = 0
-    while n:
-        digit = 2 - n % 4 if n % 2 else 0
-        count, n = count + abs(digit), (n - digit) // 2
-    return count
-
-
 def test_costs_are_counted():
     network = onnx_io.load(next(path for path in shipped() if path.parent.name == "fsrcnn-x_x2"))
     got = cost(network)
     assert (got.macs, got.bits, got.operations) == (3558, "W8A8", 3558 * 64)
-    assert got.digits == sum(_digits(int(w)) for layer in network.layers
-                             for w in layer.weight.ravel())
+    assert got.digits == sum(int(signed_digits(layer.weight).sum()) for layer in network.layers)
 
 
 def test_an_empty_folder_is_refused(tmp_path):

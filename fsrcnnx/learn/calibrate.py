@@ -23,7 +23,8 @@ from fsrcnnx.learn.fit import log_error
 from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, on_grid
 
 WIDTHS = range(2, 17)
-SPELT = re.compile(r"w(\d+)a(\d+)(?:s(\d+))?")
+DIGITS = range(9)
+SPELT = re.compile(r"w(?P<weight>\d+)a(?P<activation>\d+)(?:s(?P<slope>\d+))?(?:d(?P<digits>\d))?")
 FLOAT32_BITS = 24  # significand: what a float32 runtime holds exactly
 SLOPE_FRAC = 4  # fewest fraction bits that a slope is left with
 
@@ -36,32 +37,42 @@ class Bits:
         weight: Of its weights.
         activation: Of the map that it writes; the last layer writes pixels, of 8 bits.
         slope: Of its PReLU slopes.
+        digits: Most non-zero signed digits of a weight; 0: any number.
     """
 
     weight: int = 8
     activation: int = 8
     slope: int = 8
+    digits: int = 0
 
     @classmethod
     def parse(cls, text: str, where: str = "bits") -> Bits:
         """Read widths.
 
         Args:
-            text: As `w4a8`, or `w4a8s6` with other slopes than of 8 bits.
+            text: As `w4a8`; `w4a8s6` with other slopes than of 8 bits, `w8a8d2` with at most two
+                signed digits in a weight.
             where: What to name in an error.
 
         Returns:
-            The widths, each 2..16.
+            The widths, each 2..16, digits 1..8 if they are limited.
 
         Raises:
             InputError: If the text says something else.
         """
         found = SPELT.fullmatch(text)
-        bits = cls(*(int(width) for width in found.groups() if width)) if found else None
-        if not bits or not all(width in WIDTHS for width in vars(bits).values()):
-            raise InputError(f"{text!r}", where=where, allowed="w2a2 to w16a16, slopes s2 to s16",
-                             fix="e.g. w4a8 or w4a8s6")
+        given = {} if not found else {name: int(text) for name, text in found.groupdict().items()
+                                      if text}
+        bits = cls(**given)
+        if not found or not bits.allowed():
+            raise InputError(f"{text!r}", where=where, fix="e.g. w4a8, w4a8s6 or w8a8d2",
+                             allowed="w2a2 to w16a16, slopes s2 to s16, digits d1 to d8")
         return bits
+
+    def allowed(self) -> bool:
+        """Tell whether the widths are such that a network can have."""
+        return self.digits in DIGITS and all(
+            width in WIDTHS for width in (self.weight, self.activation, self.slope))
 
 
 def uniform(model: models.FSRCNN, bits: Bits) -> dict[str, Bits]:
@@ -117,7 +128,7 @@ def calibrate(model: models.FSRCNN, x: torch.Tensor, y: torch.Tensor,
             slope = nearest_format(model.act[name].weight, True, bits[name].slope)
             out = nearest_format(signal, True, bits[name].activation)
         formats[name] = LayerFormats(nearest_format(layer.weight, True, bits[name].weight),
-                                     slope, out)
+                                     slope, out, bits[name].digits)
     formats = legal(formats)
 
     def error(candidate: dict[str, LayerFormats]) -> float:
@@ -163,6 +174,6 @@ def legal(formats: dict[str, LayerFormats]) -> dict[str, LayerFormats]:
             slope = replace(slope, frac=max(slope.frac, 0))
         else:
             weight = replace(weight, frac=max(weight.frac, out.frac - frac))
-        kept[name] = LayerFormats(weight, slope, out)
+        kept[name] = replace(row, weight=weight, slope=slope, out=out)
         frac = out.frac
     return kept

@@ -67,7 +67,7 @@ def fitted_formats(model: models.FSRCNN, bits: Mapping[str, Bits],
     return legal({name: LayerFormats(
         nearest_format(getattr(model, name).weight.detach(), True, bits[name].weight),
         reaching(bits[name].slope, SLOPE_PEAK) if name in model.act else None,
-        reaching(bits[name].activation, peak) if name in model.act else PIXEL)
+        reaching(bits[name].activation, peak) if name in model.act else PIXEL, bits[name].digits)
         for name in model.names})
 
 

@@ -26,7 +26,7 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.learn import data, models, store
-from fsrcnnx.learn.calibrate import WIDTHS, Bits, calibrate, uniform
+from fsrcnnx.learn.calibrate import Bits, calibrate, uniform
 from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats, split_picture
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
@@ -63,9 +63,8 @@ class Quantised:
 
 def _check(output: Path, bits: Mapping[str, Bits]) -> None:
     for name, widths in bits.items():
-        for kind, width in asdict(widths).items():
-            if width not in WIDTHS:
-                raise InputError(f"{width} bits", where=f"{kind} bits of {name}", allowed="2..16")
+        if not widths.allowed():
+            raise InputError(f"{widths}", where=f"bits of {name}", allowed="2..16, digits 0..8")
     *_, before, last = bits.values()
     if last.weight + before.activation < PIXEL.frac + 2:
         raise InputError(f"W{last.weight}A{before.activation} cannot reach 8-bit output",
@@ -107,10 +106,13 @@ def label(name: str, bits: Mapping[str, Bits]) -> str:
         The name itself at 8 bits, else with the widths that most layers have: `fsrcnn-x_x2_w4a8`,
         and `-mixed` if some layers have others.
     """
-    widths = [(row.weight, row.activation) for row in bits.values()]
-    most = max(widths, key=widths.count)
-    mixed = "-mixed" if set(widths) != {most} else ""
-    return name if most == (8, 8) and not mixed else f"{name}_w{most[0]}a{most[1]}{mixed}"
+    rows = [(row.weight, row.activation, row.digits) for row in bits.values()]
+    most = max(rows, key=rows.count)
+    mixed = "-mixed" if set(rows) != {most} else ""
+    digits = f"d{most[2]}" if most[2] else ""
+    if most == (8, 8, 0) and not mixed:
+        return name
+    return f"{name}_w{most[0]}a{most[1]}{digits}{mixed}"
 
 
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,

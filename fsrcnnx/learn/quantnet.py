@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from fsrcnnx.errors import ModelError
-from fsrcnnx.exact.formats import Format, quantise
+from fsrcnnx.exact.formats import Format, quantise, signed_digits
 from fsrcnnx.exact.network import PIXEL, Layer, Network
 from fsrcnnx.learn import models, store
 
@@ -35,11 +36,21 @@ class LayerFormats:
         weight: Of the weights.
         slope: Of the PReLU slopes; None without activation.
         out: After requantisation.
+        digits: Most non-zero signed digits of a weight: few make cheap adders; 0: any number.
     """
 
     weight: Format
     slope: Format | None
     out: Format
+    digits: int = 0
+
+
+@lru_cache
+def _sparse(to: Format, digits: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Raw values of a format that have few signed digits, and the middles between them."""
+    raw = np.arange(to.lo, to.hi + 1)
+    values = torch.from_numpy(raw[signed_digits(raw) <= digits])
+    return values, (values[1:] + values[:-1]) / 2
 
 
 class Noise:
@@ -70,17 +81,20 @@ class _Grid(torch.autograd.Function):
     """Round half to even or add noise, saturate; the gradient passes where nothing saturates."""
 
     @staticmethod
-    def forward(ctx, x, to, noise):
+    def forward(ctx, x, to, noise, digits):
         raw = x * 2.0**to.frac
         if noise is not None:
             raw += noise.like(raw)
         kept = raw.clamp(to.lo, to.hi)
         ctx.save_for_backward(kept == raw)
+        if digits:
+            values, middles = _sparse(to, digits)
+            return values[torch.bucketize(kept, middles)].to(x.dtype).mul_(to.step)
         return (kept if noise is not None else kept.round_()).mul_(to.step)
 
     @staticmethod
     def backward(ctx, gradient):
-        return gradient * ctx.saved_tensors[0], None, None
+        return gradient * ctx.saved_tensors[0], None, None, None
 
 
 class _Round(torch.autograd.Function):
@@ -95,18 +109,20 @@ class _Round(torch.autograd.Function):
         return gradient
 
 
-def on_grid(x: torch.Tensor, to: Format, noise: Noise | None = None) -> torch.Tensor:
+def on_grid(x: torch.Tensor, to: Format, noise: Noise | None = None,
+            digits: int = 0) -> torch.Tensor:
     """Bring values into a format: round half to even, saturate; no gradient where saturated.
 
     Args:
         x: Any shape.
         to: The format.
         noise: If given, noise over one step is added instead of rounding.
+        digits: If not 0, the nearest value with at most so many signed digits is taken.
 
     Returns:
         Same shape, multiples of the format's step unless there is noise.
     """
-    return _Grid.apply(x, to, noise)
+    return _Grid.apply(x, to, noise, digits)
 
 
 class QuantNet(nn.Module):
@@ -139,7 +155,7 @@ class QuantNet(nn.Module):
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
-        weight = on_grid(layer.weight, formats.weight)
+        weight = on_grid(layer.weight, formats.weight, digits=formats.digits)
         acc_frac = in_frac + formats.weight.frac
         bias = _Round.apply(layer.bias * 2.0**acc_frac) * 2.0**-acc_frac
         if isinstance(layer, nn.ConvTranspose2d):
@@ -198,7 +214,8 @@ def to_network(module: QuantNet, name: str | None = None,
     for label, formats in module.formats.items():
         layer = getattr(module.model, label)
         deconv = isinstance(layer, nn.ConvTranspose2d)
-        weight = layer.weight.detach().double().numpy()
+        weight = on_grid(layer.weight.detach().double(), formats.weight,
+                         digits=formats.digits).numpy()
         bias = layer.bias.detach().double().numpy() * 2.0**(frac + formats.weight.frac)
         slope = None
         if formats.slope:
@@ -223,7 +240,7 @@ def pack(module: QuantNet) -> dict:
     Returns:
         `state` (parameters by name) and `formats` (ap types by layer).
     """
-    formats = {name: [str(part) if part else "" for part in (row.weight, row.slope, row.out)]
+    formats = {name: [str(part or "") for part in (row.weight, row.slope, row.out, row.digits)]
                for name, row in module.formats.items()}
     return {"state": module.model.state_dict(), "formats": formats}
 
@@ -248,6 +265,7 @@ def load_qat(path: str | Path) -> QuantNet:
     store.check_finite(packed["state"], str(path))
     model = models.build(content["name"])
     store.restore(model, packed["state"], str(path))
-    formats = {name: LayerFormats(*(Format.parse(part) if part else None for part in row))
+    formats = {name: LayerFormats(*(Format.parse(part) if part else None for part in row[:3]),
+                                  int("".join(row[3:]) or 0))
                for name, row in packed["formats"].items()}
     return QuantNet(model, formats).eval()

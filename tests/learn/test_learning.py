@@ -83,16 +83,17 @@ def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight
 
 @pytest.mark.parametrize(("bits", "last", "name"), [
     (Bits(8, 8), Bits(8, 8), "n_x2"), (Bits(4, 8), Bits(4, 8), "n_x2_w4a8"),
+    (Bits(8, 8, 8, 2), Bits(8, 8, 8, 2), "n_x2_w8a8d2"),
     (Bits(4, 8), Bits(6, 8), "n_x2_w4a8-mixed"), (Bits(8, 8), Bits(6, 8), "n_x2_w8a8-mixed")])
 def test_the_name_says_the_bits(bits, last, name):
     assert label("n_x2", {"feature": bits, "shrink": bits, "deconv": last}) == name
 
 
-@pytest.mark.parametrize("text", ["w4", "w1a8", "w8a17", "a8w8", "w8a8s1", "w8a8 "])
+@pytest.mark.parametrize("text", ["w4", "w1a8", "w8a17", "a8w8", "w8a8s1", "w8a8 ", "w8a8d9"])
 def test_bits_that_are_none_are_refused(text):
     with pytest.raises(InputError, match="w2a2 to w16a16"):
         Bits.parse(text)
-    assert Bits.parse("w4a6s5") == Bits(4, 6, 5)
+    assert Bits.parse("w4a6s5") == Bits(4, 6, 5) and Bits.parse("w8a8d2") == Bits(8, 8, 8, 2)
 
 
 def test_bits_of_no_layer_are_refused(files, tmp_path):

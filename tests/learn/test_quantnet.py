@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsrcnnx.exact.formats import Format, quantise
+from fsrcnnx.exact.formats import Format, quantise, signed_digits
 from fsrcnnx.learn.quantnet import Noise, on_grid
 
 TO = Format(True, 4, 2)  # -2 to 1.75 in quarters
@@ -15,6 +15,20 @@ def test_values_are_the_contracts():
     want = quantise(x.numpy(), TO) * TO.step
     np.testing.assert_array_equal(on_grid(x, TO).numpy(), want)
     assert (want != np.floor(x.numpy() / TO.step + 0.5).clip(TO.lo, TO.hi) * TO.step).any()
+
+
+@pytest.mark.parametrize("digits", [1, 2, 3])
+def test_few_digits_are_the_nearest_there_are(digits):
+    to = Format(True, 8, 7)
+    x = torch.linspace(-1.1, 1.1, 977, dtype=torch.float64, requires_grad=True)
+    y = on_grid(x, to, digits=digits)
+    raw = (y.detach() / to.step).numpy()
+    allowed = np.array([n for n in range(-128, 128) if signed_digits(n) <= digits])
+    assert set(raw) == set(allowed)
+    near = np.abs(x.detach().numpy()[:, None] / to.step - allowed).min(1)
+    np.testing.assert_allclose(np.abs(x.detach().numpy() / to.step - raw), near)
+    y.sum().backward()
+    assert x.grad.sum() == ((x >= -1) & (x <= 127 / 128)).sum()
 
 
 @pytest.mark.parametrize("noisy", [False, True])

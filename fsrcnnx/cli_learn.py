@@ -77,7 +77,7 @@ def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_s
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
 @json_option
 def test(images, model, engine, protocol, json_file):
-    """Measure PSNR over a folder of HR pictures."""
+    """Measure PSNR and SSIM over a folder of HR pictures."""
     from fsrcnnx import engines
     from fsrcnnx.exact import onnx_io
     from fsrcnnx.learn import evaluate as learn
@@ -87,9 +87,11 @@ def test(images, model, engine, protocol, json_file):
     path = engines.find_model(model)
     score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
                            scale=onnx_io.load(path).scale, protocol=protocol)
-    table(["picture", "bicubic dB", f"{engine} dB"],
-          [[name, f"{bicubic:.2f}", f"{ours:.2f}"] for name, ours, bicubic in score.pictures]
-          + [["mean", f"{score.bicubic_psnr:.2f}", f"{score.psnr:.2f}"]])
+    mean = (f"mean, {protocol} protocol", score.psnr, score.ssim, score.bicubic_psnr,
+            score.bicubic_ssim)
+    table(["picture", "bicubic dB", "bicubic SSIM", f"{engine} dB", f"{engine} SSIM"],
+          [[name, f"{plain:.2f}", f"{alike:.4f}", f"{ours:.2f}", f"{our_alike:.4f}"]
+           for name, ours, our_alike, plain, alike in (*score.pictures, mean)])
     if json_file:
         write_json(json_file, score.as_dict())
 
@@ -134,14 +136,15 @@ def export(weights, output, training_data):
 
 @click.command()
 @click.argument("folders", type=FILE, nargs=-1, required=True)
-def results(folders):
+@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+def results(folders, protocol):
     """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
     from fsrcnnx import results as measure
 
     models = measure.shipped()
     rows = []
     with bar("results") as progress:
-        for row in measure.results(models, folders):
+        for row in measure.results(models, folders, protocol):
             rows.append(row)
             progress(len(rows) / (len(models) * len(folders)))
     click.echo(measure.markdown(rows))

@@ -21,6 +21,9 @@ from fsrcnnx.console import (
 )
 from fsrcnnx.files import made
 
+device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
+                             default="auto", help="auto: a GPU if there is one.")
+
 
 @click.command()
 @click.argument("images", type=FILE)
@@ -57,16 +60,23 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("--steps", type=click.IntRange(1), help="Steps instead of epochs.")
 @click.option("--seed", type=click.IntRange(0), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
+@device_option
 def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_size, epochs,
-          steps, seed, weights):
-    """Train the float network; the same command resumes."""
-    from fsrcnnx.learn import train as learn
+          steps, seed, weights, device):
+    """Train the float network; the same command resumes.
 
-    with made(output):
+    `torchrun --nproc-per-node N -m fsrcnnx train ...` shares each batch between N processes, each
+    on a GPU of its own or all on the CPU; so does `quantise`.
+    """
+    from fsrcnnx.learn import train as learn
+    from fsrcnnx.learn.devices import assemble
+
+    with assemble(device) as team, made(output):
         done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
                            num_epochs=epochs, steps=steps, seed=seed, weights_file=weights,
-                           name=model, loss=loss, factor=expand)
-    click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
+                           name=model, loss=loss, factor=expand, team=team)
+    if team.first:
+        click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
 
 @click.command()
@@ -110,14 +120,18 @@ def test(images, model, engine, protocol, json_file):
               help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
-def quantise(weights, train_file, eval_file, output, **settings):
+@device_option
+def quantise(weights, train_file, eval_file, output, device, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
+    from fsrcnnx.learn.devices import assemble
 
-    with made(output.parent):
-        done = learn.quantise(weights, train_file, eval_file, output, **settings)
-    click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated {done.calibrated_psnr:.2f} "
-               f"dB, fine-tuned {done.psnr:.2f} dB; {done.network.content_hash()[:12]}")
+    with assemble(device) as team, made(output.parent):
+        done = learn.quantise(weights, train_file, eval_file, output, team=team, **settings)
+    if team.first:
+        click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
+                   f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "
+                   f"{done.network.content_hash()[:12]}")
 
 
 @click.command()

@@ -69,10 +69,11 @@ def float_run(module: nn.Module, lr: np.ndarray) -> np.ndarray:
         uint8 (scale * H, scale * W), rounded half to even and clipped to 0..255.
     """
     module.eval()
+    device = next(module.parameters()).device
     with torch.no_grad():
-        x = torch.from_numpy(np.array(lr))[None, None].float() / PIXEL_STEPS
+        x = torch.from_numpy(np.array(lr))[None, None].to(device).float() / PIXEL_STEPS
         hr = module(x)[0, 0].double() * PIXEL_STEPS
-    return hr.round().clamp(0, 255).to(torch.uint8).numpy()
+    return hr.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def mean_psnr(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: int) -> float:

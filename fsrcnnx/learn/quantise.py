@@ -25,6 +25,7 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.learn import data, store
 from fsrcnnx.learn.calibrate import calibrate
+from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.equalise import equalise, fitted_formats, split_picture
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
@@ -75,7 +76,8 @@ def _check(output: Path, weight_bits: int, activation_bits: int, slope_bits: int
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, weight_bits: int = 8, activation_bits: int = 8,
              slope_bits: int = 8, steps: int = 30000, lr: float = 1e-3, batch_size: int = 16,
-             seed: int = 123, stop_after: int | None = None, progress: bool = True) -> Quantised:
+             seed: int = 123, stop_after: int | None = None, team: Team = ALONE,
+             progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
     Called again after a kill, it goes on to the identical result from the hidden checkpoints
@@ -85,7 +87,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         weights: Float weights: `x2_best.pth` or `weights.pth`.
         train_file: HDF5 of `data.prepare`.
         eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
-        output: `weights.pth` to write, with float and quantised weights and the formats.
+        output: `weights.pth` to write, with float and quantised weights and the formats; the
+            course of the stages goes to `weights.stage1.csv` and `weights.stage2.csv` beside it.
         weight_bits: Width of the weights, 2..16.
         activation_bits: Width of the inner feature maps, 2..16.
         slope_bits: Width of the PReLU slopes, 2..16.
@@ -94,6 +97,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         batch_size: Patches in a step.
         seed: Seed of calibration, order and noise.
         stop_after: Stop, resumably, after this many steps of a stage.
+        team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
 
     Returns:
@@ -106,6 +110,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     """
     output = Path(output)
     _check(output, weight_bits, activation_bits, slope_bits)
+    team.check(batch_size)
     widths = {"weight_bits": weight_bits, "activation_bits": activation_bits,
               "slope_bits": slope_bits}
     model, start = store.load(weights), store.load(weights)
@@ -118,8 +123,9 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     def score() -> float:
         return mean_psnr(lambda plane: qat_run(module, plane).astype("uint8"), pairs, model.scale)
 
-    float_psnr = mean_psnr(lambda plane: float_run(model, plane), pairs, model.scale)
-    calibrated = psnr = score()
+    float_psnr = team.once(
+        lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, model.scale))
+    calibrated = psnr = team.once(score)
     log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
 
     def keep(step: int, value: float) -> None:
@@ -134,18 +140,19 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                     steps, max(1, steps // CHECKPOINTS), batch_size, len(patches[0]),
                     str(weights), "log")
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
-                          FULL_RANGE)
-        module.noise = batches.generator if noisy else None
+                          FULL_RANGE, team)
+        module.noise = team.uniform(batches.generator) if noisy else None
         for parameter, value in module.named_parameters():
             value.requires_grad_(noisy or parameter.endswith(".bias"))
         done, best = fit(module, batches, score, plan, checkpoints[number - 1],
                          keep if not noisy else lambda step, value: None,
+                         history=output.with_suffix(f".stage{number}.csv"),
                          stop_after=stop_after, progress=progress)
         return done == steps, best
 
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2)]
     if steps == 0 or not checkpoints[1].exists():
-        keep(0, calibrated)
+        team.once(lambda: keep(0, calibrated))
     if steps:
         formats = fitted_formats(start, **widths)
         split_picture(start, x, formats[start.names[0]].out.step)
@@ -153,7 +160,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         finished, _ = stage(1, True, steps, lr)
         if finished:
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
-        if finished:
+        if finished and team.first:
             for checkpoint in checkpoints:
                 checkpoint.unlink(missing_ok=True)
     final = load_qat(output)

@@ -13,6 +13,7 @@ rounding (raw values stay below 2^53) and the module equals the integer network 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,20 +55,23 @@ class _Round(torch.autograd.Function):
         return gradient
 
 
-def on_grid(x: torch.Tensor, to: Format, noise: torch.Generator | None = None) -> torch.Tensor:
+Noise = Callable[[torch.Tensor], torch.Tensor]  # 0..1 of a tensor's shape, on its device
+
+
+def on_grid(x: torch.Tensor, to: Format, noise: Noise | None = None) -> torch.Tensor:
     """Bring values into a format: round half to even, saturate; no gradient where saturated.
 
     Args:
         x: Any shape.
         to: The format.
-        noise: If given, noise over one step is added instead of rounding; it is drawn from here.
+        noise: If given, noise over one step is added instead of rounding; this draws it.
 
     Returns:
         Same shape, multiples of the format's step unless there is noise.
     """
     raw = x * 2.0**to.frac
     if noise:
-        return (raw + torch.rand(raw.shape, generator=noise) - 0.5).clamp(to.lo, to.hi) * to.step
+        return (raw + noise(raw) - 0.5).clamp(to.lo, to.hi) * to.step
     return _Round.apply(raw.clamp(to.lo, to.hi)) * to.step
 
 
@@ -88,7 +92,7 @@ class QuantNet(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model)
         self.formats = dict(formats)
-        self.noise: torch.Generator | None = None
+        self.noise: Noise | None = None
         if list(self.formats) != model.names:
             raise ModelError(f"formats for {', '.join(self.formats)}", where="quantisation",
                              allowed=", ".join(model.names))
@@ -134,7 +138,7 @@ def qat_run(module: QuantNet, lr: np.ndarray) -> np.ndarray:
     Returns:
         int64 (scale * H, scale * W), 0..255.
     """
-    exact = copy.deepcopy(module).double().eval()
+    exact = copy.deepcopy(module).cpu().double().eval()  # a GPU's convolutions may be inexact
     with torch.no_grad():
         x = torch.from_numpy(np.array(lr))[None, None].double() * PIXEL.step
         return (exact(x)[0, 0] * 2.0**PIXEL.frac).to(torch.int64).numpy()

@@ -22,6 +22,9 @@ from fsrcnnx.console import (
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
 
+device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
+                             default="auto", help="auto: a GPU if there is one.")
+
 
 @click.command()
 @click.argument("images", type=FILE)
@@ -59,14 +62,18 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("--epochs", type=click.IntRange(1), help="Epochs instead of steps.")
 @click.option("--seed", type=click.IntRange(0), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
-def train(train_file, eval_file, output, model, epochs, steps, weights, **settings):
+@device_option
+def train(train_file, eval_file, output, model, epochs, steps, weights, device, **settings):
     """Train the float network; the same command resumes.
 
-    What is not given is as for the shipped network of that name.
+    What is not given is as for the shipped network of that name. `torchrun --nproc-per-node N -m
+    fsrcnnx train ...` shares each batch between N processes, each on a GPU of its own or all on
+    the CPU; so does `quantise`.
     """
     from fsrcnnx import engines
     from fsrcnnx.learn import models, recipes
     from fsrcnnx.learn import train as learn
+    from fsrcnnx.learn.devices import assemble
 
     name, scale = model.partition("_w")[0], models.find(model.partition("_w")[0])[1]
     own = recipes.recipe(model)
@@ -80,10 +87,11 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, **settin
         settings["num_epochs"] = epochs
     else:
         raise InputError("both given", where="--steps and --epochs", allowed="one of them")
-    with made(output):
+    with assemble(device) as team, made(output):
         done = learn.train(train_file, eval_file, output, scale, weights_file=weights,
-                           name=name, **settings)
-    click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
+                           name=name, team=team, **settings)
+    if team.first:
+        click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
 
 @click.command()
@@ -94,7 +102,7 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, **settin
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
 @json_option
 def test(images, model, engine, protocol, json_file):
-    """Measure PSNR over a folder of HR pictures."""
+    """Measure PSNR and SSIM over a folder of HR pictures."""
     from fsrcnnx import engines
     from fsrcnnx.exact import onnx_io
     from fsrcnnx.learn import evaluate as learn
@@ -104,9 +112,11 @@ def test(images, model, engine, protocol, json_file):
     path = engines.find_model(model)
     score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
                            scale=onnx_io.load(path).scale, protocol=protocol)
-    table(["picture", "bicubic dB", f"{engine} dB"],
-          [[name, f"{bicubic:.2f}", f"{ours:.2f}"] for name, ours, bicubic in score.pictures]
-          + [["mean", f"{score.bicubic_psnr:.2f}", f"{score.psnr:.2f}"]])
+    mean = (f"mean, {protocol} protocol", score.psnr, score.ssim, score.bicubic_psnr,
+            score.bicubic_ssim)
+    table(["picture", "bicubic dB", "bicubic SSIM", f"{engine} dB", f"{engine} SSIM"],
+          [[name, f"{plain:.2f}", f"{alike:.4f}", f"{ours:.2f}", f"{our_alike:.4f}"]
+           for name, ours, our_alike, plain, alike in (*score.pictures, mean)])
     if json_file:
         write_json(json_file, score.as_dict())
 
@@ -127,11 +137,13 @@ def test(images, model, engine, protocol, json_file):
               help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
-def quantise(weights, train_file, eval_file, output, bits, layers, steps, **settings):
+@device_option
+def quantise(weights, train_file, eval_file, output, bits, layers, steps, device, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
     from fsrcnnx.learn import recipes, store
     from fsrcnnx.learn.calibrate import Bits
+    from fsrcnnx.learn.devices import assemble
 
     by_layer = {}
     for layer in layers:
@@ -139,12 +151,14 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, **sett
         by_layer[name] = Bits.parse(own, f"--layer {name}")
     if steps is None:
         steps = recipes.recipe(f"{store.read_weights(weights)['name']}_{bits}").fine
-    with made(output.parent):
+    with assemble(device) as team, made(output.parent):
         done = learn.quantise(weights, train_file, eval_file, output,
                               bits=Bits.parse(bits, "--bits"), layers=by_layer,
-                              steps=steps, **settings)
-    click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated {done.calibrated_psnr:.2f} "
-               f"dB, fine-tuned {done.psnr:.2f} dB; {done.network.content_hash()[:12]}")
+                              steps=steps, team=team, **settings)
+    if team.first:
+        click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
+                   f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "
+                   f"{done.network.content_hash()[:12]}")
 
 
 @click.command()
@@ -164,7 +178,8 @@ def export(weights, output, training_data):
 @click.command()
 @click.argument("folders", type=FILE, nargs=-1, required=True)
 @click.option("--plot", type=FILE, help="Draw dB over bits there (.png, .pdf or .svg).")
-def results(folders, plot):
+@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+def results(folders, plot, protocol):
     """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
     from fsrcnnx import results as measure
 
@@ -174,7 +189,7 @@ def results(folders, plot):
     models = measure.shipped()
     rows = []
     with bar("results") as progress:
-        for row in measure.results(models, folders):
+        for row in measure.results(models, folders, protocol):
             rows.append(row)
             progress(len(rows) / (len(models) * len(folders)))
     click.echo(measure.markdown(rows))

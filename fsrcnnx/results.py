@@ -64,7 +64,7 @@ def cost(network: Network) -> Cost:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A model's quality on one folder, paper protocol.
+    """A model's quality on one folder.
 
     Args:
         model: Its name.
@@ -92,12 +92,14 @@ def shipped() -> list[Path]:
     return sorted(engines.SHIPPED.glob("*/model.onnx"))
 
 
-def results(models: Sequence[Path], folders: Sequence[Path]) -> Iterator[Result]:
+def results(models: Sequence[Path], folders: Sequence[Path],
+            protocol: str = "paper") -> Iterator[Result]:
     """Measure models over folders of HR pictures.
 
     Args:
         models: model.onnx of each, with model_float.onnx beside it.
         folders: Folders of pictures.
+        protocol: `paper` or `seed`, as for `evaluate`.
 
     Yields:
         One result per model and folder.
@@ -110,7 +112,7 @@ def results(models: Sequence[Path], folders: Sequence[Path]) -> Iterator[Result]
         network = onnx_io.load(path)
         for folder in folders:
             scores = [evaluate(lambda lr, engine=engine, path=path: engines.upscale_luma(
-                engine, path, [lr])[0], folder, scale=network.scale)
+                engine, path, [lr])[0], folder, scale=network.scale, protocol=protocol)
                 for engine in ("float", "emulate")]
             yield Result(path.parent.name, cost(network), network.scale, folder.name, *scores)
 
@@ -122,15 +124,17 @@ def markdown(rows: Sequence[Result]) -> str:
         rows: Results.
 
     Returns:
-        The table, dB and SSIM of the Y channel.
+        The table, dB and SSIM of the Y channel; it names the protocol.
     """
-    lines = ["| model | MAC per LR pixel | bits | signed digits | pictures | bicubic, dB "
-             "| float, dB / SSIM | integers, dB / SSIM | lost, dB |", "|---" * 9 + "|"]
+    protocol = rows[0].float.protocol if rows else "paper"
+    lines = [f"| model | MAC per LR pixel | bits | signed digits | pictures, {protocol} protocol "
+             "| bicubic, dB / SSIM | float, dB / SSIM | integers, dB / SSIM | lost, dB |",
+             "|---" * 9 + "|"]
     for row in rows:
         plain, exact = row.float, row.integers
         lines.append(
             f"| {row.model} | {row.cost.macs:,} | {row.cost.bits} | {row.cost.digits:,} "
-            f"| {row.folder} | {plain.bicubic_psnr:.2f} "
+            f"| {row.folder} | {plain.bicubic_psnr:.2f} / {plain.bicubic_ssim:.4f} "
             f"| {plain.psnr:.2f} / {plain.ssim:.4f} | {exact.psnr:.2f} / {exact.ssim:.4f} "
             f"| {plain.psnr - exact.psnr:.2f} |")
     return "\n".join(lines)

@@ -63,7 +63,7 @@ def test_help_imports_nothing_heavy(args):
 
 
 def test_commands():
-    assert {"prepare", "train", "test", "quantise", "export", "results", "upscale", "rtl", "sim",
+    assert {"prepare", "train", "test", "quantise", "export", "results", "card", "upscale", "rtl", "sim",
             "verify", "synth", "doctor", "demo", "ranges", "bench", "import", "hls", "hls-synth",
             "hls-cosim"} == set(cli.main.commands)
     for command in cli.main.commands.values():

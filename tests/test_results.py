@@ -8,6 +8,7 @@ from fsrcnnx.demo import photograph
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import signed_digits
+from fsrcnnx.imaging import bicubic, psnr, read_picture, shrink, shrink_pillow, ssim
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.results import cost, markdown, results, shipped
 
@@ -21,8 +22,9 @@ def folder(tmp_path):
 
 
 def test_every_shipped_model_has_a_row(folder, capsys):
-    assert console.outcome(cli.main, ["results", str(folder)]) == 0
+    assert console.outcome(cli.main, ["results", str(folder), "--protocol", "seed"]) == 0
     table = capsys.readouterr().out
+    assert "| pictures, seed protocol |" in table
     for model in shipped():
         assert f"| {model.parent.name} | " in table
     assert table.count("| set |") == len(shipped()) >= 1
@@ -34,7 +36,25 @@ def test_the_figures_are_those_of_the_golden_model(folder):
     golden = evaluate(lambda lr: engines.upscale_luma("golden", model, [lr])[0], folder)
     assert row.integers == golden
     assert row.float.psnr > row.float.bicubic_psnr
-    assert f"{golden.psnr:.2f} / {golden.ssim:.4f}" in markdown([row])
+    table = markdown([row])
+    assert f"| {golden.psnr:.2f} / {golden.ssim:.4f} |" in table
+    assert f"| {golden.bicubic_psnr:.2f} / {golden.bicubic_ssim:.4f} |" in table
+    assert "| pictures, paper protocol |" in table
+
+
+@pytest.mark.parametrize(("protocol", "reduce", "shave"), [("paper", shrink, 2),
+                                                           ("seed", shrink_pillow, 0)])
+def test_both_protocols_report_psnr_and_ssim(folder, protocol, reduce, shave, capsys):
+    assert console.outcome(cli.main, ["test", str(folder), "--protocol", protocol]) == 0
+    table = capsys.readouterr().out
+    hr = read_picture(folder / "a.png").luma
+    lr = reduce(hr, 2)
+    planes = bicubic(lr, 2), engines.upscale_luma("golden", shipped()[0], [lr])[0]
+    want = [text for plane in planes
+            for text in (f"{psnr(hr, plane, shave):.2f}", f"{ssim(hr, plane, shave):.4f}")]
+    rows = [line.split() for line in table.splitlines()]
+    assert ["a.png", *want] in rows
+    assert ["mean,", protocol, "protocol", *want] in rows
 
 
 def test_the_plot_holds_every_model(folder, tmp_path, capsys):

@@ -27,6 +27,7 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.calibrate import Bits, calibrate, uniform
+from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats, split_picture
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
@@ -118,7 +119,8 @@ def label(name: str, bits: Mapping[str, Bits]) -> str:
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, bits: Bits = W8A8, layers: Mapping[str, Bits] | None = None,
              steps: int = 30000, lr: float = 1e-3, batch_size: int = 16, seed: int = 123,
-             stop_after: int | None = None, progress: bool = True) -> Quantised:
+             stop_after: int | None = None, team: Team = ALONE,
+             progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
     Called again after a kill, it goes on to the identical result from the hidden checkpoints
@@ -128,7 +130,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         weights: Float weights: `x2_best.pth` or `weights.pth`.
         train_file: HDF5 of `data.prepare`.
         eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
-        output: `weights.pth` to write, with float and quantised weights and the formats.
+        output: `weights.pth` to write, with float and quantised weights and the formats; the
+            course of the stages goes to `weights.stage1.csv` and `weights.stage2.csv` beside it.
         bits: Widths of weights, inner maps and slopes, 2..16.
         layers: Widths of layers that differ, by name.
         steps: Steps with noise, a tenth as many for the biases follow; 0 for calibration only.
@@ -136,6 +139,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         batch_size: Patches in a step.
         seed: Seed of calibration, order and noise.
         stop_after: Stop, resumably, after this many steps of a stage.
+        team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
 
     Returns:
@@ -147,6 +151,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         CheckError: If the loss stops being a number.
     """
     output = Path(output)
+    team.check(batch_size)
     model, training = store.load(weights), store.read_weights(weights).get("training", {})
     by_layer = _layer_bits(model, bits, layers or {})
     _check(output, by_layer)
@@ -160,8 +165,9 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     def score() -> float:
         return mean_psnr(lambda plane: qat_run(module, plane).astype("uint8"), pairs, model.scale)
 
-    float_psnr = mean_psnr(lambda plane: float_run(model, plane), pairs, model.scale)
-    calibrated = psnr = score()
+    float_psnr = team.once(
+        lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, model.scale))
+    calibrated = psnr = team.once(score)
     log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
 
     def keep(step: int, value: float) -> None:
@@ -175,18 +181,19 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         plan = Plan(f"{name} stage {number}", seed, lr, steps, max(1, steps // CHECKPOINTS),
                     batch_size, len(patches[0]), f"{weights} {by_layer}", "log")
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
-                          FULL_RANGE)
-        module.noise = Noise(batches.generator) if noisy else None
+                          FULL_RANGE, team)
+        module.noise = Noise(batches.generator, team) if noisy else None
         for key, value in module.named_parameters():
             value.requires_grad_(noisy or key.endswith(".bias"))
         done, best = fit(module, batches, score, plan, checkpoints[number - 1],
                          keep if not noisy else lambda step, value: None,
+                         history=output.with_suffix(f".stage{number}.csv"),
                          stop_after=stop_after, progress=progress)
         return done == steps, best
 
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2)]
     if steps == 0 or not checkpoints[1].exists():
-        keep(0, calibrated)
+        team.once(lambda: keep(0, calibrated))
     if steps:
         module = fitted
         if not model.anchor and split_picture(start, x, by_layer):
@@ -194,7 +201,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         finished, _ = stage(1, True, steps, lr)
         if finished:
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
-        if finished:
+        if finished and team.first:
             for checkpoint in checkpoints:
                 checkpoint.unlink(missing_ok=True)
     final = load_qat(output)

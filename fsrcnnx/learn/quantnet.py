@@ -1,6 +1,7 @@
 """The fixed-point network in torch: trained with straight-through rounding, exact in float64.
 
-May import numpy, torch, exact.formats, exact.network, learn.models, learn.store and the errors.
+May import numpy, torch, exact.formats, exact.network, learn.devices, learn.models, learn.store and
+the errors.
 
     module = load_qat("models/fsrcnn-x_x2/weights.pth")
     hr = qat_run(module, lr)                       # int64 (2 H, 2 W): the ladder's rung `qat`
@@ -26,6 +27,7 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format, quantise, signed_digits
 from fsrcnnx.exact.network import PIXEL, Layer, Network
 from fsrcnnx.learn import models, store
+from fsrcnnx.learn.devices import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -59,22 +61,25 @@ class Noise:
     It is a random stretch of a fixed pool, as drawing it anew took a quarter of a training step.
 
     Args:
-        generator: Source of the choice; its state is all that a resumed run needs.
+        generator: Source of the choice, on the CPU; its state is all that a resumed run needs.
+        team: Each of its processes takes its share of a whole batch's noise.
     """
 
     POOL = 1 << 23  # values
 
-    def __init__(self, generator: torch.Generator):
-        self.generator = generator
-        self.pool = torch.rand(self.POOL, generator=torch.Generator().manual_seed(0)) - 0.5
+    def __init__(self, generator: torch.Generator, team: Team = ALONE):
+        self.generator, self.team = generator, team
+        pool = torch.rand(self.POOL, generator=torch.Generator().manual_seed(0)) - 0.5
+        self.pool = pool.to(team.device)
 
     def like(self, x: torch.Tensor) -> torch.Tensor:
         """Choose noise of a dense tensor's shape and layout, -1/2..1/2."""
-        room = self.POOL - x.numel()
+        room = self.POOL - x.numel() * self.team.size
         if room < 0:
-            return torch.rand(x.shape, generator=self.generator) - 0.5
+            whole = torch.rand(len(x) * self.team.size, *x.shape[1:], generator=self.generator)
+            return self.team.share(whole).to(x.device) - 0.5
         start = torch.randint(room + 1, (1,), generator=self.generator).item()
-        return self.pool.as_strided(x.shape, x.stride(), start)
+        return self.pool.as_strided(x.shape, x.stride(), start + self.team.rank * x.numel())
 
 
 class _Grid(torch.autograd.Function):
@@ -88,7 +93,7 @@ class _Grid(torch.autograd.Function):
         kept = raw.clamp(to.lo, to.hi)
         ctx.save_for_backward(kept == raw)
         if digits:
-            values, middles = _sparse(to, digits)
+            values, middles = (part.to(x.device) for part in _sparse(to, digits))
             return values[torch.bucketize(kept, middles)].to(x.dtype).mul_(to.step)
         return (kept if noise is not None else kept.round_()).mul_(to.step)
 
@@ -188,7 +193,7 @@ def qat_run(module: QuantNet, lr: np.ndarray) -> np.ndarray:
     Returns:
         int64 (scale * H, scale * W), 0..255.
     """
-    exact = copy.deepcopy(module).double().eval()
+    exact = copy.deepcopy(module).cpu().double().eval()  # a GPU's convolutions may be inexact
     with torch.no_grad():
         x = torch.from_numpy(np.array(lr))[None, None].double() * PIXEL.step
         return (exact(x)[0, 0] * 2.0**PIXEL.frac).to(torch.int64).numpy()

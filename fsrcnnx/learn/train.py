@@ -1,6 +1,6 @@
 """Training of the float networks.
 
-May import torch, learn.data, learn.evaluate, learn.fit, learn.models, learn.store and the errors.
+May import torch, the rest of learn but quantisation, and the errors.
 
     train("train.h5", "eval.h5", "outputs", 2, num_epochs=20)    # outputs/x2/x2_best.pth
 """
@@ -15,6 +15,7 @@ import torch
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.learn import data, models, store
+from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.expand import expand, fold, hold_picture
 from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
@@ -55,7 +56,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
           lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
           steps: int | None = None, weights_file: str | Path | None = None,
           name: str | None = None, loss: str = "mse", factor: int = 1, hold: bool = False,
-          stop_after: int | None = None, progress: bool = True) -> Trained:
+          stop_after: int | None = None, team: Team = ALONE, progress: bool = True) -> Trained:
     """Train a network; called again after a kill, it goes on to the identical result.
 
     Args:
@@ -79,6 +80,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         hold: Whether the picture that channel 0 of a network without anchor carries stays as it
             is, and only what is added to it is learned.
         stop_after: Stop, resumably, after this many steps.
+        team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
 
     Returns:
@@ -90,6 +92,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         CheckError: If the loss stops being a number.
     """
     data.check_scale(scale)
+    team.check(batch_size)
     name = name or f"fsrcnn-x_x{scale}"
     generator = torch.Generator().manual_seed(seed)
     model = models.build(name, generator=generator)
@@ -121,7 +124,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
                      "seed": seed, "step": step, "eval_psnr": value, "training": plan.facts()},
                     best_file)
 
-    step, best = fit(model, Batches(*patches, batch_size, generator),
+    step, best = fit(model, Batches(*patches, batch_size, generator, team=team),
                      lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
                      plan, folder / "checkpoint.pth", keep, history=folder / "history.csv",
                      stop_after=stop_after, progress=progress)

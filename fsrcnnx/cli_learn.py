@@ -145,7 +145,7 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, device
     from fsrcnnx.learn.calibrate import Bits
     from fsrcnnx.learn.devices import assemble
 
-    by_layer = {}
+    by_layer, usual = {}, Bits.parse(bits, "--bits")
     for layer in layers:
         name, _, own = layer.partition("=")
         by_layer[name] = Bits.parse(own, f"--layer {name}")
@@ -153,7 +153,7 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, device
         steps = recipes.recipe(f"{store.read_weights(weights)['name']}_{bits}").fine
     with assemble(device) as team, made(output.parent):
         done = learn.quantise(weights, train_file, eval_file, output,
-                              bits=Bits.parse(bits, "--bits"), layers=by_layer,
+                              bits=usual, layers=by_layer,
                               steps=steps, team=team, **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "

@@ -64,8 +64,8 @@ def test_help_imports_nothing_heavy(args):
 
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "export", "results", "card", "upscale",
-            "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges", "bench", "import", "hls", "hls-synth",
-            "hls-cosim"} == set(cli.main.commands)
+            "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges", "bench", "import", "hls",
+            "hls-synth", "hls-cosim"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 

@@ -69,14 +69,15 @@ comma   := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast train quantise export results ranges hls csim hls-matrix \
-        bench-hls hls-synth hls-cosim rtl sim verify bench synth lint doctor clean
+        bench-hls hls-synth hls-cosim rtl sim verify \
+        verify-models bench synth lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
 	@echo 'usage: make TARGET [VARIABLE=value ...]'; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
-	  while IFS='|' read -r name what; do printf '%-13s %s\n' "$$name" "$$what"; done
+	  while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
 	@echo; echo 'variables:'
 	@sed -n 's/^\([A-Z_]*\) *?= *\([^#]*\)# *\(.*\)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name value what; do \
@@ -138,6 +139,11 @@ sim: setup ## run the cocotb benches on SIM with SEED and WAVES
 
 verify: setup ## compare every form of the network bit for bit
 	@$(FSRCNNX) verify $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
+
+verify-models: setup ## the same for every shipped model
+	@mkdir -p build; for model in $(notdir $(patsubst %/,%,$(wildcard models/*/))); do echo "$$model" && \
+	  $(FSRCNNX) verify $$model --seed $(SEED) $(foreach image,$(IMAGES),--images $(image)) \
+	  --json build/verify-$$model.json || exit 1; done
 
 bench: setup ## compare the exact engines: frames a second, ratios, peak memory
 	@mkdir -p $(WORK)

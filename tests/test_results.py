@@ -12,6 +12,8 @@ from fsrcnnx.imaging import bicubic, psnr, read_picture, shrink, shrink_pillow, 
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.results import cost, markdown, results, shipped
 
+DEFAULT = engines.SHIPPED / console.MODEL / "model.onnx"
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -31,7 +33,7 @@ def test_every_shipped_model_has_a_row(folder, capsys):
 
 
 def test_the_figures_are_those_of_the_golden_model(folder):
-    model = shipped()[0]
+    model = DEFAULT
     row = next(results([model], [folder]))
     golden = evaluate(lambda lr: engines.upscale_luma("golden", model, [lr])[0], folder)
     assert row.integers == golden
@@ -49,7 +51,7 @@ def test_both_protocols_report_psnr_and_ssim(folder, protocol, reduce, shave, ca
     table = capsys.readouterr().out
     hr = read_picture(folder / "a.png").luma
     lr = reduce(hr, 2)
-    planes = bicubic(lr, 2), engines.upscale_luma("golden", shipped()[0], [lr])[0]
+    planes = bicubic(lr, 2), engines.upscale_luma("golden", DEFAULT, [lr])[0]
     want = [text for plane in planes
             for text in (f"{psnr(hr, plane, shave):.2f}", f"{ssim(hr, plane, shave):.4f}")]
     rows = [line.split() for line in table.splitlines()]
@@ -68,7 +70,7 @@ def test_the_plot_holds_every_model(folder, tmp_path, capsys):
 
 
 def test_costs_are_counted():
-    network = onnx_io.load(next(path for path in shipped() if path.parent.name == "fsrcnn-x_x2"))
+    network = onnx_io.load(DEFAULT)
     got = cost(network)
     assert (got.macs, got.bits, got.operations) == (3558, "W8A8", 3558 * 64)
     assert got.digits == sum(int(signed_digits(layer.weight).sum()) for layer in network.layers)

@@ -58,21 +58,26 @@ PYTEST  := .venv/bin/python -m pytest
 WORK    := build/$(notdir $(basename $(MODEL)))
 RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
 HLS     := $(WORK)/hls-$(STRATEGY)-$(REUSE)-$(WIDTH)x$(HEIGHT)
-SCALE   := 2
+# the float network of MODEL, its scale, and the bits that MODEL asks for
+FLOAT   := $(firstword $(subst _w, w,$(MODEL)))
+SCALE   := $(lastword $(subst _x, ,$(FLOAT)))
+BITS    := $(firstword $(subst -, ,$(word 2,$(subst _w, w,$(MODEL)))) w8a8)
+FWORK   := build/$(FLOAT)
 VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $(REQUIRE),--require)
 
 comma   := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast train quantise export results ranges hls csim hls-matrix \
-        bench-hls hls-synth hls-cosim rtl sim verify bench synth lint doctor clean
+        bench-hls hls-synth hls-cosim rtl sim verify \
+        verify-models bench synth lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
 	@echo 'usage: make TARGET [VARIABLE=value ...]'; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
-	  while IFS='|' read -r name what; do printf '%-13s %s\n' "$$name" "$$what"; done
+	  while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
 	@echo; echo 'variables:'
 	@sed -n 's/^\([A-Z_]*\) *?= *\([^#]*\)# *\(.*\)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name value what; do \
@@ -90,21 +95,23 @@ test: setup ## run all tests, simulations included
 test-fast: setup ## run the tests that take no simulator and little time
 	@$(PYTEST) -m 'not slow and not sim'
 
-train: setup ## train the float network on DATA; run again to resume
-	@test -f $(WORK)/train.h5 || $(FSRCNNX) prepare $(DATA)/train -o $(WORK)/train.h5 --holdout 40
-	@test -f $(WORK)/eval.h5 || \
-	  $(FSRCNNX) prepare $(DATA)/train -o $(WORK)/eval.h5 --holdout 40 --eval
-	@$(FSRCNNX) train $(WORK)/train.h5 $(WORK)/eval.h5 -o $(WORK) --model $(MODEL) --scale $(SCALE)
+train: setup ## train the float network of MODEL on DATA, as it was; run again to resume
+	@test -f $(FWORK)/train.h5 || $(FSRCNNX) prepare $(DATA)/train -o $(FWORK)/train.h5 \
+	  --scale $(SCALE) --holdout 32
+	@test -f $(FWORK)/eval.h5 || $(FSRCNNX) prepare $(DATA)/train -o $(FWORK)/eval.h5 \
+	  --scale $(SCALE) --holdout 32 --eval
+	@$(FSRCNNX) train $(FWORK)/train.h5 $(FWORK)/eval.h5 -o $(FWORK) --model $(FLOAT)
 
 quantise: setup ## bring the trained weights to the number contract
-	@$(FSRCNNX) quantise $(WORK)/x$(SCALE)/x$(SCALE)_best.pth $(WORK)/train.h5 \
-	  $(WORK)/eval.h5 -o $(WORK)/weights.pth
+	@$(FSRCNNX) quantise $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth $(FWORK)/train.h5 \
+	  $(FWORK)/eval.h5 -o $(WORK)/weights.pth --bits $(BITS)
 
 export: setup ## write model.onnx and its companions from the quantised weights
 	@$(FSRCNNX) export $(WORK)/weights.pth
 
-results: setup ## measure every shipped model on DATA/test: the README's table of quality
-	@$(FSRCNNX) results $(DATA)/test/Set5 $(DATA)/test/Set14
+results: setup ## measure every shipped model on DATA/test: table of quality, plot of dB over bits
+	@mkdir -p build
+	@$(FSRCNNX) results $(DATA)/test/Set5 $(DATA)/test/Set14 --plot build/results.png
 
 hls: setup ## write the hls4ml project for frames of WIDTH x HEIGHT
 	@$(FSRCNNX) hls $(MODEL) -o $(HLS) --width $(WIDTH) --height $(HEIGHT) --strategy $(STRATEGY) \
@@ -132,6 +139,11 @@ sim: setup ## run the cocotb benches on SIM with SEED and WAVES
 
 verify: setup ## compare every form of the network bit for bit
 	@$(FSRCNNX) verify $(MODEL) --seed $(SEED) $(foreach image,$(IMAGES),--images $(image))
+
+verify-models: setup ## the same for every shipped model
+	@mkdir -p build; for model in $(notdir $(patsubst %/,%,$(wildcard models/*/))); do echo "$$model" && \
+	  $(FSRCNNX) verify $$model --seed $(SEED) $(foreach image,$(IMAGES),--images $(image)) \
+	  --json build/verify-$$model.json || exit 1; done
 
 bench: setup ## compare the exact engines: frames a second, ratios, peak memory
 	@mkdir -p $(WORK)

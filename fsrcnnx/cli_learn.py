@@ -19,7 +19,11 @@ from fsrcnnx.console import (
     table,
     write_json,
 )
+from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
+
+device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
+                             default="auto", help="auto: a GPU if there is one.")
 
 
 @click.command()
@@ -46,27 +50,48 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="Folder of weights.")
 @click.option("--model", default=MODEL, help="Network to train.")
-@click.option("--scale", type=int, default=2)
-@click.option("--loss", type=click.Choice(["mse", "log"]), default="mse",
+@click.option("--loss", type=click.Choice(["mse", "log"]),
               help="Squared error, or the mean of its logarithm over the patches.")
-@click.option("--expand", type=click.IntRange(1, 64), default=1,
+@click.option("--expand", "factor", type=click.IntRange(1, 64),
               help="Train each layer as a product with this many times its channels between.")
-@click.option("--lr", type=float, default=3e-3, help="Peak of the one-cycle schedule.")
+@click.option("--hold/--no-hold", default=None,
+              help="Without anchor: leave the picture in channel 0 as it is, learn what to add.")
+@click.option("--lr", type=float, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
-@click.option("--epochs", type=click.IntRange(1), default=20)
-@click.option("--steps", type=click.IntRange(1), help="Steps instead of epochs.")
+@click.option("--steps", type=click.IntRange(1))
+@click.option("--epochs", type=click.IntRange(1), help="Epochs instead of steps.")
 @click.option("--seed", type=click.IntRange(0), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
-def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_size, epochs,
-          steps, seed, weights):
-    """Train the float network; the same command resumes."""
-    from fsrcnnx.learn import train as learn
+@device_option
+def train(train_file, eval_file, output, model, epochs, steps, weights, device, **settings):
+    """Train the float network; the same command resumes.
 
-    with made(output):
-        done = learn.train(train_file, eval_file, output, scale, lr=lr, batch_size=batch_size,
-                           num_epochs=epochs, steps=steps, seed=seed, weights_file=weights,
-                           name=model, loss=loss, factor=expand)
-    click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
+    What is not given is as for the shipped network of that name. `torchrun --nproc-per-node N -m
+    fsrcnnx train ...` shares each batch between N processes, each on a GPU of its own or all on
+    the CPU; so does `quantise`.
+    """
+    from fsrcnnx import engines
+    from fsrcnnx.learn import models, recipes
+    from fsrcnnx.learn import train as learn
+    from fsrcnnx.learn.devices import assemble
+
+    name, scale = model.partition("_w")[0], models.find(model.partition("_w")[0])[1]
+    own = recipes.recipe(model)
+    usual = {"loss": own.loss, "factor": own.expand, "hold": own.hold, "lr": own.lr}
+    settings = {key: usual.get(key) if value is None else value for key, value in settings.items()}
+    if own.start and weights is None:
+        weights = engines.SHIPPED / own.start / "weights.pth"
+    if epochs is None:
+        settings["steps"] = steps or own.steps
+    elif steps is None:
+        settings["num_epochs"] = epochs
+    else:
+        raise InputError("both given", where="--steps and --epochs", allowed="one of them")
+    with assemble(device) as team, made(output):
+        done = learn.train(train_file, eval_file, output, scale, weights_file=weights,
+                           name=name, team=team, **settings)
+    if team.first:
+        click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
 
 @click.command()
@@ -77,7 +102,7 @@ def train(train_file, eval_file, output, model, scale, loss, expand, lr, batch_s
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
 @json_option
 def test(images, model, engine, protocol, json_file):
-    """Measure PSNR over a folder of HR pictures."""
+    """Measure PSNR and SSIM over a folder of HR pictures."""
     from fsrcnnx import engines
     from fsrcnnx.exact import onnx_io
     from fsrcnnx.learn import evaluate as learn
@@ -87,9 +112,11 @@ def test(images, model, engine, protocol, json_file):
     path = engines.find_model(model)
     score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
                            scale=onnx_io.load(path).picture_scale, protocol=protocol)
-    table(["picture", "bicubic dB", f"{engine} dB"],
-          [[name, f"{bicubic:.2f}", f"{ours:.2f}"] for name, ours, bicubic in score.pictures]
-          + [["mean", f"{score.bicubic_psnr:.2f}", f"{score.psnr:.2f}"]])
+    mean = (f"mean, {protocol} protocol", score.psnr, score.ssim, score.bicubic_psnr,
+            score.bicubic_ssim)
+    table(["picture", "bicubic dB", "bicubic SSIM", f"{engine} dB", f"{engine} SSIM"],
+          [[name, f"{plain:.2f}", f"{alike:.4f}", f"{ours:.2f}", f"{our_alike:.4f}"]
+           for name, ours, our_alike, plain, alike in (*score.pictures, mean)])
     if json_file:
         write_json(json_file, score.as_dict())
 
@@ -99,23 +126,39 @@ def test(images, model, engine, protocol, json_file):
 @click.argument("train_file", type=FILE)
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
-@click.option("--weight-bits", type=int, default=8)
-@click.option("--activation-bits", type=int, default=8)
-@click.option("--slope-bits", type=int, default=8)
-@click.option("--steps", type=click.IntRange(0), default=30000,
-              help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only.")
+@click.option("--bits", default="w8a8", help="Of weights and maps, w2a2 to w16a16; slopes have "
+              "8, or w8a8s6 says how many; w8a8d2: at most two signed digits in a weight.")
+@click.option("--layer", "layers", multiple=True, metavar="NAME=BITS",
+              help="Bits of a layer that differs, e.g. deconv=w8a8; repeatable.")
+@click.option("--steps", type=click.IntRange(0),
+              help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only; "
+              "if not given, as for the shipped network.")
 @click.option("--lr", type=float, default=1e-3, show_default=True,
               help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
-def quantise(weights, train_file, eval_file, output, **settings):
+@device_option
+def quantise(weights, train_file, eval_file, output, bits, layers, steps, device, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
+    from fsrcnnx.learn import recipes, store
+    from fsrcnnx.learn.calibrate import Bits
+    from fsrcnnx.learn.devices import assemble
 
-    with made(output.parent):
-        done = learn.quantise(weights, train_file, eval_file, output, **settings)
-    click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated {done.calibrated_psnr:.2f} "
-               f"dB, fine-tuned {done.psnr:.2f} dB; {done.network.content_hash()[:12]}")
+    by_layer, usual = {}, Bits.parse(bits, "--bits")
+    for layer in layers:
+        name, _, own = layer.partition("=")
+        by_layer[name] = Bits.parse(own, f"--layer {name}")
+    if steps is None:
+        steps = recipes.recipe(f"{store.read_weights(weights)['name']}_{bits}").fine
+    with assemble(device) as team, made(output.parent):
+        done = learn.quantise(weights, train_file, eval_file, output,
+                              bits=usual, layers=by_layer,
+                              steps=steps, team=team, **settings)
+    if team.first:
+        click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
+                   f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "
+                   f"{done.network.content_hash()[:12]}")
 
 
 @click.command()
@@ -134,17 +177,34 @@ def export(weights, output, training_data):
 
 @click.command()
 @click.argument("folders", type=FILE, nargs=-1, required=True)
-def results(folders):
+@click.option("--plot", type=FILE, help="Draw dB over bits there (.png, .pdf or .svg).")
+@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+def results(folders, plot, protocol):
     """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
     from fsrcnnx import results as measure
 
+    if plot:
+        measure.check_plot(plot)
+        check_json(plot)
     models = measure.shipped()
     rows = []
     with bar("results") as progress:
-        for row in measure.results(models, folders):
+        for row in measure.results(models, folders, protocol):
             rows.append(row)
             progress(len(rows) / (len(models) * len(folders)))
     click.echo(measure.markdown(rows))
+    if plot:
+        measure.plot(rows, plot)
 
 
-COMMANDS = (prepare, train, test, quantise, export, results)
+@click.command()
+@click.argument("folder", type=FILE)
+@click.argument("pictures", type=FILE, nargs=-1, required=True)
+def card(folder, pictures):
+    """Measure the network in FOLDER over folders of HR PICTURES; write its card.md."""
+    from fsrcnnx import card as cards
+
+    click.echo(f"{cards.write(folder, pictures)}: written")
+
+
+COMMANDS = (prepare, train, test, quantise, export, results, card)

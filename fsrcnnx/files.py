@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fsrcnnx.errors import InputError
@@ -121,6 +121,6 @@ def made(path: Path) -> Iterator[None]:
         yield
     except BaseException:
         for folder in new:
-            if not any(folder.iterdir()):
+            with suppress(OSError):  # it holds something, or another process was faster
                 folder.rmdir()
         raise

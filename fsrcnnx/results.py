@@ -1,6 +1,6 @@
-"""The results table: every shipped model over folders of test pictures, as Markdown.
+"""Every shipped model over folders of test pictures: quality beside cost, as Markdown and plot.
 
-May import everything below the command line.
+May import everything below the command line and, for the plot only, matplotlib.
 
     print(markdown(results([Path("models/fsrcnn-x_x2/model.onnx")], [Path("Set5")])))
 """
@@ -13,23 +13,71 @@ from pathlib import Path
 
 from fsrcnnx import engines
 from fsrcnnx.exact import onnx_io
+from fsrcnnx.exact.formats import signed_digits
+from fsrcnnx.exact.network import Network
+from fsrcnnx.files import atomic
 from fsrcnnx.learn.evaluate import Score, evaluate
+from fsrcnnx.prove.bounds import check_plot
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs in hardware, before any tool is asked.
+
+    Args:
+        macs: Multiplications per LR pixel.
+        bits: Widths of weights and inner maps, as `W4A8`; `W4-8A8` if layers differ.
+        operations: Bit operations per LR pixel: each multiplication counts the product of the
+            widths of weight and map.
+        digits: Non-zero signed digits of all weights, in the form with the fewest: what an
+            engine of shifts and adders adds up, before it shares anything.
+    """
+
+    macs: int
+    bits: str
+    operations: int
+    digits: int
+
+
+def cost(network: Network) -> Cost:
+    """Count.
+
+    Args:
+        network: Integer network.
+
+    Returns:
+        Its cost.
+    """
+    layers = network.layers
+    inputs = [network.in_format_of(index).width for index in range(len(layers))]
+
+    def span(widths: list[int]) -> str:
+        return "-".join(str(width) for width in sorted({min(widths), max(widths)}))
+
+    return Cost(
+        network.macs,
+        f"W{span([layer.weight_format.width for layer in layers])}A{span(inputs[1:])}",
+        network.prescale**2 * sum(layer.macs * layer.weight_format.width * width
+                                  for layer, width in zip(layers, inputs, strict=True)),
+        sum(int(signed_digits(layer.weight).sum()) for layer in layers))
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A model's quality on one folder, paper protocol.
+    """A model's quality on one folder.
 
     Args:
         model: Its name.
-        macs: Multiplications per LR pixel.
+        cost: What it costs.
+        scale: Upscaling factor.
         folder: Name of the folder.
         float: Score of the float network.
         integers: Score of the integer network.
     """
 
     model: str
-    macs: int
+    cost: Cost
+    scale: int
     folder: str
     float: Score
     integers: Score
@@ -44,12 +92,14 @@ def shipped() -> list[Path]:
     return sorted(engines.SHIPPED.glob("*/model.onnx"))
 
 
-def results(models: Sequence[Path], folders: Sequence[Path]) -> Iterator[Result]:
+def results(models: Sequence[Path], folders: Sequence[Path],
+            protocol: str = "paper") -> Iterator[Result]:
     """Measure models over folders of HR pictures.
 
     Args:
         models: model.onnx of each, with model_float.onnx beside it.
         folders: Folders of pictures.
+        protocol: `paper` or `seed`, as for `evaluate`.
 
     Yields:
         One result per model and folder.
@@ -62,9 +112,10 @@ def results(models: Sequence[Path], folders: Sequence[Path]) -> Iterator[Result]
         network = onnx_io.load(path)
         for folder in folders:
             scores = [evaluate(lambda lr, engine=engine, path=path: engines.upscale_luma(
-                engine, path, [lr])[0], folder, scale=network.picture_scale)
+                engine, path, [lr])[0], folder, scale=network.picture_scale, protocol=protocol)
                 for engine in ("float", "emulate")]
-            yield Result(path.parent.name, network.macs, folder.name, *scores)
+            yield Result(path.parent.name, cost(network), network.picture_scale, folder.name,
+                         *scores)
 
 
 def markdown(rows: Sequence[Result]) -> str:
@@ -74,14 +125,53 @@ def markdown(rows: Sequence[Result]) -> str:
         rows: Results.
 
     Returns:
-        The table, dB and SSIM of the Y channel.
+        The table, dB and SSIM of the Y channel; it names the protocol.
     """
-    lines = ["| model | MAC per LR pixel | pictures | bicubic, dB | float, dB / SSIM "
-             "| integers, dB / SSIM | lost, dB |", "|---|---|---|---|---|---|---|"]
+    protocol = rows[0].float.protocol if rows else "paper"
+    lines = [f"| model | MAC per LR pixel | bits | signed digits | pictures, {protocol} protocol "
+             "| bicubic, dB / SSIM | float, dB / SSIM | integers, dB / SSIM | lost, dB |",
+             "|---" * 9 + "|"]
     for row in rows:
         plain, exact = row.float, row.integers
         lines.append(
-            f"| {row.model} | {row.macs:,} | {row.folder} | {plain.bicubic_psnr:.2f} "
+            f"| {row.model} | {row.cost.macs:,} | {row.cost.bits} | {row.cost.digits:,} "
+            f"| {row.folder} | {plain.bicubic_psnr:.2f} / {plain.bicubic_ssim:.4f} "
             f"| {plain.psnr:.2f} / {plain.ssim:.4f} | {exact.psnr:.2f} / {exact.ssim:.4f} "
             f"| {plain.psnr - exact.psnr:.2f} |")
     return "\n".join(lines)
+
+
+def plot(rows: Sequence[Result], path: Path) -> None:
+    """Draw dB over bit operations, a panel for each scale and folder, a line for each network.
+
+    Args:
+        rows: Results.
+        path: Picture to write: PNG, PDF or SVG by its suffix.
+
+    Raises:
+        ToolError: If matplotlib is missing.
+        InputError: If the file cannot be written.
+    """
+    check_plot(path)
+    from matplotlib.figure import Figure
+
+    panels = sorted({(row.scale, row.folder) for row in rows})
+    figure = Figure(figsize=(6 * len(panels), 5), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        networks: dict[str, list[Result]] = {}
+        for row in rows:
+            if (row.scale, row.folder) == panel:
+                networks.setdefault(row.model.partition("_w")[0], []).append(row)
+        for name, own in networks.items():
+            own.sort(key=lambda row: row.cost.operations)
+            axes.plot([row.cost.operations for row in own], [row.integers.psnr for row in own],
+                      marker="o", label=name)
+            for row in own:
+                axes.annotate(row.cost.bits, (row.cost.operations, row.integers.psnr),
+                              textcoords="offset points", xytext=(4, -10), fontsize="small")
+        axes.set(xscale="log", title=f"{panel[1]}, x{panel[0]}, integers",
+                 xlabel="bit operations per LR pixel", ylabel="PSNR of Y, dB")
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right", fontsize="small")
+    with atomic(path) as part:
+        figure.savefig(part, format=path.suffix[1:])

@@ -2,14 +2,16 @@
 """Train the float network, with the seed's command line; the same command resumes.
 
     python scripts/train.py --train-file train.h5 --eval-file eval.h5 --outputs-dir out --scale 2
+
+`torchrun --nproc-per-node 2 scripts/train.py ...` shares each batch between two processes.
 """
 
-import logging
 from pathlib import Path
 
 import click
 from _seed import option, run
 
+from fsrcnnx.learn.devices import DEVICES, assemble, workers
 from fsrcnnx.learn.train import train
 
 
@@ -24,14 +26,17 @@ from fsrcnnx.learn.train import train
 @option("num-epochs", type=int, default=20, show_default=True)
 @option("steps", type=int, help="Steps instead of epochs.")
 @option("num-workers", type=int, default=0, show_default=True,
-        help="Accepted for compatibility; the patches are held in memory.")
+        help="Accepted, checked and without effect: patches are in memory, no worker loads them.")
+@option("device", type=click.Choice(DEVICES), default="auto", show_default=True,
+        help="auto: a GPU if there is one.")
 @option("seed", type=int, default=123, show_default=True)
-def main(num_workers, **settings):
+def main(num_workers, device, **settings):
     """Train, or go on after an interruption."""
-    if num_workers:
-        logging.info("--num-workers %d has no effect: patches are held in memory", num_workers)
-    result = train(**settings)
-    click.echo(f"{result.best}: {result.psnr:.2f} dB on the evaluation file")
+    with assemble(device) as team:
+        team.once(lambda: workers(num_workers))
+        result = train(**settings, team=team)
+        if team.first:
+            click.echo(f"{result.best}: {result.psnr:.2f} dB on the evaluation file")
 
 
 if __name__ == "__main__":

@@ -63,9 +63,9 @@ def test_help_imports_nothing_heavy(args):
 
 
 def test_commands():
-    assert {"prepare", "train", "test", "quantise", "export", "results", "upscale", "rtl", "sim",
-            "verify", "synth", "doctor", "demo", "ranges", "bench", "import", "hls", "hls-synth",
-            "hls-cosim"} == set(cli.main.commands)
+    assert {"prepare", "train", "test", "quantise", "export", "results", "card", "upscale",
+            "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges", "bench", "import", "hls",
+            "hls-synth", "hls-cosim"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 
@@ -200,6 +200,8 @@ UPSCALE = ["upscale", "gray.png", "-o", "out.png", "--model", "tiny_x2"]
     (["prepare", "void", "-o", "out/a.h5"], "void: no pictures"),
     (["train", "none.h5", "none.h5", "-o", "out"], "none.h5: no such file"),
     (["train", "none.h5", "none.h5", "-o", "out", "--expand", "65"], "65 is not in the range"),
+    (["train", "none.h5", "none.h5", "-o", "out", "--steps", "5", "--epochs", "2"], "both given"),
+    (["quantise", "none.pth", "none.h5", "none.h5", "-o", "o/w.pth", "--bits", "w4"], "w2a2"),
     (["quantise", "none.pth", "none.h5", "none.h5", "-o", "out/w.pth"], "none.pth: no such file"),
     (["demo", "--model", "tiny_x2", "--image", "corrupt.png", "-o", "out.png"], "corrupt.png"),
     (["frobnicate"], "No such command 'frobnicate'"),

@@ -2,25 +2,90 @@
 
 May import torch, exact.formats, exact.network, learn.fit, learn.models and learn.quantnet.
 
-    module = calibrate(model, x, y)                # W8A8, formats of the least error
+    module = calibrate(model, x, y, uniform(model, Bits(4, 8)))   # formats of the least error
 
 Source: power-of-two scales chosen by squared error, then by the error of the output.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 
+from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL
 from fsrcnnx.learn import models
 from fsrcnnx.learn.fit import log_error
 from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, on_grid
 
+WIDTHS = range(2, 17)
+DIGITS = range(9)
+SPELT = re.compile(r"w(?P<weight>\d+)a(?P<activation>\d+)(?:s(?P<slope>\d+))?(?:d(?P<digits>\d))?")
 FLOAT32_BITS = 24  # significand: what a float32 runtime holds exactly
 SLOPE_FRAC = 4  # fewest fraction bits that a slope is left with
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Widths of a layer's numbers.
+
+    Args:
+        weight: Of its weights.
+        activation: Of the map that it writes; the last layer writes pixels, of 8 bits.
+        slope: Of its PReLU slopes.
+        digits: Most non-zero signed digits of a weight; 0: any number.
+    """
+
+    weight: int = 8
+    activation: int = 8
+    slope: int = 8
+    digits: int = 0
+
+    @classmethod
+    def parse(cls, text: str, where: str = "bits") -> Bits:
+        """Read widths.
+
+        Args:
+            text: As `w4a8`; `w4a8s6` with other slopes than of 8 bits, `w8a8d2` with at most two
+                signed digits in a weight.
+            where: What to name in an error.
+
+        Returns:
+            The widths, each 2..16, digits 1..8 if they are limited.
+
+        Raises:
+            InputError: If the text says something else.
+        """
+        found = SPELT.fullmatch(text)
+        given = {} if not found else {name: int(text) for name, text in found.groupdict().items()
+                                      if text}
+        bits = cls(**given)
+        if not found or not bits.allowed():
+            raise InputError(f"{text!r}", where=where, fix="e.g. w4a8, w4a8s6 or w8a8d2",
+                             allowed="w2a2 to w16a16, slopes s2 to s16, digits d1 to d8")
+        return bits
+
+    def allowed(self) -> bool:
+        """Tell whether the widths are such that a network can have."""
+        return self.digits in DIGITS and all(
+            width in WIDTHS for width in (self.weight, self.activation, self.slope))
+
+
+def uniform(model: models.Net, bits: Bits) -> dict[str, Bits]:
+    """The same widths in every layer.
+
+    Args:
+        model: A network.
+        bits: The widths.
+
+    Returns:
+        Widths by layer name.
+    """
+    return dict.fromkeys(model.names, bits)
 
 
 def nearest_format(x: torch.Tensor, signed: bool, bits: int) -> Format:
@@ -40,17 +105,15 @@ def nearest_format(x: torch.Tensor, signed: bool, bits: int) -> Format:
 
 
 @torch.no_grad()
-def calibrate(model: models.Net, x: torch.Tensor, y: torch.Tensor, *, weight_bits: int = 8,
-              activation_bits: int = 8, slope_bits: int = 8) -> QuantNet:
+def calibrate(model: models.Net, x: torch.Tensor, y: torch.Tensor,
+              bits: Mapping[str, Bits]) -> QuantNet:
     """Choose the formats: least squared error of each tensor, then the best output.
 
     Args:
         model: Float network.
         x: LR patches (N, 1, H, W), pixel / 256.
         y: HR patches.
-        weight_bits: Width of the weights.
-        activation_bits: Width of the inner feature maps; input and output have 8 bits.
-        slope_bits: Width of the slopes.
+        bits: Widths by layer name.
 
     Returns:
         The quantised module.
@@ -62,9 +125,10 @@ def calibrate(model: models.Net, x: torch.Tensor, y: torch.Tensor, *, weight_bit
         slope, out = None, PIXEL
         if name in model.act:
             signal = model.act[name](signal)
-            slope = nearest_format(model.act[name].weight, True, slope_bits)
-            out = nearest_format(signal, True, activation_bits)
-        formats[name] = LayerFormats(nearest_format(layer.weight, True, weight_bits), slope, out)
+            slope = nearest_format(model.act[name].weight, True, bits[name].slope)
+            out = nearest_format(signal, True, bits[name].activation)
+        formats[name] = LayerFormats(nearest_format(layer.weight, True, bits[name].weight),
+                                     slope, out, bits[name].digits)
     formats = legal(formats)
 
     def error(candidate: dict[str, LayerFormats]) -> float:
@@ -110,6 +174,6 @@ def legal(formats: dict[str, LayerFormats]) -> dict[str, LayerFormats]:
             slope = replace(slope, frac=max(slope.frac, 0))
         else:
             weight = replace(weight, frac=max(weight.frac, out.frac - frac))
-        kept[name] = LayerFormats(weight, slope, out)
+        kept[name] = replace(row, weight=weight, slope=slope, out=out)
         frac = out.frac
     return kept

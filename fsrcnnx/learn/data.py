@@ -104,6 +104,8 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
             patch: int = PATCH, stride: int = STRIDE, progress: bool = True) -> int:
     """Turn a folder of pictures, searched with its subfolders, into one HDF5 file.
 
+    Pictures that are smaller than a patch are left out of a training file, with a warning.
+
     Args:
         images_dir: Folder of pictures.
         output: HDF5 file to write, whole or not at all.
@@ -121,8 +123,8 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
         Number of patches or of pictures written.
 
     Raises:
-        InputError: If the folder is missing or empty, a picture cannot be read or is smaller than
-            a patch, or the output cannot be written.
+        InputError: If the folder is missing or empty, a picture cannot be read, all are smaller
+            than a patch, or the output cannot be written.
     """
     check_scale(scale)
     if protocol not in PROTOCOLS:
@@ -167,9 +169,8 @@ def _write_patches(file, paths, scale, reduce, sizes, patch, stride) -> int:
     for path in paths:
         luma = read_luma(path)
         if min(luma.shape) < patch * scale:
-            raise InputError(f"{luma.shape[1]}x{luma.shape[0]} pixels are less than a patch",
-                             where=str(path), allowed=f"at least {patch * scale} each way",
-                             fix="leave the picture out, or take smaller patches")
+            log.warning("%s: left out, %dx%d pixels are less than a patch of %d", path,
+                        *luma.shape[::-1], patch * scale)
         pairs = [pair for size in sizes
                  for pair in _patches(_sized(luma, size), scale, reduce, patch, stride)]
         if not pairs:
@@ -178,6 +179,10 @@ def _write_patches(file, paths, scale, reduce, sizes, patch, stride) -> int:
             start = len(sets[key])
             sets[key].resize(start + len(patches), axis=0)
             sets[key][start:] = np.stack(patches)
+    if not len(sets["lr"]):
+        raise InputError("every picture is smaller than a patch", where="prepare",
+                         allowed=f"at least {patch * scale} pixels each way",
+                         fix="take larger pictures, or smaller patches")
     return len(sets["lr"])
 
 

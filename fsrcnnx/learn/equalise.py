@@ -3,7 +3,7 @@
 May import torch, exact.formats, exact.network, learn.calibrate, learn.models, learn.quantnet.
 
     equalise(model, x)                             # the same function, every channel fills its map
-    split_picture(model, x, 2**-8)                 # the picture in two channels, at half the step
+    split_picture(model, x, bits)                  # the picture in two channels, at half the step
 
 PReLU commutes with a positive factor, so a channel can be multiplied in one layer and divided in
 the next (cross-layer equalisation: Nagel et al. 2019, arXiv:1906.04721). What the factors cannot
@@ -16,18 +16,19 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 
 import torch
 
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL
 from fsrcnnx.learn import models
-from fsrcnnx.learn.calibrate import legal
+from fsrcnnx.learn.calibrate import Bits, legal, nearest_format
 from fsrcnnx.learn.quantnet import LayerFormats
 
 log = logging.getLogger(__name__)
 
-MAP_PEAK = 0.5  # inner maps lie in -1/2..1/2, so that 8 bits have a step of one gray level
+MAP_PEAK = 0.5  # the picture lies in -1/2..1/2, where 8 bits have a step of one gray level
 SLOPE_PEAK = 4.0
 QUANTILE = 0.9995  # of a channel's magnitudes: rarer ones saturate
 SAMPLES = 1 << 20  # values per channel that a quantile is taken over
@@ -47,15 +48,14 @@ def weight_peak(model: models.Net, name: str) -> float:
     return 2.0 if name == model.names[0] else 1.0
 
 
-def fitted_formats(model: models.Net, weight_bits: int, activation_bits: int,
-                   slope_bits: int) -> dict[str, LayerFormats]:
-    """The formats of the fixed ranges.
+def fitted_formats(model: models.Net, bits: Mapping[str, Bits],
+                   peak: float = MAP_PEAK) -> dict[str, LayerFormats]:
+    """The formats of the fixed ranges, and of the least squared error of the weights in them.
 
     Args:
         model: Equalised float network.
-        weight_bits: Width of the weights.
-        activation_bits: Width of the inner maps; input and output have 8 bits.
-        slope_bits: Width of the slopes.
+        bits: Widths by layer name.
+        peak: Range of the inner maps, as `equalise` took it; input and output have 8 bits.
 
     Returns:
         Formats by layer name.
@@ -65,9 +65,9 @@ def fitted_formats(model: models.Net, weight_bits: int, activation_bits: int,
         return Format(True, bits, bits - 1 - int(math.log2(peak)))
 
     return legal({name: LayerFormats(
-        reaching(weight_bits, weight_peak(model, name)),
-        reaching(slope_bits, SLOPE_PEAK) if name in model.act else None,
-        reaching(activation_bits, MAP_PEAK) if name in model.act else PIXEL)
+        nearest_format(getattr(model, name).weight.detach(), True, bits[name].weight),
+        reaching(bits[name].slope, SLOPE_PEAK) if name in model.act else None,
+        reaching(bits[name].activation, peak) if name in model.act else PIXEL, bits[name].digits)
         for name in model.names})
 
 
@@ -85,18 +85,19 @@ def _incoming(model: models.Net, name: str) -> torch.Tensor:
 
 
 @torch.no_grad()
-def equalise(model: models.Net, x: torch.Tensor) -> None:
+def equalise(model: models.Net, x: torch.Tensor, peak: float = MAP_PEAK) -> None:
     """Scale every inner channel to fill the fixed range; the network's output stays.
 
     Args:
         model: Float network, changed in place.
         x: Calibration pixels (N, 1, H, W), pixel / 256.
+        peak: Range of the inner maps; a wider one lets weights of few bits fill theirs.
     """
     for name, after in zip(model.names, model.names[1:], strict=False):
         layer = getattr(model, name)
         x = model.act[name](layer(x))                # (N, C, H, W)
         room = weight_peak(model, name) / layer.weight.abs().amax((1, 2, 3)).clamp(min=1e-9)
-        factor = torch.minimum(MAP_PEAK / _magnitude(x).clamp(min=1e-9), room)
+        factor = torch.minimum(peak / _magnitude(x).clamp(min=1e-9), room)
         layer.weight *= factor[:, None, None, None]
         layer.bias *= factor
         _incoming(model, after).div_(factor[:, None, None, None])
@@ -104,22 +105,23 @@ def equalise(model: models.Net, x: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def split_picture(model: models.Net, x: torch.Tensor, step: float) -> list[str]:
+def split_picture(model: models.Net, x: torch.Tensor, bits: Mapping[str, Bits]) -> list[str]:
     """Split the picture of each map over two saturating channels, in the least used one's place.
 
     Args:
         model: Equalised float network whose channel 0 carries the picture; changed in place, and
             to be trained again, as a channel of each map is lost.
         x: Calibration pixels (N, 1, H, W), pixel / 256.
-        step: Step of the inner maps.
+        bits: Widths by layer name.
 
     Returns:
         Names of the maps that were split; those without a picture in channel 0 stay as they are.
     """
-    top = MAP_PEAK - step  # where one half saturates, the other begins
     done, picture = [], x.flatten()
     for name, after in zip(model.names, model.names[1:], strict=False):
         layer, slope, onward = getattr(model, name), model.act[name].weight, _incoming(model, after)
+        # where one half saturates, the other begins
+        top = MAP_PEAK - 2 * MAP_PEAK / 2**bits[name].activation
         y = model.act[name](layer(x))                # (N, C, H, W)
         carried = torch.corrcoef(torch.stack([picture, y[:, 0].flatten()]))[0, 1]
         if y.shape[1] > 1 and carried > PICTURE:

@@ -41,14 +41,16 @@ class Score:
         psnr: Mean PSNR in dB.
         ssim: Mean SSIM.
         bicubic_psnr: Mean PSNR of bicubic upscaling.
-        pictures: Per picture: name, PSNR, bicubic PSNR.
+        bicubic_ssim: Its mean SSIM.
+        pictures: Per picture: name, PSNR, SSIM, bicubic PSNR, bicubic SSIM.
         protocol: `paper` or `seed`.
     """
 
     psnr: float
     ssim: float
     bicubic_psnr: float
-    pictures: tuple[tuple[str, float, float], ...]
+    bicubic_ssim: float
+    pictures: tuple[tuple[str, float, float, float, float], ...]
     protocol: str
 
     def as_dict(self) -> dict:
@@ -67,10 +69,11 @@ def float_run(module: nn.Module, lr: np.ndarray) -> np.ndarray:
         uint8 (scale * H, scale * W), rounded half to even and clipped to 0..255.
     """
     module.eval()
+    device = next(module.parameters()).device
     with torch.no_grad():
-        x = torch.from_numpy(np.array(lr))[None, None].float() / PIXEL_STEPS
+        x = torch.from_numpy(np.array(lr))[None, None].to(device).float() / PIXEL_STEPS
         hr = module(x)[0, 0].double() * PIXEL_STEPS
-    return hr.round().clamp(0, 255).to(torch.uint8).numpy()
+    return hr.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def mean_psnr(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: int) -> float:
@@ -126,19 +129,19 @@ def evaluate(model: str | Path | nn.Module | Upscaler, images_dir: str | Path, *
     """
     reduce, shave = _protocol(protocol, scale)
     run = _upscaler(model, scale)
-    rows, similar = [], []
+    rows = []
     for path in data.pictures_in(images_dir):
         hr = crop(read_picture(path).luma, scale)
         lr = reduce(hr, scale)
-        up = run(lr)
+        planes = run(lr), bicubic(lr, scale)
         try:
-            rows.append((path.name, psnr(hr, up, shave), psnr(hr, bicubic(lr, scale), shave)))
-            similar.append(ssim(hr, up, shave))
+            rows.append((path.name, *(metric(hr, plane, shave) for plane in planes
+                                      for metric in (psnr, ssim))))
         except InputError as error:  # the metrics do not know which picture it is
             raise InputError(error.what, where=path, allowed=error.allowed,
                              fix=error.fix) from None
     means = np.mean([row[1:] for row in rows], axis=0)
-    return Score(float(means[0]), float(np.mean(similar)), float(means[1]), tuple(rows), protocol)
+    return Score(*map(float, means), tuple(rows), protocol)
 
 
 def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,

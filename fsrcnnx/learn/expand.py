@@ -44,6 +44,50 @@ class Product(nn.Module):
         return mix, torch.einsum("ap,abkl->pbkl", mix, weight)
 
 
+class Held(nn.Module):
+    """A parameter of which a part stays as it is.
+
+    Args:
+        value: The parameter.
+        part: What stays, an index.
+    """
+
+    def __init__(self, value: torch.Tensor, part: tuple):
+        super().__init__()
+        free = torch.ones_like(value)
+        free[part] = 0
+        self.register_buffer("free", free, persistent=False)
+        self.register_buffer("held", value.detach() * (1 - free), persistent=False)
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        """Put the held part in; value: of the parameter's shape."""
+        return value * self.free + self.held
+
+    def right_inverse(self, value: torch.Tensor) -> torch.Tensor:
+        """The parameter itself."""
+        return value
+
+
+def hold_picture(model: models.Net) -> None:
+    """Keep the picture that a fresh network carries in channel 0 as it is, in every layer.
+
+    What is learned is then added to the repeated picture, as an anchor adds it, though the network
+    has none: nothing that a step changes can shift the picture itself.
+
+    Args:
+        model: A fresh network, expanded or not; changed in place.
+    """
+    if model.anchor:
+        return
+    for name in model.names:
+        layer = getattr(model, name)
+        part = (0,) if name in model.act else (0, 0)  # the last layer: what it takes of channel 0
+        parametrize.register_parametrization(layer, "weight", Held(layer.weight, part))
+        if name in model.act:
+            for module, key in ((layer, "bias"), (model.act[name], "weight")):
+                parametrize.register_parametrization(module, key, Held(getattr(module, key), (0,)))
+
+
 def expand(model: models.Net, factor: int, generator: torch.Generator) -> None:
     """Let every layer learn a product instead of its weight; the function stays for now.
 

@@ -60,7 +60,7 @@ def export(weights: str | Path, folder: Path, training_data: str = "") -> Networ
         meta[f"eval_psnr_{key}"] = f"{value:.3f}"
     if training_data:
         meta["training_data"] = training_data
-    network = quantnet.to_network(quantnet.load_qat(weights), meta=meta)
+    network = quantnet.to_network(quantnet.load_qat(weights), content.get("label"), meta)
     onnx_io.save(network, folder / "model.onnx")
     onnx_io.save_uint8(network, folder / "model_uint8.onnx")
     onnx_io.save_float(network, folder / "model_float.onnx", float_layers(store.load(weights)))

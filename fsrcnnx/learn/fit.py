@@ -1,6 +1,6 @@
 """The training loop: one cycle of Adam, resumable to the identical result.
 
-May import numpy, torch, tqdm, learn.store and the ground.
+May import torch, tqdm, learn.devices, learn.store and the ground.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
@@ -24,6 +24,7 @@ from tqdm import tqdm
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import store
+from fsrcnnx.learn.devices import ALONE, Team
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Plan:
         weights: Weights that the run starts from.
         loss: A key of `LOSSES`.
         expand: Factor of `expand.expand`; 1 trains the plain weights.
+        hold: Whether `expand.hold_picture` was applied.
     """
 
     name: str
@@ -60,6 +62,12 @@ class Plan:
     weights: str = ""
     loss: str = "mse"
     expand: int = 1
+    hold: bool = False
+
+    def facts(self) -> dict:
+        """What a weights file says of the run that made it."""
+        return {key: value for key, value in asdict(self).items()
+                if key in ("steps", "loss", "expand", "hold", "lr", "batch_size", "patches")}
 
     def __post_init__(self):
         if self.loss not in LOSSES:
@@ -71,8 +79,26 @@ class Plan:
                              where="train", allowed="at least 1 each, lr between 0 and 1")
 
 
+def on_cpu(content):
+    """Bring tensors to the CPU.
+
+    Args:
+        content: A tensor, or plain data with tensors in dictionaries, lists and tuples.
+
+    Returns:
+        The same, on the CPU.
+    """
+    if isinstance(content, torch.Tensor):
+        return content.cpu()
+    if isinstance(content, dict):
+        return {key: on_cpu(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return type(content)(map(on_cpu, content))
+    return content
+
+
 def save_atomic(content: dict, path: Path) -> None:
-    """Write a torch file whole or not at all.
+    """Write a torch file whole or not at all; it loads on every device.
 
     Args:
         content: What to save.
@@ -82,7 +108,7 @@ def save_atomic(content: dict, path: Path) -> None:
         InputError: If it cannot be written.
     """
     with atomic(path, RuntimeError) as part:
-        torch.save(content, part)
+        torch.save(on_cpu(content), part)
 
 
 def log_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -113,28 +139,36 @@ class Batches:
         generator: Source of every choice; its state is all that a resumed run needs.
         full_range: Share of the patches whose 16..235 is stretched to 0..255, the range of gray
             pictures.
+        team: Who shares each batch, and where it goes.
+
+    Raises:
+        InputError: If the team does not divide a batch.
     """
 
     def __init__(self, lr: torch.Tensor, hr: torch.Tensor, size: int,
-                 generator: torch.Generator, full_range: float = 0.0):
+                 generator: torch.Generator, full_range: float = 0.0, team: Team = ALONE):
+        team.check(size)
         self.lr, self.hr, self.size = lr, hr, size
-        self.generator, self.full_range = generator, full_range
+        self.generator, self.full_range, self.team = generator, full_range, team
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw a batch.
+        """Draw a batch and take the team's share of it.
 
         Returns:
-            float32 (size, 1, p, p) and (size, 1, scale * p, scale * p), pixel / 256.
+            float32 (n, 1, p, p) and (n, 1, scale * p, scale * p), pixel / 256, on the team's
+            device; n is size / team.size.
         """
-        index = torch.randint(len(self.lr), (self.size,), generator=self.generator)
+        share, device = self.team.share, self.team.device
+        index = share(torch.randint(len(self.lr), (self.size,), generator=self.generator))
         turn = torch.randint(4, (1,), generator=self.generator).item()
         flip = torch.randint(2, (1,), generator=self.generator).item()
         stretched = None
         if self.full_range:
             stretched = torch.rand(self.size, generator=self.generator) < self.full_range
+            stretched = share(stretched).to(device)
 
         def turned(patches: torch.Tensor) -> torch.Tensor:
-            batch = torch.rot90(patches[index], turn, (1, 2))
+            batch = torch.rot90(patches[index].to(device), turn, (1, 2))
             batch = (batch.flip(2) if flip else batch)[:, None].float()
             if stretched is not None:
                 wide = ((batch - 16) * (255 / 219)).round().clamp(0, 255)
@@ -150,9 +184,9 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
     """Train a module; a second call goes on from the checkpoint.
 
     Args:
-        module: Trained in place, pixel / 256 in and out.
-        batches: Training data; its generator is checkpointed.
-        score: Evaluates the module in dB; must leave its weights alone.
+        module: Trained in place, pixel / 256 in and out; on the CPU afterwards.
+        batches: Training data, and the team that trains; its generator is checkpointed.
+        score: Evaluates the module, where it is, in dB; must leave its weights alone.
         plan: Settings; a checkpoint of other settings is refused.
         checkpoint: File of the state.
         keep: Called with step and dB whenever the score is the best so far.
@@ -161,19 +195,21 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
         progress: Show a progress bar with loss and PSNR.
 
     Returns:
-        Steps done, and the best score in dB.
+        Steps done, and the best score in dB, in every process.
 
     Raises:
         InputError: If the checkpoint is damaged or of another run.
         CheckError: If the loss stops being a number.
     """
+    team = batches.team
+    module.to(team.device)
     optimiser = torch.optim.Adam(module.parameters(), lr=plan.lr)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.lr, max(plan.steps, 2),
                                                 pct_start=WARM_UP)
     settings = json.dumps(asdict(plan))
     step, best, total, since, rows = 0, -math.inf, 0.0, 0, []
-    if checkpoint.exists():
-        state = store.read_checkpoint(checkpoint)
+    state = team.once(lambda: store.read_checkpoint(checkpoint) if checkpoint.exists() else None)
+    if state:
         if state["settings"] != settings:
             raise InputError(f"holds another run, {state['settings']}", where=str(checkpoint),
                              allowed=settings, fix="write to another folder, or delete this file")
@@ -184,14 +220,16 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
         step, best, rows = state["step"], state["best"], state["rows"]
         log.info("%s: resuming at step %d of %d", checkpoint, step, plan.steps)
 
+    log.info("training on %s%s", team.device.type,
+             f", {team.size} processes" if team.size > 1 else "")
     end = plan.steps if stop_after is None else min(plan.steps, step + stop_after)
-    module.train()
+    net = team.wrap(module.train())
     with tqdm(total=plan.steps, initial=step, desc=f"train {plan.name}", unit="step",
-              disable=not progress, mininterval=1) as bar:
+              disable=not (progress and team.first), mininterval=1) as bar:
         while step < end:
             x, y = batches.draw()
             x = x.to(memory_format=torch.channels_last)  # a seventh faster on a CPU
-            loss = LOSSES[plan.loss](module(x), y)
+            loss = LOSSES[plan.loss](net(x), y)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -203,13 +241,16 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
                                  fix=f"take a learning rate below {plan.lr}")
             if step % plan.every and step != plan.steps:
                 continue
+            error, since, total = team.mean(total / since), 0, 0.0
+            if not team.first:
+                continue
             module.eval()
             now = score()
             module.train()
             if now > best:
                 best = now
                 keep(step, now)
-            rows.append((step, total / since, now, cycle.get_last_lr()[0]))
+            rows.append((step, error, now, cycle.get_last_lr()[0]))
             if history:
                 with atomic(history) as part, part.open("w", newline="") as file:
                     csv.writer(file).writerows([HISTORY, *rows])
@@ -217,8 +258,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
                          "module": module.state_dict(), "optimiser": optimiser.state_dict(),
                          "cycle": cycle.state_dict(), "generator": batches.generator.get_state()},
                         checkpoint)
-            bar.set_postfix(loss=f"{total / since:.2e}", psnr=f"{now:.2f}", best=f"{best:.2f}")
+            bar.set_postfix(loss=f"{error:.2e}", psnr=f"{now:.2f}", best=f"{best:.2f}")
             log.info("step %d of %d: %.3f dB, best %.3f dB", step, plan.steps, now, best)
-            total, since = 0.0, 0
-    module.eval()
-    return step, best
+    module.cpu().eval()
+    return step, team.once(lambda: best)

@@ -1,14 +1,16 @@
 """The float networks, each readable at a glance.
 
-May import torch, learn.operators and the errors.
+May import torch and the errors.
 
     model = build("fsrcnn-x_x2")
     hr = model(lr)                                 # (N, 1, H, W) to (N, 1, 2 H, 2 W), pixel / 256
 
 Source: FSRCNN and FSRCNN-s (Dong et al. 2016, arXiv:1608.00367, d, s, m in section 3); the seed's
-FSRCNN-x: d = 23, s = 12, m = 2, 3x3 first convolution and deconvolution. The anchor, the nearest LR
-pixel added to each output phase: ABPN (Du et al. 2021, arXiv:2105.09750). SRCNN (Dong et al. 2016,
-arXiv:1501.00092, n1, n2 and f1-f2-f3 in sections 3.1 and 4.3).
+FSRCNN-x: d = 23, s = 12, m = 2, 3x3 first convolution and deconvolution. optimal-fsrcnn is a shrunk
+FSRCNN-s of the kind that Chang et al. 2020 (arXiv:1801.05997) run by TDC; its sizes are ours, for
+the published ones were not at hand. The anchor, the nearest LR pixel added to each output phase:
+ABPN (Du et al. 2021, arXiv:2105.09750). SRCNN (Dong et al. 2016, arXiv:1501.00092, n1, n2 and
+f1-f2-f3 in sections 3.1 and 4.3).
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ import torch
 from torch import nn
 
 from fsrcnnx.errors import ModelError
-from fsrcnnx.learn.operators import PReLU, to_one
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ FAMILY = {
     "fsrcnn-x": Shape(23, 12, 2, 3, 3),
     "fsrcnn": Shape(56, 12, 4, 5, 9),
     "fsrcnn-s": Shape(32, 5, 1, 5, 9),
+    "optimal-fsrcnn": Shape(25, 5, 1, 5, 7),
     "fsrcnnx-a": Shape(16, 9, 4, 3, 3, anchor=True),
     "srcnn": FlatShape(64, 32, 9, 1, 5),
     "srcnn-955": FlatShape(64, 32, 9, 5, 5),
@@ -124,7 +126,7 @@ class Net(nn.Module):
         self.names = list(layers)  # in order
         for name, layer in layers.items():
             self.add_module(name, layer)
-        self.act = nn.ModuleDict({name: PReLU(layers[name].out_channels)
+        self.act = nn.ModuleDict({name: nn.PReLU(layers[name].out_channels)
                                   for name in self.names[:-1]})
         self._start(generator or torch.Generator().manual_seed(0))
 
@@ -222,7 +224,7 @@ class SRCNN(Net):
         """Sharpen; x: (N, 1, H, W), H and W those of the large picture."""
         x = self.act["feature"](self.feature(x))     # (N, n1, H, W)
         x = self.act["map"](self.map(x))             # (N, n2, H, W)
-        return to_one(x, self.rebuild.weight, self.rebuild.bias)  # (N, 1, H, W)
+        return self.rebuild(x)                       # (N, 1, H, W)
 
 
 def nearest(x: torch.Tensor, scale: int) -> torch.Tensor:

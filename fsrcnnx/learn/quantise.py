@@ -13,9 +13,11 @@ that they settle, and take off what the rounding shifted.
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -23,19 +25,21 @@ import torch
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import PIXEL, Network
-from fsrcnnx.learn import data, store
-from fsrcnnx.learn.calibrate import calibrate
-from fsrcnnx.learn.equalise import equalise, fitted_formats, split_picture
+from fsrcnnx.learn import data, models, store
+from fsrcnnx.learn.calibrate import Bits, calibrate, uniform
+from fsrcnnx.learn.devices import ALONE, Team
+from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats, split_picture
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
-from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
-from fsrcnnx.learn.quantnet import QuantNet, load_qat, pack, qat_run, to_network
+from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
+from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, qat_run, to_network
 
 log = logging.getLogger(__name__)
 
-BITS = range(2, 17)
+W8A8 = Bits()
 CALIBRATION = 128  # patches
 FULL_RANGE = 0.5  # share of the patches stretched to 0..255, as gray pictures are
 CHECKPOINTS = 16  # of a stage
+PEAKS = (MAP_PEAK, 2 * MAP_PEAK)  # of the maps of a network with anchor, which have no picture
 SETTLING = 0.1  # steps and peak learning rate of the second stage, relative to the first
 
 
@@ -58,24 +62,65 @@ class Quantised:
     psnr: float
 
 
-def _check(output: Path, weight_bits: int, activation_bits: int, slope_bits: int) -> None:
-    for option, bits in (("--weight-bits", weight_bits), ("--activation-bits", activation_bits),
-                         ("--slope-bits", slope_bits)):
-        if bits not in BITS:
-            raise InputError(f"{bits} bits", where=option, allowed="2..16")
-    if weight_bits + activation_bits < PIXEL.frac + 2:
-        raise InputError(f"W{weight_bits}A{activation_bits} cannot reach 8-bit output",
-                         where="--weight-bits and --activation-bits",
+def _check(output: Path, bits: Mapping[str, Bits]) -> None:
+    for name, widths in bits.items():
+        if not widths.allowed():
+            raise InputError(f"{widths}", where=f"bits of {name}", allowed="2..16, digits 0..8")
+    *_, before, last = bits.values()
+    if last.weight + before.activation < PIXEL.frac + 2:
+        raise InputError(f"W{last.weight}A{before.activation} cannot reach 8-bit output",
+                         where="weight bits of the last layer and activation bits before it",
                          allowed=f"{PIXEL.frac + 2} bits together or more")
     if not output.parent.is_dir():
         raise InputError("the folder does not exist", where=str(output.parent),
                          allowed="an existing folder", fix="create it")
 
 
+def _layer_bits(model: models.Net, bits: Bits, layers: Mapping[str, Bits]) -> dict[str, Bits]:
+    if unknown := sorted(set(layers) - set(model.names)):
+        raise InputError(f"layer {', '.join(unknown)}", where="bits by layer",
+                         allowed=", ".join(model.names))
+    return {**uniform(model, bits), **layers}
+
+
+@torch.no_grad()
+def _equalised(model: models.Net, bits: Mapping[str, Bits], x: torch.Tensor,
+               y: torch.Tensor) -> tuple[models.Net, QuantNet]:
+    """The network over the range of maps that rounds least, and quantised there."""
+    tried = []
+    for peak in PEAKS if model.anchor else PEAKS[:1]:
+        start = copy.deepcopy(model)
+        equalise(start, x, peak)
+        module = QuantNet(start, fitted_formats(start, bits, peak))
+        tried.append((float(log_error(module(x), y)), start, module))
+    return min(tried, key=lambda one: one[0])[1:]
+
+
+def label(name: str, bits: Mapping[str, Bits]) -> str:
+    """Name a quantised network.
+
+    Args:
+        name: Of the float network.
+        bits: Widths by layer name.
+
+    Returns:
+        The name itself at 8 bits, else with the widths that most layers have: `fsrcnn-x_x2_w4a8`,
+        and `-mixed` if some layers have others.
+    """
+    rows = [(row.weight, row.activation, row.digits) for row in bits.values()]
+    most = max(rows, key=rows.count)
+    mixed = "-mixed" if set(rows) != {most} else ""
+    digits = f"d{most[2]}" if most[2] else ""
+    if most == (8, 8, 0) and not mixed:
+        return name
+    return f"{name}_w{most[0]}a{most[1]}{digits}{mixed}"
+
+
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
-             output: str | Path, *, weight_bits: int = 8, activation_bits: int = 8,
-             slope_bits: int = 8, steps: int = 30000, lr: float = 1e-3, batch_size: int = 16,
-             seed: int = 123, stop_after: int | None = None, progress: bool = True) -> Quantised:
+             output: str | Path, *, bits: Bits = W8A8, layers: Mapping[str, Bits] | None = None,
+             steps: int = 30000, lr: float = 1e-3, batch_size: int = 16, seed: int = 123,
+             stop_after: int | None = None, team: Team = ALONE,
+             progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
     Called again after a kill, it goes on to the identical result from the hidden checkpoints
@@ -85,15 +130,16 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         weights: Float weights: `x2_best.pth` or `weights.pth`.
         train_file: HDF5 of `data.prepare`.
         eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
-        output: `weights.pth` to write, with float and quantised weights and the formats.
-        weight_bits: Width of the weights, 2..16.
-        activation_bits: Width of the inner feature maps, 2..16.
-        slope_bits: Width of the PReLU slopes, 2..16.
+        output: `weights.pth` to write, with float and quantised weights and the formats; the
+            course of the stages goes to `weights.stage1.csv` and `weights.stage2.csv` beside it.
+        bits: Widths of weights, inner maps and slopes, 2..16.
+        layers: Widths of layers that differ, by name.
         steps: Steps with noise, a tenth as many for the biases follow; 0 for calibration only.
         lr: Highest learning rate of the first stage; the second takes a tenth of it.
         batch_size: Patches in a step.
         seed: Seed of calibration, order and noise.
         stop_after: Stop, resumably, after this many steps of a stage.
+        team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
 
     Returns:
@@ -105,56 +151,58 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         CheckError: If the loss stops being a number.
     """
     output = Path(output)
-    _check(output, weight_bits, activation_bits, slope_bits)
-    widths = {"weight_bits": weight_bits, "activation_bits": activation_bits,
-              "slope_bits": slope_bits}
-    model, start = store.load(weights), store.load(weights)
+    team.check(batch_size)
+    model, training = store.load(weights), store.read_weights(weights).get("training", {})
+    by_layer = _layer_bits(model, bits, layers or {})
+    _check(output, by_layer)
+    name = label(model.name, by_layer)
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
-    equalise(start, x)
-    module = calibrate(start, x, y, **widths)
+    start, fitted = _equalised(model, by_layer, x, y)
+    module = calibrate(start, x, y, by_layer)
 
     def score() -> float:
         return mean_psnr(lambda plane: qat_run(module, plane).astype("uint8"), pairs,
                          model.picture_scale)
 
-    float_psnr = mean_psnr(lambda plane: float_run(model, plane), pairs, model.picture_scale)
-    calibrated = psnr = score()
+    float_psnr = team.once(
+        lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, model.picture_scale))
+    calibrated = psnr = team.once(score)
     log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
 
     def keep(step: int, value: float) -> None:
         save_atomic({"name": model.name, "float": model.state_dict(), "qat": pack(module),
-                     "bits": {key.removesuffix("_bits"): bits for key, bits in widths.items()},
+                     "label": name, "bits": asdict(bits), "training": training, "fine": steps,
                      "version": __version__, "seed": seed, "step": step,
                      "eval_psnr": {"float": float_psnr, "calibrated": calibrated, "qat": value}},
                     output)
 
     def stage(number: int, noisy: bool, steps: int, lr: float) -> tuple[bool, float]:
-        plan = Plan(f"{model.name} W{weight_bits}A{activation_bits} stage {number}", seed, lr,
-                    steps, max(1, steps // CHECKPOINTS), batch_size, len(patches[0]),
-                    str(weights), "log")
+        plan = Plan(f"{name} stage {number}", seed, lr, steps, max(1, steps // CHECKPOINTS),
+                    batch_size, len(patches[0]), f"{weights} {by_layer}", "log")
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
-                          FULL_RANGE)
-        module.noise = batches.generator if noisy else None
-        for parameter, value in module.named_parameters():
-            value.requires_grad_(noisy or parameter.endswith(".bias"))
+                          FULL_RANGE, team)
+        module.noise = Noise(batches.generator, team) if noisy else None
+        for key, value in module.named_parameters():
+            value.requires_grad_(noisy or key.endswith(".bias"))
         done, best = fit(module, batches, score, plan, checkpoints[number - 1],
                          keep if not noisy else lambda step, value: None,
+                         history=output.with_suffix(f".stage{number}.csv"),
                          stop_after=stop_after, progress=progress)
         return done == steps, best
 
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2)]
     if steps == 0 or not checkpoints[1].exists():
-        keep(0, calibrated)
+        team.once(lambda: keep(0, calibrated))
     if steps:
-        formats = fitted_formats(start, **widths)
-        split_picture(start, x, formats[start.names[0]].out.step)
-        module = QuantNet(start, formats)
+        module = fitted
+        if not model.anchor and split_picture(start, x, by_layer):
+            module = QuantNet(start, fitted_formats(start, by_layer))
         finished, _ = stage(1, True, steps, lr)
         if finished:
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
-        if finished:
+        if finished and team.first:
             for checkpoint in checkpoints:
                 checkpoint.unlink(missing_ok=True)
     final = load_qat(output)

@@ -1,7 +1,7 @@
 """The fixed-point network in torch: trained with straight-through rounding, exact in float64.
 
-May import numpy, torch, exact.formats, exact.network, learn.models, learn.operators, learn.store
-and the errors.
+May import numpy, torch, exact.formats, exact.network, learn.devices, learn.models, learn.store and
+the errors.
 
     module = load_qat("models/fsrcnn-x_x2/weights.pth")
     hr = qat_run(module, lr)                       # int64 (2 H, 2 W): the ladder's rung `qat`
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,10 @@ from torch import nn
 from torch.nn import functional
 
 from fsrcnnx.errors import ModelError
-from fsrcnnx.exact.formats import Format, quantise
+from fsrcnnx.exact.formats import Format, quantise, signed_digits
 from fsrcnnx.exact.network import PIXEL, Layer, Network
 from fsrcnnx.learn import models, store
-from fsrcnnx.learn.operators import prelu, to_one
+from fsrcnnx.learn.devices import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,68 @@ class LayerFormats:
         weight: Of the weights.
         slope: Of the PReLU slopes; None without activation.
         out: After requantisation.
+        digits: Most non-zero signed digits of a weight: few make cheap adders; 0: any number.
     """
 
     weight: Format
     slope: Format | None
     out: Format
+    digits: int = 0
+
+
+@lru_cache
+def _sparse(to: Format, digits: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Raw values of a format that have few signed digits, and the middles between them."""
+    raw = np.arange(to.lo, to.hi + 1)
+    values = torch.from_numpy(raw[signed_digits(raw) <= digits])
+    return values, (values[1:] + values[:-1]) / 2
+
+
+class Noise:
+    """Rounding noise: uniform over one step.
+
+    It is a random stretch of a fixed pool, as drawing it anew took a quarter of a training step.
+
+    Args:
+        generator: Source of the choice, on the CPU; its state is all that a resumed run needs.
+        team: Each of its processes takes its share of a whole batch's noise.
+    """
+
+    POOL = 1 << 23  # values
+
+    def __init__(self, generator: torch.Generator, team: Team = ALONE):
+        self.generator, self.team = generator, team
+        pool = torch.rand(self.POOL, generator=torch.Generator().manual_seed(0)) - 0.5
+        self.pool = pool.to(team.device)
+
+    def like(self, x: torch.Tensor) -> torch.Tensor:
+        """Choose noise of a dense tensor's shape and layout, -1/2..1/2."""
+        room = self.POOL - x.numel() * self.team.size
+        if room < 0:
+            whole = torch.rand(len(x) * self.team.size, *x.shape[1:], generator=self.generator)
+            return self.team.share(whole).to(x.device) - 0.5
+        start = torch.randint(room + 1, (1,), generator=self.generator).item()
+        return self.pool.as_strided(x.shape, x.stride(), start + self.team.rank * x.numel())
+
+
+class _Grid(torch.autograd.Function):
+    """Round half to even or add noise, saturate; the gradient passes where nothing saturates."""
+
+    @staticmethod
+    def forward(ctx, x, to, noise, digits):
+        raw = x * 2.0**to.frac
+        if noise is not None:
+            raw += noise.like(raw)
+        kept = raw.clamp(to.lo, to.hi)
+        ctx.save_for_backward(kept == raw)
+        if digits:
+            values, middles = (part.to(x.device) for part in _sparse(to, digits))
+            return values[torch.bucketize(kept, middles)].to(x.dtype).mul_(to.step)
+        return (kept if noise is not None else kept.round_()).mul_(to.step)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.saved_tensors[0], None, None, None
 
 
 class _Round(torch.autograd.Function):
@@ -56,21 +114,20 @@ class _Round(torch.autograd.Function):
         return gradient
 
 
-def on_grid(x: torch.Tensor, to: Format, noise: torch.Generator | None = None) -> torch.Tensor:
+def on_grid(x: torch.Tensor, to: Format, noise: Noise | None = None,
+            digits: int = 0) -> torch.Tensor:
     """Bring values into a format: round half to even, saturate; no gradient where saturated.
 
     Args:
         x: Any shape.
         to: The format.
-        noise: If given, noise over one step is added instead of rounding; it is drawn from here.
+        noise: If given, noise over one step is added instead of rounding.
+        digits: If not 0, the nearest value with at most so many signed digits is taken.
 
     Returns:
         Same shape, multiples of the format's step unless there is noise.
     """
-    raw = x * 2.0**to.frac
-    if noise:
-        return (raw + torch.rand(raw.shape, generator=noise) - 0.5).clamp(to.lo, to.hi) * to.step
-    return _Round.apply(raw.clamp(to.lo, to.hi)) * to.step
+    return _Grid.apply(x, to, noise, digits)
 
 
 class QuantNet(nn.Module):
@@ -90,7 +147,7 @@ class QuantNet(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model)
         self.formats = dict(formats)
-        self.noise: torch.Generator | None = None
+        self.noise: Noise | None = None
         if list(self.formats) != model.names:
             raise ModelError(f"formats for {', '.join(self.formats)}", where="quantisation",
                              allowed=", ".join(model.names))
@@ -108,14 +165,12 @@ class QuantNet(nn.Module):
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
-        weight = on_grid(layer.weight, formats.weight)
+        weight = on_grid(layer.weight, formats.weight, digits=formats.digits)
         acc_frac = in_frac + formats.weight.frac
         bias = _Round.apply(layer.bias * 2.0**acc_frac) * 2.0**-acc_frac
         if isinstance(layer, nn.ConvTranspose2d):
             return functional.conv_transpose2d(x, weight, bias, layer.stride, layer.padding,
                                                layer.output_padding)
-        if layer.out_channels == 1:
-            return to_one(x, weight, bias)
         return functional.conv2d(x, weight, bias, padding=layer.padding)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -127,7 +182,7 @@ class QuantNet(nn.Module):
                 acc = acc + models.nearest(lr, self.model.scale)
             if formats.slope:
                 slope = on_grid(self.model.act[name].weight, formats.slope)
-                acc = prelu(acc, slope)
+                acc = functional.prelu(acc, slope)
             x = on_grid(acc, formats.out, noise)
             frac = formats.out.frac
         return x
@@ -143,7 +198,7 @@ def qat_run(module: QuantNet, lr: np.ndarray) -> np.ndarray:
     Returns:
         int64 (scale * H, scale * W), 0..255.
     """
-    exact = copy.deepcopy(module).double().eval()
+    exact = copy.deepcopy(module).cpu().double().eval()  # a GPU's convolutions may be inexact
     with torch.no_grad():
         x = torch.from_numpy(np.array(lr))[None, None].double() * PIXEL.step
         return (exact(x)[0, 0] * 2.0**PIXEL.frac).to(torch.int64).numpy()
@@ -169,7 +224,8 @@ def to_network(module: QuantNet, name: str | None = None,
     for label, formats in module.formats.items():
         layer = getattr(module.model, label)
         deconv = isinstance(layer, nn.ConvTranspose2d)
-        weight = layer.weight.detach().double().numpy()
+        weight = on_grid(layer.weight.detach().double(), formats.weight,
+                         digits=formats.digits).numpy()
         bias = layer.bias.detach().double().numpy() * 2.0**(frac + formats.weight.frac)
         slope = None
         if formats.slope:
@@ -194,7 +250,7 @@ def pack(module: QuantNet) -> dict:
     Returns:
         `state` (parameters by name) and `formats` (ap types by layer).
     """
-    formats = {name: [str(part) if part else "" for part in (row.weight, row.slope, row.out)]
+    formats = {name: [str(part or "") for part in (row.weight, row.slope, row.out, row.digits)]
                for name, row in module.formats.items()}
     return {"state": module.model.state_dict(), "formats": formats}
 
@@ -219,6 +275,7 @@ def load_qat(path: str | Path) -> QuantNet:
     store.check_finite(packed["state"], str(path))
     model = models.build(content["name"])
     store.restore(model, packed["state"], str(path))
-    formats = {name: LayerFormats(*(Format.parse(part) if part else None for part in row))
+    formats = {name: LayerFormats(*(Format.parse(part) if part else None for part in row[:3]),
+                                  int("".join(row[3:]) or 0))
                for name, row in packed["formats"].items()}
     return QuantNet(model, formats).eval()

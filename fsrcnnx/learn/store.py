@@ -31,12 +31,13 @@ def check_finite(state: dict[str, torch.Tensor], where: str) -> None:
                              allowed="finite weights", fix="train again or take other weights")
 
 
-def read_weights(path: str | Path) -> dict:
+def read_weights(path: str | Path, default: str = next(iter(MODELS))) -> dict:
     """Read a weights file.
 
     Args:
         path: `weights.pth` (a dictionary with `name`, `float` and, after quantisation, `qat` and
-            `bits`), or a bare state dictionary of the default network.
+            `bits`), or a bare state dictionary.
+        default: Name of the network that a bare state dictionary is of.
 
     Returns:
         The dictionary, `name` and `float` always present.
@@ -60,7 +61,7 @@ def read_weights(path: str | Path) -> dict:
         raise ModelError("no weights in this file", where=str(path),
                          allowed="a dictionary of tensors")
     check_finite(content["float"], str(path))
-    return {"name": next(iter(MODELS)), **content}
+    return {"name": default, **content}
 
 
 def load(path: str | Path, name: str | None = None) -> Net:

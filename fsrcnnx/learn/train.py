@@ -1,6 +1,6 @@
 """Training of the float networks.
 
-May import torch, learn.data, learn.evaluate, learn.fit, learn.models, learn.store and the errors.
+May import torch, the rest of learn but quantisation, and the errors.
 
     train("train.h5", "eval.h5", "outputs", 2, num_epochs=20)    # outputs/x2/x2_best.pth
 """
@@ -15,8 +15,9 @@ import torch
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.learn import data, models, store
+from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
-from fsrcnnx.learn.expand import expand, fold
+from fsrcnnx.learn.expand import expand, fold, hold_picture
 from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
 
 CHECKPOINTS = 30  # evaluations in a run that is given in steps
@@ -39,11 +40,23 @@ class Trained:
     steps: int
 
 
+def _start_from(model: models.Net, weights: str | Path) -> None:
+    """Take over weights; those of another scale but for a deconvolution, which stays fresh."""
+    name = store.read_weights(weights, model.name)["name"]
+    shape, scale = models.find(name)
+    other = shape == model.shape and scale != model.picture_scale
+    start = store.load(weights, name if other else model.name).state_dict()
+    if other:
+        start |= {key: value for key, value in model.state_dict().items()
+                  if key.startswith("deconv.")}
+    model.load_state_dict(start)
+
+
 def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path, scale: int, *,
           lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
           steps: int | None = None, weights_file: str | Path | None = None,
-          name: str | None = None, loss: str = "mse", factor: int = 1,
-          stop_after: int | None = None, progress: bool = True) -> Trained:
+          name: str | None = None, loss: str = "mse", factor: int = 1, hold: bool = False,
+          stop_after: int | None = None, team: Team = ALONE, progress: bool = True) -> Trained:
     """Train a network; called again after a kill, it goes on to the identical result.
 
     Args:
@@ -58,12 +71,16 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         num_epochs: Passes over the patches; evaluation and checkpoint follow each.
         seed: Seed of the weights, the order and the turns.
         steps: Steps instead of num_epochs; evaluation and checkpoint 30 times on the way.
-        weights_file: Weights to start from.
+        weights_file: Weights to start from; those of the same network at another scale give all
+            but the deconvolution.
         name: Model name; the FSRCNN-x of the scale if None.
         loss: Squared error (`mse`), or the mean of its logarithm over the patches (`log`).
         factor: If above 1, every layer is trained as a product with this many times its channels
             between, and folded when it is written.
+        hold: Whether the picture that channel 0 of a network without anchor carries stays as it
+            is, and only what is added to it is learned.
         stop_after: Stop, resumably, after this many steps.
+        team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
 
     Returns:
@@ -75,6 +92,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         CheckError: If the loss stops being a number.
     """
     data.check_scale(scale)
+    team.check(batch_size)
     name = name or f"fsrcnn-x_x{scale}"
     generator = torch.Generator().manual_seed(seed)
     model = models.build(name, generator=generator)
@@ -82,15 +100,17 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         raise InputError(f"{name} with scale {scale}", where="--scale",
                          allowed=str(model.picture_scale))
     if weights_file:
-        model.load_state_dict(store.load(weights_file, name).state_dict())
+        _start_from(model, weights_file)
     if factor > 1:
         expand(model, factor, generator)
+    if hold:
+        hold_picture(model)
     pairs = data.read_pictures(eval_file, scale, model.prescale)
     patches = data.read_patches(train_file, scale, model.prescale)
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
-                len(patches[0]), str(weights_file or ""), loss, factor)
+                len(patches[0]), str(weights_file or ""), loss, factor, hold)
 
     folder = Path(outputs_dir) / f"x{scale}"
     best_file = folder / f"x{scale}_best.pth"
@@ -102,9 +122,10 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
 
     def keep(step: int, value: float) -> None:
         save_atomic({"name": name, "float": fold(model).state_dict(), "version": __version__,
-                     "seed": seed, "step": step, "eval_psnr": value}, best_file)
+                     "seed": seed, "step": step, "eval_psnr": value, "training": plan.facts()},
+                    best_file)
 
-    step, best = fit(model, Batches(*patches, batch_size, generator),
+    step, best = fit(model, Batches(*patches, batch_size, generator, team=team),
                      lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
                      plan, folder / "checkpoint.pth", keep, history=folder / "history.csv",
                      stop_after=stop_after, progress=progress)

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsrcnnx.errors import FormatError
-from fsrcnnx.exact.formats import Format, quantise, requantise, round_shift, saturate
+from fsrcnnx.exact.formats import (
+    Format,
+    quantise,
+    requantise,
+    round_shift,
+    saturate,
+    signed_digits,
+)
 
 FORMATS = st.builds(Format, st.booleans(), st.integers(1, 32), st.integers(-8, 40))
 
@@ -73,3 +80,19 @@ def test_quantise_finds_the_nearest_value(fmt, value):
 def test_quantise_refuses_nan():
     with pytest.raises(FormatError, match="not a number"):
         quantise(np.array([np.nan]), Format(True, 8, 4))
+
+
+def _digits(n):
+    """Non-zero digits of the non-adjacent form, by its definition."""
+    count = 0
+    while n:
+        digit = 2 - n % 4 if n % 2 else 0
+        count, n = count + abs(digit), (n - digit) // 2
+    return count
+
+
+def test_signed_digits_are_those_of_the_non_adjacent_form():
+    raw = np.arange(-600, 600)
+    want = [_digits(abs(int(n))) for n in raw]
+    np.testing.assert_array_equal(signed_digits(raw), want)
+    assert signed_digits(7) == 2  # 8 - 1, not 4 + 2 + 1

@@ -7,6 +7,7 @@ import torch
 
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.learn import models
+from fsrcnnx.learn.calibrate import Bits, uniform
 from fsrcnnx.learn.equalise import (
     MAP_PEAK,
     equalise,
@@ -15,8 +16,6 @@ from fsrcnnx.learn.equalise import (
     weight_peak,
 )
 from fsrcnnx.learn.quantnet import QuantNet
-
-STEP = 2.0**-8
 
 
 @pytest.fixture
@@ -73,8 +72,8 @@ def test_the_split_picture_is_rounded_with_less_error(x):
         equalise(model, x)
         want = model(x)
         if split:
-            assert split_picture(model, x, STEP) == model.names[:-1]
-        formats = fitted_formats(model, 16, 8, 16)
+            assert split_picture(model, x, uniform(model, Bits())) == model.names[:-1]
+        formats = fitted_formats(model, uniform(model, Bits(16, 8, 16)))
         formats["deconv"] = replace(formats["deconv"], out=Format(False, 16, 16))
         got = QuantNet(model, formats).eval()(x)
         power[split] = float(((got - want) ** 2).mean())
@@ -86,4 +85,4 @@ def test_maps_without_a_picture_stay_whole(model, x):
     equalise(model, x)
     model.map1.weight[0].neg_()
     model.map1.bias[0].neg_()
-    assert split_picture(model, x, STEP) == ["feature", "shrink"]
+    assert split_picture(model, x, uniform(model, Bits())) == ["feature", "shrink"]

@@ -9,8 +9,9 @@ from PIL import Image
 from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
 from fsrcnnx.exact import golden
 from fsrcnnx.learn import models, store
+from fsrcnnx.learn.calibrate import Bits
 from fsrcnnx.learn.data import prepare, read_patches, read_pictures
-from fsrcnnx.learn.quantise import load_qat, qat_run, quantise, to_network
+from fsrcnnx.learn.quantise import label, load_qat, qat_run, quantise, to_network
 from fsrcnnx.learn.train import train
 
 
@@ -65,8 +66,10 @@ def test_a_stopped_training_resumes_to_the_identical_result(files, tmp_path):
 def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight_bits,
                                                          activation_bits):
     best = _train(files, tmp_path).best
-    done = quantise(best, *files, tmp_path / "weights.pth", weight_bits=weight_bits,
-                    activation_bits=activation_bits, steps=8, batch_size=4, progress=False)
+    done = quantise(best, *files, tmp_path / "weights.pth",
+                    bits=Bits(weight_bits, activation_bits), layers={"deconv": Bits(7, 8)},
+                    steps=8, batch_size=4, progress=False)
+    assert done.network.layers[-1].weight_format.width == 7
     assert done.network.layers[1].weight_format.width == weight_bits
     assert done.network.layers[1].out_format.width == activation_bits
     module = load_qat(tmp_path / "weights.pth")
@@ -76,6 +79,40 @@ def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight
     for shape in ((1, 1), (1, 9), (13, 7)):
         lr = rng.integers(0, 256, shape, dtype=np.uint8)
         np.testing.assert_array_equal(qat_run(module, lr), golden.run(network, lr))
+
+
+@pytest.mark.parametrize(("bits", "last", "name"), [
+    (Bits(8, 8), Bits(8, 8), "n_x2"), (Bits(4, 8), Bits(4, 8), "n_x2_w4a8"),
+    (Bits(8, 8, 8, 2), Bits(8, 8, 8, 2), "n_x2_w8a8d2"),
+    (Bits(4, 8), Bits(6, 8), "n_x2_w4a8-mixed"), (Bits(8, 8), Bits(6, 8), "n_x2_w8a8-mixed")])
+def test_the_name_says_the_bits(bits, last, name):
+    assert label("n_x2", {"feature": bits, "shrink": bits, "deconv": last}) == name
+
+
+@pytest.mark.parametrize("text", ["w4", "w1a8", "w8a17", "a8w8", "w8a8s1", "w8a8 ", "w8a8d9"])
+def test_bits_that_are_none_are_refused(text):
+    with pytest.raises(InputError, match="w2a2 to w16a16"):
+        Bits.parse(text)
+    assert Bits.parse("w4a6s5") == Bits(4, 6, 5) and Bits.parse("w8a8d2") == Bits(8, 8, 8, 2)
+
+
+def test_bits_of_no_layer_are_refused(files, tmp_path):
+    best = _train(files, tmp_path).best
+    with pytest.raises(InputError, match="layer conv9; allowed: feature, shrink"):
+        quantise(best, *files, tmp_path / "w.pth", layers={"conv9": Bits(4, 4)}, steps=0)
+    with pytest.raises(InputError, match="cannot reach 8-bit output"):
+        quantise(best, *files, tmp_path / "w.pth", bits=Bits(4, 4), steps=0)
+    assert not (tmp_path / "w.pth").exists()
+
+
+def test_pictures_smaller_than_a_patch_are_left_out(pictures, tmp_path, caplog):
+    whole = prepare(pictures, tmp_path / "a.h5", 2, progress=False)
+    Image.new("L", (70, 63)).save(pictures / "small.png")
+    assert prepare(pictures, tmp_path / "b.h5", 2, progress=False) == whole
+    assert "small.png: left out, 70x63 pixels are less than a patch of 64" in caplog.text
+    with pytest.raises(InputError, match="every picture is smaller"):
+        prepare(pictures, tmp_path / "c.h5", 2, patch=400, progress=False)
+    assert not (tmp_path / "c.h5").exists()
 
 
 def test_nan_weights_are_refused(tmp_path):
@@ -107,3 +144,16 @@ def test_a_training_file_that_is_no_hdf5_is_refused(files, tmp_path):
     (tmp_path / "t.h5").write_text("text")
     with pytest.raises(InputError, match=r"t\.h5"):
         train(tmp_path / "t.h5", files[1], tmp_path, 2, steps=1, progress=False)
+
+
+def test_weights_of_another_scale_give_all_but_the_deconvolution(files, tmp_path):
+    lower = models.build("fsrcnn-x_x3", generator=torch.Generator().manual_seed(9))
+    torch.save({"name": "fsrcnn-x_x3", "float": lower.state_dict()}, tmp_path / "x3.pth")
+    torch.save({"name": "fsrcnn-s_x3", "float": {}}, tmp_path / "other.pth")
+    done = train(*files, tmp_path / "out", 2, steps=1, lr=1e-9, batch_size=4, progress=False,
+                 weights_file=tmp_path / "x3.pth")
+    got = store.load(done.best)
+    torch.testing.assert_close(got.map1.weight, lower.map1.weight, atol=1e-6, rtol=0)
+    assert not torch.allclose(got.deconv.weight, lower.deconv.weight)
+    with pytest.raises(ModelError, match=r"other\.pth"):
+        train(*files, tmp_path / "bad", 2, steps=1, weights_file=tmp_path / "other.pth")

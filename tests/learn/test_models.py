@@ -46,6 +46,19 @@ def test_what_is_not_defined_is_said_so():
         models.build("n8n4f9f1f5_x5")
 
 
+def test_a_shape_can_be_spelt_out():
+    assert models.find("d16s9m4f3l3a_x2") == models.find("fsrcnnx-a_x2")
+    model = models.build("d5s4m1f5l6_x3")
+    assert model(torch.rand(1, 1, 4, 5)).shape == (1, 1, 12, 15) and not model.anchor
+
+
+@pytest.mark.parametrize("name", ["d0s4m1f3l3_x2", "d5s4m1f4l3_x2", "d5s4m1f3l2_x3",
+                                  "d5s4m1f3l9_x5", "d5s4_x2", "n0n4f3f3f3_x2", "n4n4f3f2f3_x2"])
+def test_a_shape_that_is_none_is_refused(name):
+    with pytest.raises(ModelError, match="spell a shape out"):
+        models.build(name)
+
+
 @pytest.mark.parametrize("name", ["fsrcnnx-a_x2", "fsrcnnx-a_x3", "fsrcnn-s_x4", "fsrcnn_x3",
                                   "srcnn_x2", "n8n4f3f3f3_x3"])
 def test_the_quantised_module_equals_its_integer_network(name):

@@ -1,0 +1,31 @@
+"""Recipes: every shipped network has one, and the command line trains by it."""
+
+from pathlib import Path
+
+import pytest
+
+from fsrcnnx.errors import ModelError
+from fsrcnnx.learn import models, recipes
+
+SHIPPED = sorted(path.parent.name
+                 for path in (Path(__file__).parents[2] / "models").glob("*/model.onnx"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_network_has_a_recipe_for_its_float_weights(name):
+    own = recipes.recipe(name)
+    assert own == recipes.RECIPES[name.partition("_w")[0]] or name in recipes.RECIPES
+    assert not own.start or own.start in SHIPPED
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_a_recipe_is_of_a_network(name):
+    _, scale = models.find(name.partition("_w")[0])
+    own = recipes.RECIPES[name]
+    assert not own.start or models.find(own.start)[1] != scale
+
+
+def test_a_shape_without_a_recipe_gets_the_usual_one():
+    assert recipes.recipe("d8s8m4f3l6a_x2") == recipes.Recipe()
+    with pytest.raises(ModelError, match="unknown model"):
+        recipes.recipe("vdsr_x2")

@@ -88,18 +88,20 @@ def uniform(model: models.Net, bits: Bits) -> dict[str, Bits]:
     return dict.fromkeys(model.names, bits)
 
 
-def nearest_format(x: torch.Tensor, signed: bool, bits: int) -> Format:
+def nearest_format(x: torch.Tensor, signed: bool, bits: int, least: float = 0.0) -> Format:
     """The format of a width with the least squared error.
 
     Args:
         x: Values of any shape.
         signed: Signedness of the format.
         bits: Its width.
+        least: Value that it must reach.
 
     Returns:
         The format.
     """
-    formats = [Format(signed, bits, frac) for frac in range(bits - 8, bits + 7)]
+    formats = [to for frac in range(bits - 8, bits + 7)
+               if (to := Format(signed, bits, frac)).hi * to.step >= least]
     errors = [float(((on_grid(x, to) - x).double() ** 2).mean()) for to in formats]
     return formats[errors.index(min(errors))]
 

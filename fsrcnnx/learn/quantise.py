@@ -28,9 +28,10 @@ from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.calibrate import Bits, calibrate, uniform
 from fsrcnnx.learn.devices import ALONE, Team
-from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats, split_picture
+from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
+from fsrcnnx.learn.picture import carry_picture, is_held, split_picture
 from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, qat_run, to_network
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ W8A8 = Bits()
 CALIBRATION = 128  # patches
 FULL_RANGE = 0.5  # share of the patches stretched to 0..255, as gray pictures are
 CHECKPOINTS = 16  # of a stage
-PEAKS = (MAP_PEAK, 2 * MAP_PEAK)  # of the maps of a network with anchor, which have no picture
+PEAKS = (MAP_PEAK, 2 * MAP_PEAK)  # of the maps of a network with anchor
 SETTLING = 0.1  # steps and peak learning rate of the second stage, relative to the first
 
 
@@ -83,17 +84,31 @@ def _layer_bits(model: models.Net, bits: Bits, layers: Mapping[str, Bits]) -> di
     return {**uniform(model, bits), **layers}
 
 
-@torch.no_grad()
-def _equalised(model: models.Net, bits: Mapping[str, Bits], x: torch.Tensor,
-               y: torch.Tensor) -> tuple[models.Net, QuantNet]:
-    """The network over the range of maps that rounds least, and quantised there."""
-    tried = []
-    for peak in PEAKS if model.anchor else PEAKS[:1]:
-        start = copy.deepcopy(model)
-        equalise(start, x, peak)
-        module = QuantNet(start, fitted_formats(start, bits, peak))
-        tried.append((float(log_error(module(x), y)), start, module))
-    return min(tried, key=lambda one: one[0])[1:]
+def _prepared(model: models.Net, bits: Mapping[str, Bits], x: torch.Tensor,
+              y: torch.Tensor) -> tuple[models.Net, QuantNet]:
+    """The network equalised, and in the formats of its fine-tuning, the picture cared for."""
+    if model.anchor:  # over the range of maps that rounds least
+        tried = []
+        for peak in PEAKS:
+            start = copy.deepcopy(model)
+            equalise(start, x, peak)
+            module = QuantNet(start, fitted_formats(start, bits, peak))
+            with torch.no_grad():
+                tried.append((float(log_error(module(x), y)), start, module))
+        return min(tried, key=lambda one: one[0])[1:]
+    wide = all(bits[name].activation >= PIXEL.width for name in model.names[:-1])
+    held = wide and is_held(model)
+    start = copy.deepcopy(model)
+    equalise(start, x, kept=held)
+    ready = copy.deepcopy(start)
+    if not held:
+        split_picture(ready, x, bits)
+        return start, QuantNet(ready, fitted_formats(ready, bits))
+    carried = carry_picture(ready, x, bits)
+    module = QuantNet(ready, fitted_formats(ready, bits, least=carried.weights))
+    module.quiet = carried.channels
+    carried.freeze(module.model)
+    return start, module
 
 
 def label(name: str, bits: Mapping[str, Bits]) -> str:
@@ -159,7 +174,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
-    start, fitted = _equalised(model, by_layer, x, y)
+    start, prepared = _prepared(model, by_layer, x, y)
     module = calibrate(start, x, y, by_layer)
 
     def score() -> float:
@@ -196,9 +211,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     if steps == 0 or not checkpoints[1].exists():
         team.once(lambda: keep(0, calibrated))
     if steps:
-        module = fitted
-        if not model.anchor and split_picture(start, x, by_layer):
-            module = QuantNet(start, fitted_formats(start, by_layer))
+        module = prepared
         finished, _ = stage(1, True, steps, lr)
         if finished:
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)

@@ -14,6 +14,7 @@ rounding (raw values stay below 2^53) and the module equals the integer network 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -86,10 +87,13 @@ class _Grid(torch.autograd.Function):
     """Round half to even or add noise, saturate; the gradient passes where nothing saturates."""
 
     @staticmethod
-    def forward(ctx, x, to, noise, digits):
+    def forward(ctx, x, to, noise, digits, quiet):
         raw = x * 2.0**to.frac
         if noise is not None:
-            raw += noise.like(raw)
+            shift = noise.like(raw)
+            raw += shift
+            if quiet:
+                raw[:, quiet] -= shift[:, quiet]
         kept = raw.clamp(to.lo, to.hi)
         ctx.save_for_backward(kept == raw)
         if digits:
@@ -99,7 +103,7 @@ class _Grid(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        return gradient * ctx.saved_tensors[0], None, None, None
+        return gradient * ctx.saved_tensors[0], None, None, None, None
 
 
 class _Round(torch.autograd.Function):
@@ -115,19 +119,20 @@ class _Round(torch.autograd.Function):
 
 
 def on_grid(x: torch.Tensor, to: Format, noise: Noise | None = None,
-            digits: int = 0) -> torch.Tensor:
+            digits: int = 0, quiet: Sequence[int] = ()) -> torch.Tensor:
     """Bring values into a format: round half to even, saturate; no gradient where saturated.
 
     Args:
         x: Any shape.
         to: The format.
         noise: If given, noise over one step is added instead of rounding.
+        quiet: Channels that get no noise; x is (N, C, H, W).
         digits: If not 0, the nearest value with at most so many signed digits is taken.
 
     Returns:
         Same shape, multiples of the format's step unless there is noise.
     """
-    return _Grid.apply(x, to, noise, digits)
+    return _Grid.apply(x, to, noise, digits, list(quiet))
 
 
 class QuantNet(nn.Module):
@@ -141,6 +146,7 @@ class QuantNet(nn.Module):
         noise: If set, maps get noise over one step instead of rounding while the module is in
             training mode: of the same power, but with a gradient that tells the truth (Baskin et
             al. 2018, arXiv:1804.10969). Weights and biases are always rounded.
+        quiet: Channels of maps, by layer name, whose values are exact and get no noise.
     """
 
     def __init__(self, model: models.Net, formats: dict[str, LayerFormats]):
@@ -148,6 +154,7 @@ class QuantNet(nn.Module):
         self.model = copy.deepcopy(model)
         self.formats = dict(formats)
         self.noise: Noise | None = None
+        self.quiet: dict[str, list[int]] = {}
         if list(self.formats) != model.names:
             raise ModelError(f"formats for {', '.join(self.formats)}", where="quantisation",
                              allowed=", ".join(model.names))
@@ -183,7 +190,7 @@ class QuantNet(nn.Module):
             if formats.slope:
                 slope = on_grid(self.model.act[name].weight, formats.slope)
                 acc = functional.prelu(acc, slope)
-            x = on_grid(acc, formats.out, noise)
+            x = on_grid(acc, formats.out, noise, quiet=self.quiet.get(name, ()))
             frac = formats.out.frac
         return x
 

@@ -12,9 +12,9 @@ from fsrcnnx.learn.equalise import (
     MAP_PEAK,
     equalise,
     fitted_formats,
-    split_picture,
     weight_peak,
 )
+from fsrcnnx.learn.picture import split_picture
 from fsrcnnx.learn.quantnet import QuantNet
 
 

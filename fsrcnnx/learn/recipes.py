@@ -9,7 +9,7 @@ The choice of loss, products and held picture: docs/training.md, with what each 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fsrcnnx.learn import models
 
@@ -39,7 +39,18 @@ class Recipe:
     fine: int = 30000
 
 
-RECIPES: dict[str, Recipe] = {}
+RECIPES = {
+    "fsrcnn-x_x2": Recipe(50000, fine=8000),
+    "fsrcnn-x_x3": Recipe(10000, start="fsrcnn-x_x2", fine=6000),
+    "fsrcnnx-a_x2": Recipe(80000, fine=12000),
+    "fsrcnn_x2": Recipe(60000, fine=8000),
+    "fsrcnn_x3": Recipe(6000, start="fsrcnn_x2", fine=4000),
+    "fsrcnn_x4": Recipe(6000, start="fsrcnn_x2", fine=4000),
+    "fsrcnn-s_x2": Recipe(25000, fine=8000),
+    "optimal-fsrcnn_x2": Recipe(25000, fine=8000),
+    "srcnn_x2": Recipe(6000, lr=1e-3, fine=1500),
+}
+FEW_BITS = 8000  # steps of fine-tuning below 8 bits
 
 
 def recipe(name: str) -> Recipe:
@@ -49,11 +60,13 @@ def recipe(name: str) -> Recipe:
         name: Model name, also one with bit widths, as `fsrcnn-x_x2_w4a8`.
 
     Returns:
-        Its recipe; that of a network without one of its own is the default.
+        Its recipe; that of a network without one of its own is the default, and below 8 bits the
+        fine-tuning has steps of its own.
 
     Raises:
         ModelError: If there is no such network.
     """
     base = name.partition("_w")[0]
     models.find(base)
-    return RECIPES.get(name, RECIPES.get(base, Recipe()))
+    own = RECIPES.get(base, Recipe())
+    return own if name in (base, f"{base}_w8a8") else replace(own, fine=FEW_BITS)

@@ -5,10 +5,11 @@ May import numpy, torch, exact, learn and the errors.
     done = quantise("x2_best.pth", "train.h5", "eval.h5", "weights.pth")
     done.network                                   # exact.network.Network, W8A8
 
-Fine-tuning has two stages. Maps first get noise of the power that rounding has, while the gradient
+Fine-tuning has stages. Maps first get noise of the power that rounding has, while the gradient
 passes straight through the rounding of weights and slopes (Bengio et al. 2013, arXiv:1308.3432).
-Then everything is rounded and the biases alone learn: they have the accumulator's fine step, so
-that they settle, and take off what the rounding shifted.
+Weights of fewer than 8 bits then learn which way to round. At last everything is rounded and the
+biases alone learn: they have the accumulator's fine step, so that they settle, and take off what
+the rounding shifted.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
-from fsrcnnx.learn.picture import carry_picture, is_held, split_picture
+from fsrcnnx.learn.picture import WIDE, carry_picture, is_held, split_picture
 from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, qat_run, to_network
+from fsrcnnx.learn.rounding import choose_rounding, settle
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +151,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
             course of the stages goes to `weights.stage1.csv` and `weights.stage2.csv` beside it.
         bits: Widths of weights, inner maps and slopes, 2..16.
         layers: Widths of layers that differ, by name.
-        steps: Steps with noise, a tenth as many for the biases follow; 0 for calibration only.
+        steps: Steps with noise; below 8 bits as many follow in which weights choose their
+            rounding, and at last a tenth as many for the biases; 0 for calibration only.
         lr: Highest learning rate of the first stage; the second takes a tenth of it.
         batch_size: Patches in a step.
         seed: Seed of calibration, order and noise.
@@ -171,6 +174,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     by_layer = _layer_bits(model, bits, layers or {})
     _check(output, by_layer)
     name = label(model.name, by_layer)
+    rounding = any(row.weight < WIDE for row in by_layer.values()) and \
+        not any(row.digits for row in by_layer.values())
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
@@ -207,14 +212,18 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                          stop_after=stop_after, progress=progress)
         return done == steps, best
 
-    checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2)]
-    if steps == 0 or not checkpoints[1].exists():
+    checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2, 3)]
+    if steps == 0 or not checkpoints[-1].exists():
         team.once(lambda: keep(0, calibrated))
     if steps:
         module = prepared
         finished, _ = stage(1, True, steps, lr)
+        if finished and rounding:
+            choose_rounding(module, steps)
+            finished, _ = stage(2, True, steps, lr)
+            settle(module)
         if finished:
-            finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
+            finished, psnr = stage(3, False, math.ceil(SETTLING * steps), SETTLING * lr)
         if finished and team.first:
             for checkpoint in checkpoints:
                 checkpoint.unlink(missing_ok=True)

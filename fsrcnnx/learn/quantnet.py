@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format, quantise, signed_digits
@@ -172,7 +173,9 @@ class QuantNet(nn.Module):
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
-        weight = on_grid(layer.weight, formats.weight, digits=formats.digits)
+        # one that learns its rounding (learn.rounding) is between two points of the grid
+        weight = layer.weight if parametrize.is_parametrized(layer, "weight") else \
+            on_grid(layer.weight, formats.weight, digits=formats.digits)
         acc_frac = in_frac + formats.weight.frac
         bias = _Round.apply(layer.bias * 2.0**acc_frac) * 2.0**-acc_frac
         if isinstance(layer, nn.ConvTranspose2d):

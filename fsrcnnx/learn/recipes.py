@@ -46,11 +46,13 @@ RECIPES = {
     "fsrcnn_x2": Recipe(60000, fine=8000),
     "fsrcnn_x3": Recipe(6000, start="fsrcnn_x2", fine=4000),
     "fsrcnn_x4": Recipe(6000, start="fsrcnn_x2", fine=4000),
-    "fsrcnn-s_x2": Recipe(25000, fine=8000),
-    "optimal-fsrcnn_x2": Recipe(25000, fine=8000),
+    "fsrcnn-s_x2": Recipe(20000, fine=6000),
+    "optimal-fsrcnn_x2": Recipe(15000, fine=6000),
     "srcnn_x2": Recipe(6000, lr=1e-3, fine=1500),
 }
-FEW_BITS = 8000  # steps of fine-tuning below 8 bits
+# steps of fine-tuning at other widths
+FINE = {"w4a8": 6000, "w8a8d2": 5000}
+FINE_ELSE = 2500
 
 
 def recipe(name: str) -> Recipe:
@@ -60,7 +62,7 @@ def recipe(name: str) -> Recipe:
         name: Model name, also one with bit widths, as `fsrcnn-x_x2_w4a8`.
 
     Returns:
-        Its recipe; that of a network without one of its own is the default, and below 8 bits the
+        Its recipe; that of a network without one of its own is the default, and at other widths the
         fine-tuning has steps of its own.
 
     Raises:
@@ -68,5 +70,7 @@ def recipe(name: str) -> Recipe:
     """
     base = name.partition("_w")[0]
     models.find(base)
-    own = RECIPES.get(base, Recipe())
-    return own if name in (base, f"{base}_w8a8") else replace(own, fine=FEW_BITS)
+    own, bits = RECIPES.get(base, Recipe()), name.removeprefix(f"{base}_")
+    if bits in (name, "w8a8"):
+        return own
+    return replace(own, fine=FINE.get(bits, FINE_ELSE))

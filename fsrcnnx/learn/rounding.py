@@ -22,7 +22,7 @@ from torch.nn.utils import parametrize
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.learn.quantnet import QuantNet, on_grid
 
-STEEP = 50.0  # how many times steeper at the end
+STEEP = 2000.0  # how many times steeper at the end: a thousandth off the middle is decided
 DECIDED = 10.0  # argument of the sigmoid for weights that are on the grid
 
 

@@ -16,7 +16,9 @@ def test_every_shipped_network_has_a_recipe_for_its_float_weights(name):
     own = recipes.recipe(name)
     assert own.steps == recipes.RECIPES[name.partition("_w")[0]].steps
     assert not own.start or own.start in SHIPPED
-    assert own.fine == (recipes.FEW_BITS if "_w" in name else recipes.RECIPES[name].fine)
+    base, _, bits = name.partition("_w")
+    assert own.fine == (recipes.FINE.get(f"w{bits}", recipes.FINE_ELSE) if bits
+                        else recipes.RECIPES[base].fine)
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

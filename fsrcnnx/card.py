@@ -18,6 +18,7 @@ from fsrcnnx.files import atomic
 from fsrcnnx.learn import recipes, store
 from fsrcnnx.learn.data import PROTOCOLS
 from fsrcnnx.learn.evaluate import evaluate
+from fsrcnnx.learn.picture import WIDE
 from fsrcnnx.results import cost
 
 
@@ -76,6 +77,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
     own = recipes.recipe(network.name)
     start = f"The weights of `{own.start}`, all but the deconvolution, were its start. " \
         if own.start else ""
+    rounding = "as many in which weights choose their rounding, " if min(
+        layer.weight_format.width for layer in network.layers) < WIDE else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \
         if run["hold"] and not network.anchor else ""
     return "\n".join([
@@ -102,8 +105,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f", batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
         f"every layer a product with {run['expand']} times its channels between, folded afterwards."
         + held_picture,
-        f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding, a tenth "
-        "as many in which the biases alone learn.",
+        f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding, "
+        f"{rounding}a tenth as many in which the biases alone learn.",
         "What each part of the method gives: docs/training.md.", "",
         "## Not measured",
         "B100, Urban100, DIV2K; other seeds.", ""])

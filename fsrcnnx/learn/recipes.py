@@ -44,14 +44,13 @@ RECIPES = {
     "fsrcnn-x_x3": Recipe(10000, start="fsrcnn-x_x2", fine=6000),
     "fsrcnnx-a_x2": Recipe(80000, fine=12000),
     "fsrcnn_x2": Recipe(60000, fine=8000),
-    "fsrcnn_x3": Recipe(6000, start="fsrcnn_x2", fine=4000),
-    "fsrcnn_x4": Recipe(6000, start="fsrcnn_x2", fine=4000),
-    "fsrcnn-s_x2": Recipe(20000, fine=6000),
-    "optimal-fsrcnn_x2": Recipe(15000, fine=6000),
-    "srcnn_x2": Recipe(6000, lr=1e-3, fine=1500),
+    "fsrcnn_x3": Recipe(6000, start="fsrcnn_x2", fine=2500),
+    "fsrcnn_x4": Recipe(5000, start="fsrcnn_x2", fine=2500),
+    "fsrcnn-s_x2": Recipe(20000, fine=4000),
+    "srcnn_x2": Recipe(6000, lr=1e-3, fine=1000),
 }
 # steps of fine-tuning at other widths
-FINE = {"w4a8": 6000, "w8a8d2": 5000}
+FINE = {"w4a8": 6000}
 FINE_ELSE = 2500
 
 

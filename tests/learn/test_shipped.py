@@ -18,6 +18,10 @@ WEIGHTS = MODELS / "fsrcnn-x_x2" / "weights.pth"
 # least dB on Set5, paper protocol: of the float network, of the integers
 QUALITY = {
     "fsrcnn-x_x2": (36.7, 36.6), "fsrcnnx-a_x2": (36.8, 36.75), "fsrcnn_x2": (37.1, 37.0),
+    "fsrcnn-s_x2": (36.55, 36.5), "fsrcnn-x_x3": (32.5, 32.4),
+    "fsrcnn-x_x2_w4a8": (36.7, 36.1), "fsrcnnx-a_x2_w4a8": (36.8, 36.3),
+    "fsrcnnx-a_x2_w6a8": (36.8, 36.7), "fsrcnnx-a_x2_w6a6": (36.8, 36.35),
+    "fsrcnnx-a_x2_w4a6": (36.8, 35.9),
 }
 
 

@@ -155,9 +155,12 @@ def plot(rows: Sequence[Result], path: Path) -> None:
     check_plot(path)
     from matplotlib.figure import Figure
 
-    panels = sorted({(row.scale, row.folder) for row in rows})
-    figure = Figure(figsize=(6 * len(panels), 5), layout="constrained")
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    folders = sorted({row.folder for row in rows})
+    scales = sorted({row.scale for row in rows})
+    panels = [(scale, folder) for folder in folders for scale in scales]
+    figure = Figure(figsize=(6 * len(scales), 5 * len(folders)), layout="constrained")
+    grid = figure.subplots(len(folders), len(scales), squeeze=False)
+    for axes, panel in zip(grid.flat, panels, strict=True):
         networks: dict[str, list[Result]] = {}
         for row in rows:
             if (row.scale, row.folder) == panel:
@@ -172,6 +175,7 @@ def plot(rows: Sequence[Result], path: Path) -> None:
         axes.set(xscale="log", title=f"{panel[1]}, x{panel[0]}, integers",
                  xlabel="bit operations per LR pixel", ylabel="PSNR of Y, dB")
         axes.grid(alpha=0.3)
-        axes.legend(loc="lower right", fontsize="small")
+        axes.margins(0.15)
+        axes.legend(fontsize="small")
     with atomic(path) as part:
         figure.savefig(part, format=path.suffix[1:])

@@ -14,6 +14,7 @@ Source: torch.nn.parallel.DistributedDataParallel (Li et al. 2020, arXiv:2006.15
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import warnings
@@ -220,6 +221,7 @@ def _connected(place: torch.device, rank: int) -> Iterator[None]:
                          fix="see its message") from error
     finally:
         package.setLevel(level)
+        gc.collect()  # what still holds the group would take its threads down with the process
         distributed.destroy_process_group()
 
 

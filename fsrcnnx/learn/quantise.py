@@ -148,7 +148,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         train_file: HDF5 of `data.prepare`.
         eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
         output: `weights.pth` to write, with float and quantised weights and the formats; the
-            course of the stages goes to `weights.stage1.csv` and `weights.stage2.csv` beside it.
+            course of a stage goes to `weights.stage1.csv` beside it, and so on: 2 is the rounding
+            of few bits, 3 are the biases.
         bits: Widths of weights, inner maps and slopes, 2..16.
         layers: Widths of layers that differ, by name.
         steps: Steps with noise; below 8 bits as many follow in which weights choose their

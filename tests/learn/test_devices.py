@@ -261,8 +261,8 @@ def test_two_processes_quantise_as_one(files, pair, tmp_path):
                  "--batch-size", 4))
     for output in outputs:
         assert sorted(path.name for path in output.parent.iterdir()) == [
-            "weights.pth", "weights.stage1.csv", "weights.stage2.csv"]
-    for number, rows in ((1, 20), (2, 2)):
+            "weights.pth", "weights.stage1.csv", "weights.stage3.csv"]
+    for number, rows in ((1, 20), (3, 2)):
         one, two = (history(path.with_suffix(f".stage{number}.csv")) for path in outputs)
         assert len(one) == rows
         np.testing.assert_allclose(two, one, rtol=1e-4)

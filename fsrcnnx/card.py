@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fsrcnnx import engines
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import recipes, store
 from fsrcnnx.learn.data import PROTOCOLS
-from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.learn.picture import WIDE
-from fsrcnnx.results import cost
+from fsrcnnx.results import cost, results
 
 
 def _layers(network: Network) -> str:
@@ -39,14 +37,13 @@ def _formats(network: Network) -> Iterator[str]:
               f"| {layer.out_format} |"
 
 
-def _quality(path: Path, folders: Sequence[Path], scale: int) -> Iterator[str]:
+def _quality(path: Path, folders: Sequence[Path]) -> Iterator[str]:
     yield "| set | protocol | bicubic | float, dB / SSIM | integers, dB / SSIM | lost |"
     yield "|---|---|---|---|---|---|"
     for folder in folders:
         for protocol in PROTOCOLS:
-            plain, exact = (evaluate(lambda lr, engine=engine: engines.upscale_luma(
-                engine, path, [lr])[0], folder, scale=scale, protocol=protocol)
-                for engine in ("float", "emulate"))
+            row = next(results([path], [folder], protocol))
+            plain, exact = row.float, row.integers
             yield f"| {folder.name} | {protocol} | {plain.bicubic_psnr:.2f} " \
                   f"| {plain.psnr:.2f} / {plain.ssim:.4f} | {exact.psnr:.2f} / {exact.ssim:.4f} " \
                   f"| {plain.psnr - exact.psnr:.2f} dB |"
@@ -91,7 +88,7 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         "`weights.pth` holds the float weights, the quantised ones and their formats.",
         f"Content hash of the integer network: `{network.content_hash()}`.", "",
         "## Quality, measured (Y channel, mean over the set)",
-        *_quality(folder / "model.onnx", pictures, network.picture_scale), "",
+        *_quality(folder / "model.onnx", pictures), "",
         "Paper: MATLAB-style antialiased bicubic downscale, LR as uint8, `scale` pixels shaved. "
         "Seed: Pillow's bicubic, no shave.",
         "`make results` measures the paper rows again.", "",

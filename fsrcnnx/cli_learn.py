@@ -75,7 +75,8 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, device, 
     from fsrcnnx.learn import train as learn
     from fsrcnnx.learn.devices import assemble
 
-    name, scale = model.partition("_w")[0], models.find(model.partition("_w")[0])[1]
+    name = recipes.base(model)
+    scale = models.find(name)[1]
     own = recipes.recipe(model)
     usual = {"loss": own.loss, "factor": own.expand, "hold": own.hold, "lr": own.lr}
     settings = {key: usual.get(key) if value is None else value for key, value in settings.items()}

@@ -16,6 +16,7 @@ from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import atomic
+from fsrcnnx.learn import recipes
 from fsrcnnx.learn.evaluate import Score, evaluate
 from fsrcnnx.prove.bounds import check_plot
 
@@ -164,7 +165,7 @@ def plot(rows: Sequence[Result], path: Path) -> None:
         networks: dict[str, list[Result]] = {}
         for row in rows:
             if (row.scale, row.folder) == panel:
-                networks.setdefault(row.model.partition("_w")[0], []).append(row)
+                networks.setdefault(recipes.base(row.model), []).append(row)
         for name, own in networks.items():
             own.sort(key=lambda row: row.cost.operations)
             axes.plot([row.cost.operations for row in own], [row.integers.psnr for row in own],

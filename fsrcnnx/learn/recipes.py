@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 
 from fsrcnnx.learn import models
 
-HOLDOUT = 32  # every 32nd picture decides which weights are best, and trains nothing
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -54,6 +52,18 @@ FINE = {"w4a8": 6000}
 FINE_ELSE = 2500
 
 
+def base(name: str) -> str:
+    """Take the bit widths off a name.
+
+    Args:
+        name: Model name, as `fsrcnn-x_x2_w4a8`.
+
+    Returns:
+        That of the float network, `fsrcnn-x_x2`.
+    """
+    return name.partition("_w")[0]
+
+
 def recipe(name: str) -> Recipe:
     """Look up how a network is trained.
 
@@ -67,9 +77,9 @@ def recipe(name: str) -> Recipe:
     Raises:
         ModelError: If there is no such network.
     """
-    base = name.partition("_w")[0]
-    models.find(base)
-    own, bits = RECIPES.get(base, Recipe()), name.removeprefix(f"{base}_")
+    plain = base(name)
+    models.find(plain)
+    own, bits = RECIPES.get(plain, Recipe()), name.removeprefix(f"{plain}_")
     if bits in (name, "w8a8"):
         return own
     return replace(own, fine=FINE.get(bits, FINE_ELSE))

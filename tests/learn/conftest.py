@@ -1,5 +1,22 @@
-"""Tiny tensors train fastest on one thread, above all beside other work."""
+"""What the tests of learning share; tiny tensors train fastest on one thread, beside other work."""
 
+import numpy as np
+import pytest
 import torch
+from PIL import Image
+
+from fsrcnnx.learn.data import prepare
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A small training and evaluation file."""
+    folder = tmp_path_factory.mktemp("h5")
+    noise = np.random.default_rng(6).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    (folder / "pictures").mkdir()
+    Image.fromarray(noise).save(folder / "pictures" / "noise.png")
+    prepare(folder / "pictures", folder / "train.h5", 2, patch=16, stride=8, progress=False)
+    prepare(folder / "pictures", folder / "eval.h5", 2, evaluation=True, progress=False)
+    return folder / "train.h5", folder / "eval.h5"

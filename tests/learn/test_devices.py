@@ -12,11 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from fsrcnnx.errors import InputError
 from fsrcnnx.learn import models, store
-from fsrcnnx.learn.data import prepare
 from fsrcnnx.learn.devices import ALONE, Team, assemble, choose, workers
 from fsrcnnx.learn.expand import expand
 from fsrcnnx.learn.fit import LOSSES, Batches, on_cpu
@@ -152,18 +150,6 @@ def test_more_workers_than_cpus_are_lowered_with_a_warning(monkeypatch, caplog):
 
 
 # --- processes -----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """A small training and evaluation file."""
-    folder = tmp_path_factory.mktemp("h5")
-    noise = np.random.default_rng(6).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    (folder / "pictures").mkdir()
-    Image.fromarray(noise).save(folder / "pictures" / "noise.png")
-    prepare(folder / "pictures", folder / "train.h5", 2, patch=16, stride=8, progress=False)
-    prepare(folder / "pictures", folder / "eval.h5", 2, evaluation=True, progress=False)
-    return folder / "train.h5", folder / "eval.h5"
 
 
 def start(processes, *command):

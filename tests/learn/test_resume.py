@@ -8,30 +8,15 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from fsrcnnx.learn import store
-from fsrcnnx.learn.data import prepare
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 STEPS = 150
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """A small training and evaluation file."""
-    folder = tmp_path_factory.mktemp("h5")
-    noise = np.random.default_rng(6).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    (folder / "pictures").mkdir()
-    Image.fromarray(noise).save(folder / "pictures" / "noise.png")
-    prepare(folder / "pictures", folder / "train.h5", 2, patch=16, stride=8, progress=False)
-    prepare(folder / "pictures", folder / "eval.h5", 2, evaluation=True, progress=False)
-    return folder / "train.h5", folder / "eval.h5"
 
 
 def start(files, out):

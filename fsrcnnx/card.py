@@ -71,6 +71,7 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
                          allowed="a file of quantisation", fix="train and quantise it again")
     count = sum(value.numel() for value in content["float"].values())
     loss = {"mse": "squared error", "log": "logarithm of the squared error"}[run["loss"]]
+    rule = {"adam": "Adam", "soap": "SOAP"}[run.get("optimiser", "adam")]
     own = recipes.recipe(network.name)
     start = f"The weights of `{own.start}`, all but the deconvolution, were its start. " \
         if own.start else ""
@@ -98,8 +99,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f"integers {held['qat']:.2f} dB (calibration alone: {held['calibrated']:.2f} dB).", "",
         "## Training",
         f"    make train quantise export MODEL={network.name} DATA=folder", "",
-        f"Float: {run['steps']:,} steps of Adam, one cycle to {run['lr']:g}, seed {content['seed']}"
-        f", batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
+        f"Float: {run['steps']:,} steps of {rule}, one cycle to {run['lr']:g}, seed "
+        f"{content['seed']}, batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
         f"every layer a product with {run['expand']} times its channels between, folded afterwards."
         + held_picture,
         f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding, "

@@ -24,6 +24,8 @@ from fsrcnnx.files import made
 
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
                              default="auto", help="auto: a GPU if there is one.")
+optimiser_option = click.option("--optimiser", type=click.Choice(["adam", "soap"]),
+                                help="Rule of the steps.")
 
 
 @click.command()
@@ -56,6 +58,7 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
               help="Train each layer as a product with this many times its channels between.")
 @click.option("--hold/--no-hold", default=None,
               help="Without anchor: leave the picture in channel 0 as it is, learn what to add.")
+@optimiser_option
 @click.option("--lr", type=float, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--steps", type=click.IntRange(1))
@@ -78,7 +81,8 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, device, 
     name = recipes.base(model)
     scale = models.find(name)[1]
     own = recipes.recipe(model)
-    usual = {"loss": own.loss, "factor": own.expand, "hold": own.hold, "lr": own.lr}
+    usual = {"loss": own.loss, "factor": own.expand, "hold": own.hold,
+             "optimiser": own.optimiser, "lr": own.lr}
     settings = {key: usual.get(key) if value is None else value for key, value in settings.items()}
     if own.start and weights is None:
         weights = engines.SHIPPED / own.start / "weights.pth"
@@ -134,12 +138,14 @@ def test(images, model, engine, protocol, json_file):
 @click.option("--steps", type=click.IntRange(0),
               help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only; "
               "if not given, as for the shipped network.")
+@optimiser_option
 @click.option("--lr", type=float, default=1e-3, show_default=True,
               help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
 @device_option
-def quantise(weights, train_file, eval_file, output, bits, layers, steps, device, **settings):
+def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, device,
+             **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
     from fsrcnnx.learn import recipes, store
@@ -150,12 +156,13 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, device
     for layer in layers:
         name, _, own = layer.partition("=")
         by_layer[name] = Bits.parse(own, f"--layer {name}")
-    if steps is None:
-        steps = recipes.recipe(f"{store.read_weights(weights)['name']}_{bits}").fine
+    own = recipes.recipe(f"{store.read_weights(weights)['name']}_{bits}")
+    steps = own.fine if steps is None else steps
     with assemble(device) as team, made(output.parent):
         done = learn.quantise(weights, train_file, eval_file, output,
                               bits=usual, layers=by_layer,
-                              steps=steps, team=team, **settings)
+                              steps=steps, optimiser=optimiser or own.optimiser, team=team,
+                              **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
                    f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "

@@ -12,6 +12,7 @@ import click
 from _seed import option, run
 
 from fsrcnnx.learn.devices import DEVICES, assemble, workers
+from fsrcnnx.learn.optimisers import OPTIMISERS
 from fsrcnnx.learn.train import train
 
 
@@ -21,6 +22,7 @@ from fsrcnnx.learn.train import train
 @option("outputs-dir", required=True, type=Path, help="Weights go to x2/x2_best.pth in it.")
 @option("weights-file", type=Path, help="Weights to start from.")
 @option("scale", type=int, default=2, show_default=True)
+@option("optimiser", type=click.Choice(list(OPTIMISERS)), default="adam", show_default=True)
 @option("lr", type=float, default=3e-3, show_default=True, help="Peak of the one-cycle schedule.")
 @option("batch-size", type=int, default=16, show_default=True)
 @option("num-epochs", type=int, default=20, show_default=True)

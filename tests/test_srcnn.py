@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from PIL import Image
 
 from fsrcnnx import cli, console, demo, engines
@@ -15,7 +16,7 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.exact.network import Network
 from fsrcnnx.imaging import bicubic, read_picture, upscale_chroma
-from fsrcnnx.learn import data, models
+from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.learn.export import export
 from fsrcnnx.learn.quantise import quantise
@@ -119,6 +120,22 @@ def test_training_starts_at_bicubic(made, family):
 def test_a_network_of_another_scale_is_refused(made):
     with pytest.raises(ModelError, match=f"a network for x{made.scale}; allowed: x4"):
         evaluate(models.build(f"{NAME}_x{made.scale}"), made.folder / "pictures", scale=4)
+
+
+def test_larger_kernels_start_with_the_smaller_ones_in_their_middle(made, tmp_path):
+    small = models.build(f"{NAME}_x{made.scale}", generator=torch.Generator().manual_seed(8))
+    torch.save({"name": small.name, "float": small.state_dict()}, tmp_path / "small.pth")
+    files = made.folder / "train.h5", made.folder / "eval.h5"
+    done = train(*files, tmp_path / "out", made.scale, steps=1, lr=1e-9, batch_size=4,
+                 progress=False, weights_file=tmp_path / "small.pth",
+                 name=f"n4n3f5f3f3_x{made.scale}")
+    large = store.load(done.best).eval()
+    assert large.map.kernel_size == (3, 3) and small.map.kernel_size == (1, 1)
+    x = torch.rand(1, 1, 20, 17, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(large(x), small.eval()(x), atol=1e-5, rtol=0)
+    with pytest.raises(ModelError, match=r"small\.pth.*allowed: n4n3f3f1f3"):
+        train(*files, tmp_path / "bad", made.scale, steps=1, progress=False,
+              weights_file=tmp_path / "small.pth", name=f"n4n3f3f1f3_x{made.scale}")
 
 
 # --- files ---------------------------------------------------------------------------------

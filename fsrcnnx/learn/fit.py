@@ -1,10 +1,10 @@
-"""The training loop: one cycle of Adam, resumable to the identical result.
+"""The training loop: one cycle of the rate, resumable to the identical result.
 
-May import torch, tqdm, learn.devices, learn.store and the ground.
+May import torch, tqdm, learn.devices, learn.optimisers, learn.store and the ground.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
-Source: Adam (Kingma and Ba 2015), one cycle of the learning rate (Smith 2018).
+Source: one cycle of the learning rate (Smith 2018, arXiv:1803.09820).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import store
 from fsrcnnx.learn.devices import ALONE, Team
+from fsrcnnx.learn.optimisers import OPTIMISERS
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Plan:
         loss: A key of `LOSSES`.
         expand: Factor of `expand.expand`; 1 trains the plain weights.
         hold: Whether `expand.hold_picture` was applied.
+        optimiser: A key of `OPTIMISERS`.
     """
 
     name: str
@@ -63,15 +65,20 @@ class Plan:
     loss: str = "mse"
     expand: int = 1
     hold: bool = False
+    optimiser: str = "adam"
 
     def facts(self) -> dict:
         """What a weights file says of the run that made it."""
         return {key: value for key, value in asdict(self).items()
-                if key in ("steps", "loss", "expand", "hold", "lr", "batch_size", "patches")}
+                if key in ("steps", "loss", "expand", "hold", "lr", "batch_size", "patches",
+                            "optimiser")}
 
     def __post_init__(self):
         if self.loss not in LOSSES:
             raise InputError(f"loss {self.loss!r}", where="train", allowed=", ".join(LOSSES))
+        if self.optimiser not in OPTIMISERS:
+            raise InputError(f"optimiser {self.optimiser!r}", where="train",
+                             allowed=", ".join(OPTIMISERS))
         if self.expand < 1:
             raise InputError(f"expand {self.expand}", where="train", allowed="1 or more")
         if min(self.batch_size, self.steps, self.every) < 1 or not 0 < self.lr < 1:
@@ -203,9 +210,10 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
     """
     team = batches.team
     module.to(team.device)
-    optimiser = torch.optim.Adam(module.parameters(), lr=plan.lr)
+    optimiser = OPTIMISERS[plan.optimiser](module.parameters(), plan.lr)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.lr, max(plan.steps, 2),
-                                                pct_start=WARM_UP)
+                                                pct_start=WARM_UP,
+                                                cycle_momentum=plan.optimiser == "adam")
     settings = json.dumps(asdict(plan))
     step, best, total, since, rows = 0, -math.inf, 0.0, 0, []
     state = team.once(lambda: store.read_checkpoint(checkpoint) if checkpoint.exists() else None)

@@ -77,6 +77,12 @@ class FlatShape:
         """Tell whether the network is defined at a scale."""
         return min(self.n1, self.n2) > 0 and self.f1 % 2 == self.f2 % 2 == self.f3 % 2 == 1
 
+    def grows_to(self, other: Shape | FlatShape) -> bool:
+        """Tell whether another is the same but for larger kernels."""
+        return isinstance(other, FlatShape) and self != other \
+            and (self.n1, self.n2) == (other.n1, other.n2) \
+            and self.f1 <= other.f1 and self.f2 <= other.f2 and self.f3 <= other.f3
+
     def __str__(self) -> str:
         return f"its convolutions are {self.f1}, {self.f2} and {self.f3} wide"
 

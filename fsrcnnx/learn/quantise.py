@@ -136,7 +136,7 @@ def label(name: str, bits: Mapping[str, Bits]) -> str:
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, bits: Bits = W8A8, layers: Mapping[str, Bits] | None = None,
              steps: int = 30000, lr: float = 1e-3, batch_size: int = 16, seed: int = 123,
-             stop_after: int | None = None, team: Team = ALONE,
+             optimiser: str = "adam", stop_after: int | None = None, team: Team = ALONE,
              progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
@@ -157,6 +157,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         lr: Highest learning rate of the first stage; the second takes a tenth of it.
         batch_size: Patches in a step.
         seed: Seed of calibration, order and noise.
+        optimiser: A key of `optimisers.OPTIMISERS`.
         stop_after: Stop, resumably, after this many steps of a stage.
         team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
@@ -201,7 +202,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
 
     def stage(number: int, noisy: bool, steps: int, lr: float) -> tuple[bool, float]:
         plan = Plan(f"{name} stage {number}", seed, lr, steps, max(1, steps // CHECKPOINTS),
-                    batch_size, len(patches[0]), f"{weights} {by_layer}", "log")
+                    batch_size, len(patches[0]), f"{weights} {by_layer}", "log",
+                    optimiser=optimiser)
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
                           FULL_RANGE, team)
         module.noise = Noise(batches.generator, team) if noisy else None

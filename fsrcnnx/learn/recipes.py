@@ -23,6 +23,7 @@ class Recipe:
         loss: A key of `fit.LOSSES`.
         expand: Factor of `expand.expand`.
         hold: Whether `expand.hold_picture` is applied.
+        optimiser: A key of `optimisers.OPTIMISERS`, for the integers too.
         lr: Peak of the one-cycle schedule.
         start: Shipped network whose weights it starts from; none if empty.
         fine: Steps of quantisation-aware training.
@@ -32,20 +33,24 @@ class Recipe:
     loss: str = "log"
     expand: int = 4
     hold: bool = True
-    lr: float = 3e-3
+    optimiser: str = "soap"
+    lr: float = 1e-2
     start: str = ""
     fine: int = 30000
 
 
+ADAM = Recipe(optimiser="adam", lr=3e-3)
 RECIPES = {
-    "fsrcnn-x_x2": Recipe(50000, fine=8000),
-    "fsrcnn-x_x3": Recipe(10000, start="fsrcnn-x_x2", fine=6000),
-    "fsrcnnx-a_x2": Recipe(80000, fine=12000),
-    "fsrcnn_x2": Recipe(60000, fine=8000),
-    "fsrcnn_x3": Recipe(6000, start="fsrcnn_x2", fine=2500),
-    "fsrcnn_x4": Recipe(5000, start="fsrcnn_x2", fine=2500),
-    "fsrcnn-s_x2": Recipe(20000, fine=4000),
-    "srcnn_x2": Recipe(6000, lr=1e-3, fine=1000),
+    "fsrcnn-x_x2": Recipe(60000, fine=8000),
+    "fsrcnn-x_x3": replace(ADAM, steps=10000, start="fsrcnn-x_x2", fine=6000),
+    "fsrcnnx-a_x2": Recipe(200000, fine=12000),
+    "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
+    "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
+    "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
+    "fsrcnn-s_x2": replace(ADAM, steps=20000, fine=4000),
+    "optimal-fsrcnn_x2": Recipe(20000, fine=4000),
+    "srcnn_x2": Recipe(8000, fine=1000),
+    "srcnn-955_x2": Recipe(4000, start="srcnn_x2", fine=400),
 }
 # steps of fine-tuning at other widths
 FINE = {"w4a8": 6000}

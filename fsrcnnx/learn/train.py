@@ -41,22 +41,36 @@ class Trained:
 
 
 def _start_from(model: models.Net, weights: str | Path) -> None:
-    """Take over weights; those of another scale but for a deconvolution, which stays fresh."""
+    """Take over weights.
+
+    Those of another scale give all but a deconvolution, which stays fresh; an SRCNN of smaller
+    kernels gives them as the middle of larger ones: the same function.
+    """
     name = store.read_weights(weights, model.name)["name"]
     shape, scale = models.find(name)
     other = shape == model.shape and scale != model.picture_scale
-    start = store.load(weights, name if other else model.name).state_dict()
+    grown = isinstance(shape, models.FlatShape) and shape.grows_to(model.shape)
+    start = store.load(weights, name if other or grown else model.name).state_dict()
+    fresh = model.state_dict()
     if other:
-        start |= {key: value for key, value in model.state_dict().items()
-                  if key.startswith("deconv.")}
+        start |= {key: value for key, value in fresh.items() if key.startswith("deconv.")}
+    if grown:
+        start = {key: _centred(value, fresh[key].shape) for key, value in start.items()}
     model.load_state_dict(start)
+
+
+def _centred(value: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """Kernels in the middle of larger ones, all odd; what is none is of the shape already."""
+    edges = [(large - small) // 2 for small, large in zip(value.shape, shape, strict=True)]
+    return torch.nn.functional.pad(value, [edge for edge in reversed(edges) for _ in range(2)])
 
 
 def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path, scale: int, *,
           lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
           steps: int | None = None, weights_file: str | Path | None = None,
           name: str | None = None, loss: str = "mse", factor: int = 1, hold: bool = False,
-          stop_after: int | None = None, team: Team = ALONE, progress: bool = True) -> Trained:
+          optimiser: str = "adam", stop_after: int | None = None, team: Team = ALONE,
+          progress: bool = True) -> Trained:
     """Train a network; called again after a kill, it goes on to the identical result.
 
     Args:
@@ -72,13 +86,14 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         seed: Seed of the weights, the order and the turns.
         steps: Steps instead of num_epochs; evaluation and checkpoint 30 times on the way.
         weights_file: Weights to start from; those of the same network at another scale give all
-            but the deconvolution.
+            but the deconvolution, those of an SRCNN with smaller kernels the middle of its own.
         name: Model name; the FSRCNN-x of the scale if None.
         loss: Squared error (`mse`), or the mean of its logarithm over the patches (`log`).
         factor: If above 1, every layer is trained as a product with this many times its channels
             between, and folded when it is written.
         hold: Whether the picture that channel 0 of a network without anchor carries stays as it
             is, and only what is added to it is learned.
+        optimiser: A key of `optimisers.OPTIMISERS`.
         stop_after: Stop, resumably, after this many steps.
         team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
@@ -110,7 +125,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
-                len(patches[0]), str(weights_file or ""), loss, factor, hold)
+                len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser)
 
     folder = Path(outputs_dir) / f"x{scale}"
     best_file = folder / f"x{scale}_best.pth"

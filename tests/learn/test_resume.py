@@ -19,10 +19,11 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 STEPS = 150
 
 
-def start(files, out):
+def start(files, out, optimiser):
     """Start the seed's command line in a process of its own."""
     command = [sys.executable, SCRIPT, "--train-file", files[0], "--eval_file", files[1],
-               "--outputs-dir", out, "--scale", "2", "--steps", STEPS, "--batch_size", "4"]
+               "--outputs-dir", out, "--scale", "2", "--steps", STEPS, "--batch_size", "4",
+               "--optimiser", optimiser]
     # a network this small gains nothing from threads, and waits for them on a busy machine
     return subprocess.Popen(map(str, command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -34,21 +35,22 @@ def history(out):
     return list(csv.reader(path.open()))[1:] if path.exists() else []
 
 
-@pytest.fixture(scope="module")
-def whole(files, tmp_path_factory):
-    """A training without interruption."""
+@pytest.fixture(scope="module", params=["adam", "soap"])
+def whole(files, tmp_path_factory, request):
+    """A training without interruption, and its optimiser."""
     out = tmp_path_factory.mktemp("whole")
-    run = start(files, out)
+    run = start(files, out, request.param)
     output = run.communicate()[0]
     assert run.returncode == 0, output
-    return out
+    return out, request.param
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL),
                                            (signal.SIGINT, 130)])
 def test_an_interrupted_training_resumes_to_the_identical_result(files, whole, tmp_path, how,
                                                                  code):
-    run = start(files, tmp_path)
+    whole, optimiser = whole
+    run = start(files, tmp_path, optimiser)
     while len(history(tmp_path)) < 4 and run.poll() is None:
         time.sleep(0.01)
     run.send_signal(how)
@@ -56,7 +58,7 @@ def test_an_interrupted_training_resumes_to_the_identical_result(files, whole, t
     assert run.returncode == code, output
     assert "Traceback" not in output
     assert 4 <= len(history(tmp_path)) < len(history(whole))
-    run = start(files, tmp_path)
+    run = start(files, tmp_path, optimiser)
     output = run.communicate()[0]
     assert run.returncode == 0, output
     assert history(tmp_path) == history(whole)

@@ -61,7 +61,7 @@ HLS     := $(WORK)/hls-$(STRATEGY)-$(REUSE)-$(WIDTH)x$(HEIGHT)
 # the float network of MODEL, its scale, and the bits that MODEL asks for
 FLOAT   := $(firstword $(subst _w, w,$(MODEL)))
 SCALE   := $(lastword $(subst _x, ,$(FLOAT)))
-BITS    := $(firstword $(subst -, ,$(word 2,$(subst _w, w,$(MODEL)))) w8a8)
+BITS    := $(firstword $(word 2,$(subst _w, w,$(MODEL))) w8a8)
 FWORK   := build/$(FLOAT)
 VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $(REQUIRE),--require)
 

@@ -132,7 +132,8 @@ def test(images, model, engine, protocol, json_file):
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
 @click.option("--bits", default="w8a8", help="Of weights and maps, w2a2 to w16a16; slopes have "
-              "8, or w8a8s6 says how many; w8a8d2: at most two signed digits in a weight.")
+              "8, or w8a8s6 says how many; w8a8d2: at most two signed digits in a weight; "
+              "w4a8-mixed: 8 bits in the first and the last layer.")
 @click.option("--layer", "layers", multiple=True, metavar="NAME=BITS",
               help="Bits of a layer that differs, e.g. deconv=w8a8; repeatable.")
 @click.option("--steps", type=click.IntRange(0),
@@ -149,14 +150,15 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
     from fsrcnnx.learn import recipes, store
-    from fsrcnnx.learn.calibrate import Bits
+    from fsrcnnx.learn.calibrate import MIXED, Bits, ends
     from fsrcnnx.learn.devices import assemble
 
-    by_layer, usual = {}, Bits.parse(bits, "--bits")
+    model, usual = store.load(weights), Bits.parse(bits.removesuffix(MIXED), "--bits")
+    by_layer = ends(model) if bits.endswith(MIXED) else {}
     for layer in layers:
         name, _, own = layer.partition("=")
         by_layer[name] = Bits.parse(own, f"--layer {name}")
-    own = recipes.recipe(f"{store.read_weights(weights)['name']}_{bits}")
+    own = recipes.recipe(f"{model.name}_{bits}")
     steps = own.fine if steps is None else steps
     with assemble(device) as team, made(output.parent):
         done = learn.quantise(weights, train_file, eval_file, output,

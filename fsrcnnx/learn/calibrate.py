@@ -25,6 +25,7 @@ from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, on_grid
 WIDTHS = range(2, 17)
 DIGITS = range(9)
 SPELT = re.compile(r"w(?P<weight>\d+)a(?P<activation>\d+)(?:s(?P<slope>\d+))?(?:d(?P<digits>\d))?")
+MIXED = "-mixed"  # ends the name of a network whose layers have different widths
 FLOAT32_BITS = 24  # significand: what a float32 runtime holds exactly
 SLOPE_FRAC = 4  # fewest fraction bits that a slope is left with
 
@@ -86,6 +87,18 @@ def uniform(model: models.Net, bits: Bits) -> dict[str, Bits]:
         Widths by layer name.
     """
     return dict.fromkeys(model.names, bits)
+
+
+def ends(model: models.Net) -> dict[str, Bits]:
+    """8 bits for the first and the last layer: few weights, and all of the picture goes by them.
+
+    Args:
+        model: A network.
+
+    Returns:
+        Their widths by layer name.
+    """
+    return {name: Bits() for name in (model.names[0], model.names[-1])}
 
 
 def nearest_format(x: torch.Tensor, signed: bool, bits: int, least: float = 0.0) -> Format:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 HISTORY = ("step", "loss", "psnr_db", "learning_rate")
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
+SHORTEST = 11  # cycle, in steps: the scheduler divides by the steps of the rise less one
 ERROR_FLOOR = 2e-5  # of log_error, 47 dB: what is better already does not count more
 PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
 
@@ -211,7 +212,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
     team = batches.team
     module.to(team.device)
     optimiser = OPTIMISERS[plan.optimiser](module.parameters(), plan.lr)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.lr, max(plan.steps, 2),
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.lr, max(plan.steps, SHORTEST),
                                                 pct_start=WARM_UP,
                                                 cycle_momentum=plan.optimiser == "adam")
     settings = json.dumps(asdict(plan))

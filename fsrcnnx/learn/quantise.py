@@ -27,7 +27,7 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.learn import data, models, store
-from fsrcnnx.learn.calibrate import Bits, calibrate, uniform
+from fsrcnnx.learn.calibrate import MIXED, Bits, calibrate, uniform
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
@@ -113,24 +113,24 @@ def _prepared(model: models.Net, bits: Mapping[str, Bits], x: torch.Tensor,
     return start, module
 
 
-def label(name: str, bits: Mapping[str, Bits]) -> str:
+def label(name: str, usual: Bits, bits: Mapping[str, Bits]) -> str:
     """Name a quantised network.
 
     Args:
         name: Of the float network.
+        usual: Widths that were asked for.
         bits: Widths by layer name.
 
     Returns:
-        The name itself at 8 bits, else with the widths that most layers have: `fsrcnn-x_x2_w4a8`,
-        and `-mixed` if some layers have others.
+        The name itself at 8 bits, else with the widths: `fsrcnn-x_x2_w4a8`, and `-mixed` if some
+        layers have others.
     """
-    rows = [(row.weight, row.activation, row.digits) for row in bits.values()]
-    most = max(rows, key=rows.count)
-    mixed = "-mixed" if set(rows) != {most} else ""
-    digits = f"d{most[2]}" if most[2] else ""
-    if most == (8, 8, 0) and not mixed:
+    mixed = MIXED if set(bits.values()) != {usual} else ""
+    if usual == Bits() and not mixed:
         return name
-    return f"{name}_w{most[0]}a{most[1]}{digits}{mixed}"
+    slopes = f"s{usual.slope}" if usual.slope != Bits.slope else ""
+    digits = f"d{usual.digits}" if usual.digits else ""
+    return f"{name}_w{usual.weight}a{usual.activation}{slopes}{digits}{mixed}"
 
 
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
@@ -175,7 +175,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     model, training = store.load(weights), store.read_weights(weights).get("training", {})
     by_layer = _layer_bits(model, bits, layers or {})
     _check(output, by_layer)
-    name = label(model.name, by_layer)
+    name = label(model.name, bits, by_layer)
     rounding = any(row.weight < WIDE for row in by_layer.values()) and \
         not any(row.digits for row in by_layer.values())
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)

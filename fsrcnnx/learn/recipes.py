@@ -49,12 +49,12 @@ RECIPES = {
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
     "fsrcnn-s_x2": replace(ADAM, steps=20000, fine=4000),
     "optimal-fsrcnn_x2": Recipe(20000, fine=4000),
-    "srcnn_x2": Recipe(8000, fine=1000),
-    "srcnn-955_x2": Recipe(4000, start="srcnn_x2", fine=400),
+    "srcnn_x2": Recipe(4000, fine=1000),
+    "srcnn-955_x2": Recipe(3000, start="srcnn_x2", fine=300),
 }
 # steps of fine-tuning at other widths
-FINE = {"w4a8": 6000}
-FINE_ELSE = 2500
+FINE = {"w4a8": 10000, "w4a8-mixed": 10000}
+FINE_ELSE = 4000
 
 
 def base(name: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from fsrcnnx import cli, console
 from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
 from fsrcnnx.exact import golden
 from fsrcnnx.learn import models, store
@@ -38,6 +39,11 @@ def files(pictures, tmp_path_factory):
 
 def _train(files, out, **options):
     return train(*files, out, 2, steps=24, batch_size=4, progress=False, **options)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 11])
+def test_a_training_may_be_short(files, tmp_path, steps):
+    assert train(*files, tmp_path, 2, steps=steps, batch_size=4, progress=False).step == steps
 
 
 def test_the_files_have_the_usual_layout(files):
@@ -84,9 +90,22 @@ def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight
 @pytest.mark.parametrize(("bits", "last", "name"), [
     (Bits(8, 8), Bits(8, 8), "n_x2"), (Bits(4, 8), Bits(4, 8), "n_x2_w4a8"),
     (Bits(8, 8, 8, 2), Bits(8, 8, 8, 2), "n_x2_w8a8d2"),
+    (Bits(8, 8, 6), Bits(8, 8, 6), "n_x2_w8a8s6"),
     (Bits(4, 8), Bits(6, 8), "n_x2_w4a8-mixed"), (Bits(8, 8), Bits(6, 8), "n_x2_w8a8-mixed")])
 def test_the_name_says_the_bits(bits, last, name):
-    assert label("n_x2", {"feature": bits, "shrink": bits, "deconv": last}) == name
+    assert label("n_x2", bits, {"feature": bits, "shrink": bits, "deconv": last}) == name
+
+
+def test_mixed_means_8_bits_in_the_first_and_the_last_layer(files, tmp_path):
+    model = models.build("d4s3m1f3l3_x2", generator=torch.Generator().manual_seed(2))
+    torch.save({"name": model.name, "float": model.state_dict()}, tmp_path / "float.pth")
+    command = ["quantise", *map(str, (tmp_path / "float.pth", *files)), "--steps", "0",
+               "-o", str(tmp_path / "w.pth"), "--bits", "w4a6-mixed", "--layer", "map1=w5a7"]
+    assert console.outcome(cli.main, command) == 0
+    module = load_qat(tmp_path / "w.pth")
+    assert [(row.weight.width, row.out.width) for row in module.formats.values()] \
+        == [(8, 8), (4, 6), (5, 7), (4, 6), (8, 8)]
+    assert torch.load(tmp_path / "w.pth")["label"] == "d4s3m1f3l3_x2_w4a6-mixed"
 
 
 @pytest.mark.parametrize("text", ["w4", "w1a8", "w8a17", "a8w8", "w8a8s1", "w8a8 ", "w8a8d9"])

@@ -6,6 +6,8 @@ import pytest
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.learn import models, recipes
+from fsrcnnx.learn.fit import LOSSES
+from fsrcnnx.learn.optimisers import OPTIMISERS
 
 SHIPPED = sorted(path.parent.name
                  for path in (Path(__file__).parents[2] / "models").glob("*/model.onnx"))
@@ -23,9 +25,10 @@ def test_every_shipped_network_has_a_recipe_for_its_float_weights(name):
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_a_recipe_is_of_a_network(name):
-    _, scale = models.find(name.partition("_w")[0])
+    models.find(name)
     own = recipes.RECIPES[name]
-    assert not own.start or models.find(own.start)[1] != scale
+    assert own.start in ("", *recipes.RECIPES) and own.start != name
+    assert own.optimiser in OPTIMISERS and own.loss in LOSSES
 
 
 def test_a_shape_without_a_recipe_gets_the_usual_one():

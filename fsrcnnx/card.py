@@ -73,8 +73,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
     loss = {"mse": "squared error", "log": "logarithm of the squared error"}[run["loss"]]
     rule = {"adam": "Adam", "soap": "SOAP"}[run.get("optimiser", "adam")]
     own = recipes.recipe(network.name)
-    start = f"The weights of `{own.start}`, all but the deconvolution, were its start. " \
-        if own.start else ""
+    taken = "in the middle of its kernels" if network.prescale > 1 else "all but the deconvolution"
+    start = f"The weights of `{own.start}`, {taken}, were its start. " if own.start else ""
     rounding = "as many in which weights choose their rounding, " if min(
         layer.weight_format.width for layer in network.layers) < WIDE else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \

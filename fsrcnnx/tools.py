@@ -100,12 +100,15 @@ TOOLS = (
     Tool("tclsh", "8.6", "check the Tcl for Vitis HLS", "apt-get install tcl", ("tclsh",), "",
          question="puts [info patchlevel]"),
     Tool("torch", "2.13.0", "train and run the float network", package="torch"),
+    Tool("pytorch-optimizer", "4.1", "train faster", package="pytorch_optimizer"),
     Tool("onnx", "1.17", "read and write ONNX", package="onnx"),
     Tool("onnxruntime", "1.20", "run model_uint8.onnx as it is", package="onnxruntime"),
     Tool("qonnx", "1.0", "run model.onnx as it is", package="qonnx"),
     Tool("cocotb", "2.1", "test benches of the RTL", package="cocotb"),
     Tool("hls4ml", "1.3", "write the HLS project", package="hls4ml"),
     Tool("da4ml", "0.6", "products as shift-adds in HLS", package="da4ml"),
+    Tool("matplotlib", "3.10", "plots", package="matplotlib"),
+    Tool("brevitas", "0.13.4", "an example of a network from elsewhere", package="brevitas"),
 )
 
 

@@ -1,6 +1,6 @@
 """The rules that turn gradients into steps, by name.
 
-May import torch, pytorch_optimizer.
+May import torch, pytorch_optimizer and the errors.
 
     optimiser = OPTIMISERS["soap"](module.parameters(), 1e-2)
 
@@ -16,6 +16,8 @@ from collections.abc import Iterable
 
 import torch
 
+from fsrcnnx.errors import ToolError
+
 
 def adam(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer:
     """Adam; lr: peak of the schedule."""
@@ -24,8 +26,11 @@ def adam(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer
 
 def soap(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer:
     """SOAP without weight decay, which a network that underfits has no use for."""
-    from pytorch_optimizer import SOAP  # a second to import
-
+    try:
+        from pytorch_optimizer import SOAP  # a second to import
+    except ModuleNotFoundError:
+        raise ToolError("pytorch-optimizer is not installed", where="--optimiser soap",
+                        fix="run `make setup`, or pip install 'fsrcnnx[learn]'") from None
     return SOAP(parameters, lr=lr, betas=(0.95, 0.99), weight_decay=0.0)
 
 

@@ -1,9 +1,11 @@
 """Optimisers: by name, without a pull of their own."""
 
+import sys
+
 import pytest
 import torch
 
-from fsrcnnx.errors import InputError
+from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.learn.fit import Plan
 from fsrcnnx.learn.optimisers import OPTIMISERS
 
@@ -16,6 +18,12 @@ def test_no_decay_pulls_on_weights_without_gradient():
             weight.grad = torch.zeros_like(weight)
             optimiser.step()
         assert torch.equal(weight, torch.ones(3, 3))
+
+
+def test_a_missing_library_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(ToolError, match="pytorch-optimizer is not installed.*make setup"):
+        OPTIMISERS["soap"]([torch.nn.Parameter(torch.ones(1))], 1e-3)
 
 
 def test_an_unknown_optimiser_is_refused_by_name():

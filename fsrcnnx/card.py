@@ -75,8 +75,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
     own = recipes.recipe(network.name)
     taken = "in the middle of its kernels" if network.prescale > 1 else "all but the deconvolution"
     start = f"The weights of `{own.start}`, {taken}, were its start. " if own.start else ""
-    rounding = "as many in which weights choose their rounding, " if min(
-        layer.weight_format.width for layer in network.layers) < WIDE else ""
+    bits = content["bits"]
+    stairs = " and weights on staircases" if bits["weight"] < WIDE or bits.get("digits") else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \
         if run["hold"] and not network.anchor else ""
     return "\n".join([
@@ -103,8 +103,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f"{content['seed']}, batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
         f"every layer a product with {run['expand']} times its channels between, folded afterwards."
         + held_picture,
-        f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding, "
-        f"{rounding}a tenth as many in which the biases alone learn.",
+        f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding{stairs}, "
+        f"a tenth as many in which the biases alone learn.",
         "What each part of the method gives: docs/training.md.", "",
         "## Not measured",
         "B100, Urban100, DIV2K; other seeds.", ""])

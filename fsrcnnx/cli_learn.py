@@ -140,12 +140,11 @@ def test(images, model, engine, protocol, json_file):
               help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only; "
               "if not given, as for the shipped network.")
 @optimiser_option
-@click.option("--lr", type=float, default=1e-3, show_default=True,
-              help="Peak rate of fine-tuning; the biases take a tenth of it.")
+@click.option("--lr", type=float, help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
 @device_option
-def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, device,
+def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, lr, device,
              **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
@@ -163,8 +162,8 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
     with assemble(device) as team, made(output.parent):
         done = learn.quantise(weights, train_file, eval_file, output,
                               bits=usual, layers=by_layer,
-                              steps=steps, optimiser=optimiser or own.optimiser, team=team,
-                              **settings)
+                              steps=steps, optimiser=optimiser or own.optimiser,
+                              lr=own.fine_lr if lr is None else lr, team=team, **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
                    f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "

@@ -5,11 +5,11 @@ May import numpy, torch, exact, learn and the errors.
     done = quantise("x2_best.pth", "train.h5", "eval.h5", "weights.pth")
     done.network                                   # exact.network.Network, W8A8
 
-Fine-tuning has stages. Maps first get noise of the power that rounding has, while the gradient
-passes straight through the rounding of weights and slopes (Bengio et al. 2013, arXiv:1308.3432).
-Weights of fewer than 8 bits then learn which way to round. At last everything is rounded and the
-biases alone learn: they have the accumulator's fine step, so that they settle, and take off what
-the rounding shifted.
+Fine-tuning has two stages. Maps first get noise of the power that rounding has, while the gradient
+passes straight through the rounding of weights and slopes (Bengio et al. 2013, arXiv:1308.3432);
+weights of fewer than 8 bits, or of few signed digits, are on staircases instead. Then everything is
+rounded and the biases alone learn: they have the accumulator's fine step, so that they settle, and
+take off what the rounding shifted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
 from fsrcnnx.learn.picture import WIDE, carry_picture, is_held, split_picture
 from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, qat_run, to_network
-from fsrcnnx.learn.rounding import choose_rounding, settle
+from fsrcnnx.learn.rounding import settle, soften
 
 log = logging.getLogger(__name__)
 
@@ -148,12 +148,11 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         train_file: HDF5 of `data.prepare`.
         eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
         output: `weights.pth` to write, with float and quantised weights and the formats; the
-            course of a stage goes to `weights.stage1.csv` beside it, and so on: 2 is the rounding
-            of few bits, 3 are the biases.
+            course of a stage goes to `weights.stage1.csv` beside it, that of the biases to
+            `weights.stage2.csv`.
         bits: Widths of weights, inner maps and slopes, 2..16.
         layers: Widths of layers that differ, by name.
-        steps: Steps with noise; below 8 bits as many follow in which weights choose their
-            rounding, and at last a tenth as many for the biases; 0 for calibration only.
+        steps: Steps with noise; a tenth as many follow for the biases; 0 for calibration only.
         lr: Highest learning rate of the first stage; the second takes a tenth of it.
         batch_size: Patches in a step.
         seed: Seed of calibration, order and noise.
@@ -176,8 +175,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     by_layer = _layer_bits(model, bits, layers or {})
     _check(output, by_layer)
     name = label(model.name, bits, by_layer)
-    rounding = any(row.weight < WIDE for row in by_layer.values()) and \
-        not any(row.digits for row in by_layer.values())
+    few = any(row.weight < WIDE or row.digits for row in by_layer.values())
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
@@ -215,18 +213,18 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                          stop_after=stop_after, progress=progress)
         return done == steps, best
 
-    checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2, 3)]
+    checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2)]
     if steps == 0 or not checkpoints[-1].exists():
         team.once(lambda: keep(0, calibrated))
     if steps:
         module = prepared
+        if few:
+            soften(module, steps)
         finished, _ = stage(1, True, steps, lr)
-        if finished and rounding:
-            choose_rounding(module, steps)
-            finished, _ = stage(2, True, steps, lr)
+        if few:
             settle(module)
         if finished:
-            finished, psnr = stage(3, False, math.ceil(SETTLING * steps), SETTLING * lr)
+            finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
         if finished and team.first:
             for checkpoint in checkpoints:
                 checkpoint.unlink(missing_ok=True)

@@ -50,11 +50,18 @@ class LayerFormats:
 
 
 @lru_cache
-def _sparse(to: Format, digits: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Raw values of a format that have few signed digits, and the middles between them."""
+def grid(to: Format, digits: int = 0) -> torch.Tensor:
+    """Raw values that a weight may have.
+
+    Args:
+        to: Its format.
+        digits: Most non-zero signed digits; 0: any number.
+
+    Returns:
+        int64, in order.
+    """
     raw = np.arange(to.lo, to.hi + 1)
-    values = torch.from_numpy(raw[signed_digits(raw) <= digits])
-    return values, (values[1:] + values[:-1]) / 2
+    return torch.from_numpy(raw[signed_digits(raw) <= digits] if digits else raw)
 
 
 class Noise:
@@ -98,7 +105,8 @@ class _Grid(torch.autograd.Function):
         kept = raw.clamp(to.lo, to.hi)
         ctx.save_for_backward(kept == raw)
         if digits:
-            values, middles = (part.to(x.device) for part in _sparse(to, digits))
+            values = grid(to, digits).to(x.device)
+            middles = (values[1:] + values[:-1]) / 2
             return values[torch.bucketize(kept, middles)].to(x.dtype).mul_(to.step)
         return (kept if noise is not None else kept.round_()).mul_(to.step)
 
@@ -173,7 +181,7 @@ class QuantNet(nn.Module):
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
-        # one that learns its rounding (learn.rounding) is between two points of the grid
+        # one on a staircase (learn.rounding) is between two values of its grid
         weight = layer.weight if parametrize.is_parametrized(layer, "weight") else \
             on_grid(layer.weight, formats.weight, digits=formats.digits)
         acc_frac = in_frac + formats.weight.frac

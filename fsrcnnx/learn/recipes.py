@@ -27,6 +27,7 @@ class Recipe:
         lr: Peak of the one-cycle schedule.
         start: Shipped network whose weights it starts from; none if empty.
         fine: Steps of quantisation-aware training.
+        fine_lr: Its peak rate.
     """
 
     steps: int = 50000
@@ -37,9 +38,10 @@ class Recipe:
     lr: float = 1e-2
     start: str = ""
     fine: int = 30000
+    fine_lr: float = 3e-3
 
 
-ADAM = Recipe(optimiser="adam", lr=3e-3)
+ADAM = Recipe(optimiser="adam", lr=3e-3, fine_lr=1e-3)
 RECIPES = {
     "fsrcnn-x_x2": Recipe(60000, fine=8000),
     "fsrcnn-x_x3": replace(ADAM, steps=10000, start="fsrcnn-x_x2", fine=6000),

@@ -1,16 +1,18 @@
-"""Weights that learn which way to round: up or down, decided slowly and all together.
+"""Weights that come to their grid by a staircase, from a ramp to steps, all of them together.
 
 May import torch, exact.formats and learn.quantnet.
 
-    choose_rounding(module, steps)                 # then train for so many steps
+    soften(module, steps)                          # then train for so many steps
     settle(module)                                 # each weight is on its grid
 
-A weight is the grid's value below it plus a share of a step, a sigmoid that gets steeper from one
-training step to the next until it is 0 or 1. Rounding straight through, weights of few bits swing
-between two values to the end; here the undecided ones make up for those that have been decided.
+Between two values of the grid a weight runs through a stretch of tanh, which is nearly straight at
+first, so that training begins near the weights as they are, and a step at the end. Rounding
+straight through, weights of few bits swing between two values to the last; here every gradient is
+that of the function that is computed, a weight may still change its mind and its neighbours, and
+those that are undecided make up for those that have been decided.
 
-Source: learned rounding (Nagel et al. 2020, AdaRound, arXiv:2004.10568); steeper instead of a
-penalty as in differentiable soft quantisation (Gong et al. 2019, arXiv:1908.05033).
+Source: differentiable soft quantisation (Gong et al. 2019, arXiv:1908.05033), which learns its
+steepness; here a schedule sets it, as weights that would rather stay between two values must not.
 """
 
 from __future__ import annotations
@@ -20,67 +22,68 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.learn.quantnet import QuantNet, on_grid
+from fsrcnnx.learn.quantnet import QuantNet, grid, on_grid
 
-STEEP = 2000.0  # how many times steeper at the end: a thousandth off the middle is decided
-DECIDED = 10.0  # argument of the sigmoid for weights that are on the grid
+# twice the argument of tanh at the ends of a stretch: at the start 0.15 of a step off the straight
+# line at most; at the end a hundredth off the middle is decided
+FLAT, STEEP = 4.0, 400.0
 
 
-class Choice(nn.Module):
-    """A weight as a choice between two neighbours of its grid.
+class Staircase(nn.Module):
+    """A weight on its way to the grid.
 
     Args:
-        weight: Where it starts.
         to: The grid.
-        steps: Training steps until it is decided.
+        digits: Most signed digits of its values; 0: any number.
+        steps: Training steps until it is there.
     """
 
-    def __init__(self, weight: torch.Tensor, to: Format, steps: int):
+    def __init__(self, to: Format, digits: int, steps: int):
         super().__init__()
-        self.to, self.steps = to, steps
-        raw = (weight.detach() * 2.0**to.frac).clamp(to.lo, to.hi)
-        self.register_buffer("below", raw.floor().clamp(to.lo, to.hi - 1))
+        self.to, self.digits, self.steps = to, digits, steps
+        self.register_buffer("values", grid(to, digits).float(), persistent=False)
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, choice: torch.Tensor) -> torch.Tensor:
-        """The weight: in training between the two, in evaluation one of them."""
-        if self.training:
-            steepness = STEEP ** (self.count / self.steps).clamp(max=1.0)
-            self.count += 1
-            share = torch.sigmoid(choice * steepness)
-        else:
-            share = (choice > 0).to(choice.dtype)
-        return (self.below + share) * self.to.step
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        """The weight: in training between two values of the grid, in evaluation the nearer."""
+        if not self.training:
+            return on_grid(weight, self.to, digits=self.digits)
+        raw = (weight * 2.0**self.to.frac).clamp(self.to.lo, self.to.hi)
+        index = torch.bucketize(raw.detach(), self.values, right=True)
+        index = (index - 1).clamp(0, len(self.values) - 2)
+        below, above = self.values[index], self.values[index + 1]
+        steepness = FLAT * (STEEP / FLAT) ** (self.count / self.steps).clamp(max=1.0)
+        self.count += 1
+        share = (raw - below) / (above - below)
+        share = (torch.tanh(steepness * (share - 0.5)) / torch.tanh(steepness / 2) + 1) / 2
+        return (below + share * (above - below)) * self.to.step
 
     def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
-        """The choice that gives a weight."""
-        share = (weight * 2.0**self.to.frac).clamp(self.to.lo, self.to.hi) - self.below
-        return torch.logit(share.double()).clamp(-DECIDED, DECIDED).to(weight.dtype)
+        """The weight itself: the start."""
+        return weight
 
 
-def choose_rounding(module: QuantNet, steps: int) -> None:
-    """Let the weights learn their rounding.
+def soften(module: QuantNet, steps: int) -> None:
+    """Put the weights on staircases.
 
     Args:
-        module: Trained with weights rounded straight through; changed in place.
+        module: Changed in place.
         steps: Training steps that follow.
     """
     for name, formats in module.formats.items():
         layer = getattr(module.model, name)
-        choice = Choice(layer.weight, formats.weight, steps)
-        parametrize.register_parametrization(layer, "weight", choice)
-        choice.count.zero_()  # registering evaluates it
+        stairs = Staircase(formats.weight, formats.digits, steps)
+        parametrize.register_parametrization(layer, "weight", stairs)
+        stairs.count.zero_()  # registering evaluates it
 
 
 def settle(module: QuantNet) -> None:
-    """Round the weights as they have chosen.
+    """Round the weights to where their staircases led.
 
     Args:
-        module: After `choose_rounding` and training; its weights are plain again.
+        module: After `soften` and training; its weights are plain again.
     """
     module.eval()
-    for name, formats in module.formats.items():
+    for name in module.formats:
         layer = getattr(module.model, name)
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
-        with torch.no_grad():  # a share of 1 is on the grid to the last bit
-            layer.weight.copy_(on_grid(layer.weight, formats.weight))

@@ -1,15 +1,16 @@
-"""Learned rounding: starts at the weights, ends on the grid, is better than the nearest."""
+"""Staircases: start near the weights, end on the grid, better than on its nearest value."""
 
 import copy
 
 import pytest
 import torch
 
+from fsrcnnx.exact.formats import Format
 from fsrcnnx.learn import models
 from fsrcnnx.learn.calibrate import Bits, uniform
 from fsrcnnx.learn.equalise import equalise, fitted_formats
-from fsrcnnx.learn.quantnet import QuantNet, on_grid, qat_run, to_network
-from fsrcnnx.learn.rounding import choose_rounding, settle
+from fsrcnnx.learn.quantnet import QuantNet, grid, on_grid, qat_run, to_network
+from fsrcnnx.learn.rounding import FLAT, STEEP, Staircase, settle, soften
 
 STEPS = 60
 
@@ -36,18 +37,55 @@ def weights(module):
     return {name: getattr(module.model, name).weight.detach().clone() for name in module.formats}
 
 
-def test_the_start_is_the_weights_and_the_end_is_on_the_grid(module, x):
+@pytest.mark.parametrize("digits", [0, 1])
+def test_a_staircase_is_a_ramp_at_first_and_steps_at_last(digits):
+    to = Format(True, 4, 3)
+    points = grid(to, digits) * to.step
+    weight = torch.linspace(-1.2, 1.2, 4001)
+    stairs = Staircase(to, digits, STEPS)
+    inside = weight.clamp(points[0], points[-1])
+    widest = (points[1:] - points[:-1]).max()
+    assert (stairs(weight) - inside).abs().max() < 0.15 * widest
+    stairs.count.fill_(STEPS)
+    end = stairs(weight)
+    settled = on_grid(weight, to, digits=digits)
+    assert (end.diff() >= 0).all()
+    assert ((end - settled).abs() > 1e-3 * to.step).float().mean() < 0.03
+    stairs.eval()
+    assert torch.equal(stairs(weight), settled) and len(settled.unique()) == len(points)
+
+
+def test_the_grid_is_a_fixed_point_at_every_steepness():
+    to = Format(True, 4, 3)
+    stairs = Staircase(to, 0, STEPS)
+    points = grid(to) * to.step
+    for count in range(STEPS + 2):
+        stairs.count.fill_(count)
+        assert torch.equal(stairs(points), points.float())
+
+
+def test_the_gradient_is_that_of_the_function():
+    stairs = Staircase(Format(True, 4, 3), 0, 2).double()
+    weight = torch.linspace(-0.9, 0.8, 31, dtype=torch.float64, requires_grad=True)
+    stairs.count.fill_(1)
+    slope = torch.autograd.grad(stairs(weight).sum(), weight)[0]
+    stairs.count.fill_(1)
+    above = stairs(weight + 1e-6)
+    stairs.count.fill_(1)
+    torch.testing.assert_close(slope, (above - stairs(weight - 1e-6)) / 2e-6, rtol=1e-3, atol=1e-3)
+    assert STEEP > FLAT
+
+
+def test_the_end_is_on_the_grid(module):
     before = weights(module)
-    choose_rounding(module, STEPS)
+    soften(module, STEPS)
     for name, value in weights(module.train()).items():
         to = module.formats[name].weight
         inside = before[name].clamp(to.lo * to.step, to.hi * to.step)
-        torch.testing.assert_close(value, inside, atol=1e-3 * to.step, rtol=1e-3)
+        torch.testing.assert_close(value, inside, atol=0.15 * to.step, rtol=0)
     settle(module)
     for name, value in weights(module).items():
-        to = module.formats[name].weight
-        assert torch.equal(value, on_grid(value, to))
-        assert (value - before[name].clamp(to.lo * to.step, to.hi * to.step)).abs().max() < to.step
+        assert torch.equal(value, on_grid(before[name], module.formats[name].weight))
 
 
 def test_what_is_learned_is_better_than_the_nearest(module, x):
@@ -55,7 +93,7 @@ def test_what_is_learned_is_better_than_the_nearest(module, x):
         target = module.model(x)
         nearest = float(((module.eval()(x) - target) ** 2).mean())
     learned = copy.deepcopy(module)
-    choose_rounding(learned, STEPS)
+    soften(learned, STEPS)
     optimiser = torch.optim.Adam(learned.parameters(), lr=3e-2)
     for _ in range(STEPS):
         optimiser.zero_grad()

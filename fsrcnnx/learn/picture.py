@@ -1,6 +1,6 @@
 """The picture that a network without anchor carries through its maps, made fit for few bits.
 
-May import torch, exact.formats, learn.calibrate, learn.equalise and learn.models.
+May import torch, learn.calibrate, learn.equalise, learn.expand and learn.models.
 
     if is_held(model):
         carried = carry_picture(model, x, bits)    # exactly, in channels that are left alone
@@ -21,10 +21,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch.nn.utils import parametrize
 
 from fsrcnnx.learn import models
 from fsrcnnx.learn.calibrate import Bits
 from fsrcnnx.learn.equalise import MAP_PEAK, incoming, magnitude, weight_peak
+from fsrcnnx.learn.expand import Held
 
 log = logging.getLogger(__name__)
 
@@ -46,27 +48,21 @@ class Carried:
     weights: dict[str, float]
 
     def freeze(self, model: models.Net) -> None:
-        """Keep gradients off what passes the picture on.
+        """Keep what passes the picture on as it is, whatever the optimiser does.
 
         Args:
-            model: The network.
+            model: The network; its parameters are under parametrisations afterwards.
         """
         before: list[int] = []
         for name in model.names:
             layer, own = getattr(model, name), self.channels.get(name, [])
-            free = torch.ones_like(layer.weight)
-            if own:
-                free[own] = 0
-                for parameter in (layer.bias, model.act[name].weight):
-                    mask = torch.ones_like(parameter)
-                    mask[own] = 0
-                    parameter.register_hook(lambda gradient, mask=mask:
-                                            gradient * mask.to(gradient.device))
-            else:  # the last layer: what it takes of the picture
-                into = free if isinstance(layer, torch.nn.ConvTranspose2d) else free.transpose(0, 1)
-                into[before] = 0
-            layer.weight.register_hook(lambda gradient, mask=free:
-                                       gradient * mask.to(gradient.device))
+            held = [(layer, "weight"), (layer, "bias"), (model.act[name], "weight")] if own \
+                else [(layer, "weight")]
+            deconv = isinstance(layer, torch.nn.ConvTranspose2d)
+            # the last layer holds what it takes of the picture, the others what they pass on
+            part = (own,) if own else (before,) if deconv else (slice(None), before)
+            for module, key in held:
+                parametrize.register_parametrization(module, key, Held(getattr(module, key), part))
             before = own
 
 

@@ -206,7 +206,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                           FULL_RANGE, team)
         module.noise = Noise(batches.generator, team) if noisy else None
         for key, value in module.named_parameters():
-            value.requires_grad_(noisy or key.endswith(".bias"))
+            value.requires_grad_(noisy or ".bias" in key)
         done, best = fit(module, batches, score, plan, checkpoints[number - 1],
                          keep if not noisy else lambda step, value: None,
                          history=output.with_suffix(f".stage{number}.csv"),

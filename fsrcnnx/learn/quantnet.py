@@ -1,7 +1,7 @@
 """The fixed-point network in torch: trained with straight-through rounding, exact in float64.
 
-May import numpy, torch, exact.formats, exact.network, learn.devices, learn.models, learn.store and
-the errors.
+May import numpy, torch, exact.formats, exact.network, learn.devices, learn.expand, learn.models,
+learn.store and the errors.
 
     module = load_qat("models/fsrcnn-x_x2/weights.pth")
     hr = qat_run(module, lr)                       # int64 (2 H, 2 W): the ladder's rung `qat`
@@ -23,13 +23,13 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils import parametrize
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format, quantise, signed_digits
 from fsrcnnx.exact.network import PIXEL, Layer, Network
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.devices import ALONE, Team
+from fsrcnnx.learn.expand import fold
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,7 @@ class QuantNet(nn.Module):
             training mode: of the same power, but with a gradient that tells the truth (Baskin et
             al. 2018, arXiv:1804.10969). Weights and biases are always rounded.
         quiet: Channels of maps, by layer name, whose values are exact and get no noise.
+        stairs: Whether weights are on staircases (learn.rounding), which lead to the grid.
     """
 
     def __init__(self, model: models.Net, formats: dict[str, LayerFormats]):
@@ -164,6 +165,7 @@ class QuantNet(nn.Module):
         self.formats = dict(formats)
         self.noise: Noise | None = None
         self.quiet: dict[str, list[int]] = {}
+        self.stairs = False
         if list(self.formats) != model.names:
             raise ModelError(f"formats for {', '.join(self.formats)}", where="quantisation",
                              allowed=", ".join(model.names))
@@ -181,9 +183,8 @@ class QuantNet(nn.Module):
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
-        # one on a staircase (learn.rounding) is between two values of its grid
-        weight = layer.weight if parametrize.is_parametrized(layer, "weight") else \
-            on_grid(layer.weight, formats.weight, digits=formats.digits)
+        weight = layer.weight if self.stairs else on_grid(layer.weight, formats.weight,
+                                                          digits=formats.digits)
         acc_frac = in_frac + formats.weight.frac
         bias = _Round.apply(layer.bias * 2.0**acc_frac) * 2.0**-acc_frac
         if isinstance(layer, nn.ConvTranspose2d):
@@ -270,7 +271,7 @@ def pack(module: QuantNet) -> dict:
     """
     formats = {name: [str(part or "") for part in (row.weight, row.slope, row.out, row.digits)]
                for name, row in module.formats.items()}
-    return {"state": module.model.state_dict(), "formats": formats}
+    return {"state": fold(module.model).state_dict(), "formats": formats}
 
 
 def load_qat(path: str | Path) -> QuantNet:

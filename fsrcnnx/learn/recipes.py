@@ -38,10 +38,10 @@ class Recipe:
     lr: float = 1e-2
     start: str = ""
     fine: int = 30000
-    fine_lr: float = 3e-3
+    fine_lr: float = 1e-3
 
 
-ADAM = Recipe(optimiser="adam", lr=3e-3, fine_lr=1e-3)
+ADAM = Recipe(optimiser="adam", lr=3e-3)
 RECIPES = {
     "fsrcnn-x_x2": Recipe(60000, fine=8000),
     "fsrcnn-x_x3": replace(ADAM, steps=10000, start="fsrcnn-x_x2", fine=6000),
@@ -54,9 +54,9 @@ RECIPES = {
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(3000, start="srcnn_x2", fine=300),
 }
-# steps of fine-tuning at other widths
-FINE = {"w4a8": 10000, "w4a8-mixed": 10000}
-FINE_ELSE = 4000
+# steps and rate of fine-tuning at other widths: on a coarse grid both are larger
+FINE = {"w4a8": (10000, 3e-3), "w4a8-mixed": (10000, 3e-3), "w4a6": (10000, 3e-3)}
+FINE_ELSE = (4000, 1e-3)
 
 
 def base(name: str) -> str:
@@ -79,7 +79,7 @@ def recipe(name: str) -> Recipe:
 
     Returns:
         Its recipe; that of a network without one of its own is the default, and at other widths the
-        fine-tuning has steps of its own.
+        fine-tuning has steps and a rate of its own.
 
     Raises:
         ModelError: If there is no such network.
@@ -89,4 +89,5 @@ def recipe(name: str) -> Recipe:
     own, bits = RECIPES.get(plain, Recipe()), name.removeprefix(f"{plain}_")
     if bits in (name, "w8a8"):
         return own
-    return replace(own, fine=FINE.get(bits, FINE_ELSE))
+    fine, rate = FINE.get(bits, FINE_ELSE)
+    return replace(own, fine=fine, fine_lr=rate)

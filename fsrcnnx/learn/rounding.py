@@ -75,6 +75,7 @@ def soften(module: QuantNet, steps: int) -> None:
         stairs = Staircase(formats.weight, formats.digits, steps)
         parametrize.register_parametrization(layer, "weight", stairs)
         stairs.count.zero_()  # registering evaluates it
+    module.stairs = True
 
 
 def settle(module: QuantNet) -> None:
@@ -87,3 +88,4 @@ def settle(module: QuantNet) -> None:
     for name in module.formats:
         layer = getattr(module.model, name)
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+    module.stairs = False

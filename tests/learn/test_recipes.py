@@ -19,7 +19,7 @@ def test_every_shipped_network_has_a_recipe_for_its_float_weights(name):
     assert own.steps == recipes.RECIPES[name.partition("_w")[0]].steps
     assert not own.start or own.start in SHIPPED
     base, _, bits = name.partition("_w")
-    assert own.fine == (recipes.FINE.get(f"w{bits}", recipes.FINE_ELSE) if bits
+    assert own.fine == (recipes.FINE.get(f"w{bits}", recipes.FINE_ELSE)[0] if bits
                         else recipes.RECIPES[base].fine)
 
 

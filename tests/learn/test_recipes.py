@@ -19,8 +19,8 @@ def test_every_shipped_network_has_a_recipe_for_its_float_weights(name):
     assert own.steps == recipes.RECIPES[name.partition("_w")[0]].steps
     assert not own.start or own.start in SHIPPED
     base, _, bits = name.partition("_w")
-    assert own.fine == (recipes.FINE.get(f"w{bits}", recipes.FINE_ELSE)[0] if bits
-                        else recipes.RECIPES[base].fine)
+    widths = recipes.FINE.get(name, recipes.FINE.get(f"w{bits}", recipes.FINE_ELSE))
+    assert (own.fine, own.fine_lr) == (widths if bits else (recipes.RECIPES[base].fine, 1e-3))
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

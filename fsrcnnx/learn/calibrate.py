@@ -119,6 +119,26 @@ def nearest_format(x: torch.Tensor, signed: bool, bits: int, least: float = 0.0)
     return formats[errors.index(min(errors))]
 
 
+def covering_format(x: torch.Tensor, bits: int, share: float, least: float = 0.0) -> Format:
+    """The finest format of a width that still reaches a share of the values.
+
+    By squared error a few large weights would take the range, and most be rounded to 0; training
+    can do without the former more easily than without the latter.
+
+    Args:
+        x: Values of any shape.
+        bits: Its width, signed.
+        share: Of the values that need not saturate.
+        least: Value that it must reach.
+
+    Returns:
+        The format.
+    """
+    least = max(least, float(x.detach().abs().flatten().quantile(share)))
+    return next(to for frac in range(bits + 6, bits - 9, -1)
+                if (to := Format(True, bits, frac)).hi * to.step >= least)
+
+
 @torch.no_grad()
 def calibrate(model: models.Net, x: torch.Tensor, y: torch.Tensor,
               bits: Mapping[str, Bits]) -> QuantNet:

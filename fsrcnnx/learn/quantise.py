@@ -18,7 +18,7 @@ import copy
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,7 +27,14 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.learn import data, models, store
-from fsrcnnx.learn.calibrate import MIXED, Bits, calibrate, uniform
+from fsrcnnx.learn.calibrate import (
+    MIXED,
+    Bits,
+    calibrate,
+    covering_format,
+    legal,
+    uniform,
+)
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
@@ -42,6 +49,7 @@ W8A8 = Bits()
 CALIBRATION = 128  # patches
 FULL_RANGE = 0.5  # share of the patches stretched to 0..255, as gray pictures are
 CHECKPOINTS = 16  # of a stage
+COVERED = 0.9  # of the last layer's weights, those of few bits beside a picture
 PEAKS = (MAP_PEAK, 2 * MAP_PEAK)  # of the maps of a network with anchor
 SETTLING = 0.1  # steps and peak learning rate of the second stage, relative to the first
 
@@ -107,7 +115,13 @@ def _prepared(model: models.Net, bits: Mapping[str, Bits], x: torch.Tensor,
         split_picture(ready, x, bits)
         return start, QuantNet(ready, fitted_formats(ready, bits))
     carried = carry_picture(ready, x, bits)
-    module = QuantNet(ready, fitted_formats(ready, bits, least=carried.weights))
+    formats = fitted_formats(ready, bits, least=carried.weights)
+    last = model.names[-1]
+    if bits[last].weight < WIDE:
+        weight = covering_format(getattr(ready, last).weight, bits[last].weight, COVERED,
+                                 carried.weights[last])
+        formats = legal({**formats, last: replace(formats[last], weight=weight)})
+    module = QuantNet(ready, formats)
     module.quiet = carried.channels
     carried.freeze(module.model)
     return start, module

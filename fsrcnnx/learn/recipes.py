@@ -44,7 +44,7 @@ class Recipe:
 ADAM = Recipe(optimiser="adam", lr=3e-3)
 RECIPES = {
     "fsrcnn-x_x2": Recipe(60000, fine=8000),
-    "fsrcnn-x_x3": replace(ADAM, steps=10000, start="fsrcnn-x_x2", fine=6000),
+    "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", fine=3000),
     "fsrcnnx-a_x2": Recipe(200000, fine=8000),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),

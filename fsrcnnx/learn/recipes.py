@@ -45,14 +45,14 @@ ADAM = Recipe(optimiser="adam", lr=3e-3)
 RECIPES = {
     "fsrcnn-x_x2": Recipe(60000, fine=8000),
     "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", fine=3000),
-    "fsrcnnx-a_x2": Recipe(200000, fine=8000),
+    "fsrcnnx-a_x2": Recipe(200000, fine=15000, fine_lr=3e-3),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
     "fsrcnn-s_x2": Recipe(20000, fine=4000),
     "optimal-fsrcnn_x2": Recipe(20000, fine=4000),
     "srcnn_x2": Recipe(4000, fine=1000),
-    "srcnn-955_x2": Recipe(3000, start="srcnn_x2", fine=300),
+    "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }
 # steps and rate of fine-tuning at other widths: on a coarse grid both are larger
 FINE = {"fsrcnnx-a_x2_w4a8": (30000, 3e-3), "w4a8": (10000, 3e-3), "w4a8-mixed": (10000, 3e-3),

@@ -20,7 +20,8 @@ def test_every_shipped_network_has_a_recipe_for_its_float_weights(name):
     assert not own.start or own.start in SHIPPED
     base, _, bits = name.partition("_w")
     widths = recipes.FINE.get(name, recipes.FINE.get(f"w{bits}", recipes.FINE_ELSE))
-    assert (own.fine, own.fine_lr) == (widths if bits else (recipes.RECIPES[base].fine, 1e-3))
+    plain = recipes.RECIPES[base]
+    assert (own.fine, own.fine_lr) == (widths if bits else (plain.fine, plain.fine_lr))
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

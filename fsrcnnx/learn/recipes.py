@@ -49,14 +49,14 @@ RECIPES = {
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
-    "fsrcnn-s_x2": Recipe(20000, fine=4000),
+    "fsrcnn-s_x2": replace(ADAM, steps=20000, fine=4000),
     "optimal-fsrcnn_x2": Recipe(20000, fine=4000),
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }
 # steps and rate of fine-tuning at other widths: on a coarse grid both are larger
 FINE = {"fsrcnnx-a_x2_w4a8": (30000, 3e-3), "w4a8": (10000, 3e-3), "w4a8-mixed": (10000, 3e-3),
-        "w4a6": (10000, 3e-3)}
+        "w4a6": (6000, 3e-3)}
 FINE_ELSE = (4000, 1e-3)
 
 

@@ -189,7 +189,6 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     by_layer = _layer_bits(model, bits, layers or {})
     _check(output, by_layer)
     name = label(model.name, bits, by_layer)
-    few = any(row.weight < WIDE or row.digits for row in by_layer.values())
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
@@ -232,11 +231,9 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         team.once(lambda: keep(0, calibrated))
     if steps:
         module = prepared
-        if few:
-            soften(module, steps)
+        soften(module, steps)
         finished, _ = stage(1, True, steps, lr)
-        if few:
-            settle(module)
+        settle(module)
         if finished:
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
         if finished and team.first:

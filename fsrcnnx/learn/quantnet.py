@@ -156,7 +156,7 @@ class QuantNet(nn.Module):
             training mode: of the same power, but with a gradient that tells the truth (Baskin et
             al. 2018, arXiv:1804.10969). Weights and biases are always rounded.
         quiet: Channels of maps, by layer name, whose values are exact and get no noise.
-        stairs: Whether weights are on staircases (learn.rounding), which lead to the grid.
+        stairs: Layers whose weights are on staircases (learn.rounding), which lead to the grid.
     """
 
     def __init__(self, model: models.Net, formats: dict[str, LayerFormats]):
@@ -165,7 +165,7 @@ class QuantNet(nn.Module):
         self.formats = dict(formats)
         self.noise: Noise | None = None
         self.quiet: dict[str, list[int]] = {}
-        self.stairs = False
+        self.stairs: set[str] = set()
         if list(self.formats) != model.names:
             raise ModelError(f"formats for {', '.join(self.formats)}", where="quantisation",
                              allowed=", ".join(model.names))
@@ -183,7 +183,7 @@ class QuantNet(nn.Module):
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         """Convolve with quantised weights and bias; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
-        weight = layer.weight if self.stairs else on_grid(layer.weight, formats.weight,
+        weight = layer.weight if name in self.stairs else on_grid(layer.weight, formats.weight,
                                                           digits=formats.digits)
         acc_frac = in_frac + formats.weight.frac
         bias = _Round.apply(layer.bias * 2.0**acc_frac) * 2.0**-acc_frac

@@ -1,6 +1,6 @@
 """Weights that come to their grid by a staircase, from a ramp to steps, all of them together.
 
-May import torch, exact.formats and learn.quantnet.
+May import torch, exact.formats, learn.picture and learn.quantnet.
 
     soften(module, steps)                          # then train for so many steps
     settle(module)                                 # each weight is on its grid
@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from fsrcnnx.exact.formats import Format
+from fsrcnnx.learn.picture import WIDE
 from fsrcnnx.learn.quantnet import QuantNet, grid, on_grid
 
 # twice the argument of tanh at the ends of a stretch: at the start 0.15 of a step off the straight
@@ -64,18 +65,20 @@ class Staircase(nn.Module):
 
 
 def soften(module: QuantNet, steps: int) -> None:
-    """Put the weights on staircases.
+    """Put the weights of layers with few bits, or few signed digits, on staircases.
 
     Args:
         module: Changed in place.
         steps: Training steps that follow.
     """
     for name, formats in module.formats.items():
+        if formats.weight.width >= WIDE and not formats.digits:
+            continue  # its steps are narrower than those of the optimiser
         layer = getattr(module.model, name)
         stairs = Staircase(formats.weight, formats.digits, steps)
         parametrize.register_parametrization(layer, "weight", stairs)
         stairs.count.zero_()  # registering evaluates it
-    module.stairs = True
+        module.stairs.add(name)
 
 
 def settle(module: QuantNet) -> None:
@@ -85,7 +88,7 @@ def settle(module: QuantNet) -> None:
         module: After `soften` and training; its weights are plain again.
     """
     module.eval()
-    for name in module.formats:
+    for name in module.stairs:
         layer = getattr(module.model, name)
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
-    module.stairs = False
+    module.stairs.clear()

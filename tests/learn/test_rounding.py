@@ -1,6 +1,7 @@
 """Staircases: start near the weights, end on the grid, better than on its nearest value."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -86,6 +87,20 @@ def test_the_end_is_on_the_grid(module):
     settle(module)
     for name, value in weights(module).items():
         assert torch.equal(value, on_grid(before[name], module.formats[name].weight))
+
+
+def test_layers_of_8_bits_round_straight_through(module):
+    wide = replace(module.formats["deconv"], weight=Format(True, 8, 7))
+    module.formats["deconv"] = wide
+    soften(module, STEPS)
+    assert "deconv" not in module.stairs and len(module.stairs) == len(module.formats) - 1
+    layer = module.model.deconv
+    rounded = on_grid(layer.weight, wide.weight)
+    assert not torch.equal(layer.weight, rounded)
+    bare, layer.weight.data = module.train()(torch.zeros(1, 1, 3, 3)), rounded.detach()
+    assert torch.equal(module(torch.zeros(1, 1, 3, 3)), bare)
+    settle(module)
+    assert not module.stairs
 
 
 def test_what_is_learned_is_better_than_the_nearest(module, x):

@@ -87,6 +87,23 @@ def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight
         np.testing.assert_array_equal(qat_run(module, lr), golden.run(network, lr))
 
 
+@pytest.mark.parametrize(("name", "bits"), [
+    ("d4s3m1f3l3a_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits())])
+def test_a_stopped_quantisation_resumes_to_the_identical_result(files, tmp_path, name, bits):
+    """In the first stage, weights on staircases or not, and in that of the biases."""
+    model = models.build(name, generator=torch.Generator().manual_seed(6))
+    torch.save({"name": name, "float": model.state_dict()}, tmp_path / "float.pth")
+    settings = {"bits": bits, "steps": 12, "batch_size": 4, "optimiser": "soap", "progress": False}
+    runs = {stop: tmp_path / f"{stop}.pth" for stop in (None, 7)}
+    whole = quantise(tmp_path / "float.pth", *files, runs[None], **settings)
+    first = quantise(tmp_path / "float.pth", *files, runs[7], stop_after=7, **settings)
+    assert first.network.content_hash() != whole.network.content_hash()
+    parts = quantise(tmp_path / "float.pth", *files, runs[7], stop_after=7, **settings)
+    assert parts.psnr == whole.psnr
+    assert parts.network.content_hash() == whole.network.content_hash()
+    assert {path.name for path in tmp_path.glob(".*")} == set()
+
+
 @pytest.mark.parametrize(("bits", "last", "name"), [
     (Bits(8, 8), Bits(8, 8), "n_x2"), (Bits(4, 8), Bits(4, 8), "n_x2_w4a8"),
     (Bits(8, 8, 8, 2), Bits(8, 8, 8, 2), "n_x2_w8a8d2"),

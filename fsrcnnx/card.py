@@ -16,7 +16,7 @@ from fsrcnnx.exact.network import Network
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import recipes, store
 from fsrcnnx.learn.data import PROTOCOLS
-from fsrcnnx.learn.picture import WIDE
+from fsrcnnx.learn.rounding import FEW
 from fsrcnnx.results import cost, results
 
 
@@ -76,7 +76,7 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
     taken = "in the middle of its kernels" if network.prescale > 1 else "all but the deconvolution"
     start = f"The weights of `{own.start}`, {taken}, were its start. " if own.start else ""
     bits = content["bits"]
-    stairs = " and weights on staircases" if bits["weight"] < WIDE or bits.get("digits") else ""
+    stairs = " and weights on staircases" if bits["weight"] <= FEW or bits.get("digits") else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \
         if run["hold"] and not network.anchor else ""
     return "\n".join([

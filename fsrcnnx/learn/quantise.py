@@ -7,7 +7,7 @@ May import numpy, torch, exact, learn and the errors.
 
 Fine-tuning has two stages. Maps first get noise of the power that rounding has, while the gradient
 passes straight through the rounding of weights and slopes (Bengio et al. 2013, arXiv:1308.3432);
-weights of fewer than 8 bits, or of few signed digits, are on staircases instead. Then everything is
+weights of 5 bits and fewer, or of few signed digits, are on staircases instead. Then everything is
 rounded and the biases alone learn: they have the accumulator's fine step, so that they settle, and
 take off what the rounding shifted.
 """

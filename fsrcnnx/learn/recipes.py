@@ -54,10 +54,10 @@ RECIPES = {
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }
-# steps and rate of fine-tuning at other widths: on a coarse grid both are larger
+# steps and rate of fine-tuning at other widths
 FINE = {"fsrcnnx-a_x2_w4a8": (30000, 3e-3), "w4a8": (10000, 3e-3), "w4a8-mixed": (10000, 3e-3),
-        "w4a6": (6000, 3e-3)}
-FINE_ELSE = (4000, 1e-3)
+        "w4a6": (6000, 3e-3), "w8a8d2": (4000, 1e-3)}
+FINE_ELSE = (6000, 3e-3)
 
 
 def base(name: str) -> str:

@@ -1,6 +1,6 @@
 """Weights that come to their grid by a staircase, from a ramp to steps, all of them together.
 
-May import torch, exact.formats, learn.picture and learn.quantnet.
+May import torch, exact.formats and learn.quantnet.
 
     soften(module, steps)                          # then train for so many steps
     settle(module)                                 # each weight is on its grid
@@ -22,12 +22,12 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.learn.picture import WIDE
 from fsrcnnx.learn.quantnet import QuantNet, grid, on_grid
 
 # twice the argument of tanh at the ends of a stretch: at the start 0.15 of a step off the straight
 # line at most; at the end a hundredth off the middle is decided
 FLAT, STEEP = 4.0, 400.0
+FEW = 5  # bits up to which they pay: finer steps are narrower than those of the optimiser
 
 
 class Staircase(nn.Module):
@@ -72,8 +72,8 @@ def soften(module: QuantNet, steps: int) -> None:
         steps: Training steps that follow.
     """
     for name, formats in module.formats.items():
-        if formats.weight.width >= WIDE and not formats.digits:
-            continue  # its steps are narrower than those of the optimiser
+        if formats.weight.width > FEW and not formats.digits:
+            continue
         layer = getattr(module.model, name)
         stairs = Staircase(formats.weight, formats.digits, steps)
         parametrize.register_parametrization(layer, "weight", stairs)

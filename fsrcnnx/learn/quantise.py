@@ -25,6 +25,7 @@ import torch
 
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
+from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.calibrate import (
@@ -40,7 +41,7 @@ from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
 from fsrcnnx.learn.picture import WIDE, carry_picture, is_held, split_picture
-from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, qat_run, to_network
+from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, to_network
 from fsrcnnx.learn.rounding import settle, soften
 
 log = logging.getLogger(__name__)
@@ -195,8 +196,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     start, prepared = _prepared(model, by_layer, x, y)
     module = calibrate(start, x, y, by_layer)
 
-    def score() -> float:
-        return mean_psnr(lambda plane: qat_run(module, plane).astype("uint8"), pairs,
+    def score() -> float:  # of the integer network: the module's own bits, much sooner
+        return mean_psnr(Emulator(to_network(copy.deepcopy(module).cpu())), pairs,
                          model.picture_scale)
 
     float_psnr = team.once(

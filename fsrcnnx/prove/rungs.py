@@ -124,7 +124,7 @@ def _qat(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     path = context.beside("weights.pth")
     if find_spec("torch") is None:
         raise Skip("torch is not installed; run `make setup`")
-    from fsrcnnx.learn.quantise import load_qat, qat_run
+    from fsrcnnx.learn.quantnet import load_qat, qat_run
 
     module = load_qat(path)
     return _one_by_one(lambda lr: qat_run(module, lr), stimuli)

@@ -12,7 +12,8 @@ from fsrcnnx.exact import golden
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.calibrate import Bits
 from fsrcnnx.learn.data import prepare, read_patches, read_pictures
-from fsrcnnx.learn.quantise import label, load_qat, qat_run, quantise, to_network
+from fsrcnnx.learn.quantise import label, quantise
+from fsrcnnx.learn.quantnet import load_qat, qat_run, to_network
 from fsrcnnx.learn.train import train
 
 

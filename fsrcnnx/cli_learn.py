@@ -152,11 +152,13 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
     from fsrcnnx.learn.calibrate import MIXED, Bits, ends
     from fsrcnnx.learn.devices import assemble
 
-    model, usual = store.load(weights), Bits.parse(bits.removesuffix(MIXED), "--bits")
-    by_layer = ends(model) if bits.endswith(MIXED) else {}
+    usual, by_layer = Bits.parse(bits.removesuffix(MIXED), "--bits"), {}
     for layer in layers:
         name, _, own = layer.partition("=")
         by_layer[name] = Bits.parse(own, f"--layer {name}")
+    model = store.load(weights)
+    if bits.endswith(MIXED):
+        by_layer = {**ends(model), **by_layer}
     own = recipes.recipe(f"{model.name}_{bits}")
     steps = own.fine if steps is None else steps
     with assemble(device) as team, made(output.parent):

@@ -172,7 +172,8 @@ def finish(run):
 def train_pair(files, out):
     """Start `fsrcnnx train` in two processes: 60 steps of an expanded network."""
     return start(2, "-m", "fsrcnnx", "train", *files, "-o", out, "--model", MODEL, "--expand", 2,
-                 "--loss", "log", "--steps", 60, "--batch-size", 4)
+                 "--loss", "log", "--steps", 60, "--batch-size", 4, "--optimiser", "adam",
+                 "--lr", 3e-3)
 
 
 def train_alone(files, out, seed=123):

@@ -75,7 +75,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
     own = recipes.recipe(network.name)
     taken = "in the middle of its kernels" if network.prescale > 1 else "all but the deconvolution"
     start = f"The weights of `{own.start}`, {taken}, were its start. " if own.start else ""
-    bits = content["bits"]
+    teacher, bits = run.get("teacher", "").partition(" ")[0], content["bits"]
+    taught = f" Half of the loss was against the pictures of `{teacher}`." if teacher else ""
     stairs = " and weights on staircases" if bits["weight"] <= FEW or bits.get("digits") else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \
         if run["hold"] and not network.anchor else ""
@@ -102,7 +103,7 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f"Float: {run['steps']:,} steps of {rule}, one cycle to {run['lr']:g}, seed "
         f"{content['seed']}, batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
         f"every layer a product with {run['expand']} times its channels between, folded afterwards."
-        + held_picture,
+        + held_picture + taught,
         f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding{stairs}, "
         f"a tenth as many in which the biases alone learn.",
         "What each part of the method gives: docs/training.md.", "",

@@ -59,6 +59,8 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("--hold/--no-hold", default=None,
               help="Without anchor: leave the picture in channel 0 as it is, learn what to add.")
 @optimiser_option
+@click.option("--teacher", type=FILE, help="Weights of a larger network, whose pictures make half "
+              "of the loss; `none`: without.")
 @click.option("--lr", type=float, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--steps", type=click.IntRange(1))
@@ -66,7 +68,8 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("--seed", type=click.IntRange(0), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
 @device_option
-def train(train_file, eval_file, output, model, epochs, steps, weights, device, **settings):
+def train(train_file, eval_file, output, model, epochs, steps, weights, teacher, device,
+          **settings):
     """Train the float network; the same command resumes.
 
     What is not given is as for the shipped network of that name. `torchrun --nproc-per-node N -m
@@ -86,6 +89,9 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, device, 
     settings = {key: usual.get(key) if value is None else value for key, value in settings.items()}
     if own.start and weights is None:
         weights = engines.SHIPPED / own.start / "weights.pth"
+    if own.teacher and teacher is None:
+        teacher = engines.SHIPPED / own.teacher / "weights.pth"
+    settings["teacher"] = None if str(teacher) == "none" else teacher
     if epochs is None:
         settings["steps"] = steps or own.steps
     elif steps is None:

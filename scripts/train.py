@@ -23,6 +23,7 @@ from fsrcnnx.learn.train import train
 @option("weights-file", type=Path, help="Weights to start from.")
 @option("scale", type=int, default=2, show_default=True)
 @option("optimiser", type=click.Choice(list(OPTIMISERS)), default="adam", show_default=True)
+@option("teacher", type=Path, help="Weights of a larger network; half of the loss is against it.")
 @option("lr", type=float, default=3e-3, show_default=True, help="Peak of the one-cycle schedule.")
 @option("batch-size", type=int, default=16, show_default=True)
 @option("num-epochs", type=int, default=20, show_default=True)

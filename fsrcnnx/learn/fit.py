@@ -53,6 +53,7 @@ class Plan:
         expand: Factor of `expand.expand`; 1 trains the plain weights.
         hold: Whether `expand.hold_picture` was applied.
         optimiser: A key of `OPTIMISERS`.
+        teacher: Of `teacher.Lessons`; empty if there is none.
     """
 
     name: str
@@ -67,12 +68,13 @@ class Plan:
     expand: int = 1
     hold: bool = False
     optimiser: str = "adam"
+    teacher: str = ""
 
     def facts(self) -> dict:
         """What a weights file says of the run that made it."""
         return {key: value for key, value in asdict(self).items()
                 if key in ("steps", "loss", "expand", "hold", "lr", "batch_size", "patches",
-                            "optimiser")}
+                            "optimiser", "teacher")}
 
     def __post_init__(self):
         if self.loss not in LOSSES:
@@ -126,15 +128,28 @@ def log_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
     Args:
         hr: (N, 1, H, W), pixel / 256.
-        target: Same shape.
+        target: (N, 1 or 2, H, W); of two targets, each counts half.
 
     Returns:
         Scalar.
     """
-    return (((hr - target) ** 2).mean((1, 2, 3)) + ERROR_FLOOR).log().mean()
+    return (((hr - target) ** 2).mean((2, 3)) + ERROR_FLOOR).log().mean()
 
 
-LOSSES = {"mse": nn.functional.mse_loss, "log": log_error}
+def squared_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean of the squared error.
+
+    Args:
+        hr: (N, 1, H, W), pixel / 256.
+        target: (N, 1 or 2, H, W); of two targets, each counts half.
+
+    Returns:
+        Scalar.
+    """
+    return ((hr - target) ** 2).mean()
+
+
+LOSSES = {"mse": squared_error, "log": log_error}
 
 
 class Batches:
@@ -148,23 +163,26 @@ class Batches:
         full_range: Share of the patches whose 16..235 is stretched to 0..255, the range of gray
             pictures.
         team: Who shares each batch, and where it goes.
+        lessons: uint8 like hr, what a teacher makes of the patches: a second target.
 
     Raises:
         InputError: If the team does not divide a batch.
     """
 
     def __init__(self, lr: torch.Tensor, hr: torch.Tensor, size: int,
-                 generator: torch.Generator, full_range: float = 0.0, team: Team = ALONE):
+                 generator: torch.Generator, full_range: float = 0.0, team: Team = ALONE,
+                 lessons: torch.Tensor | None = None):
         team.check(size)
-        self.lr, self.hr, self.size = lr, hr, size
+        self.lr, self.size = lr, size
+        self.targets = [hr] if lessons is None else [hr, lessons]
         self.generator, self.full_range, self.team = generator, full_range, team
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw a batch and take the team's share of it.
 
         Returns:
-            float32 (n, 1, p, p) and (n, 1, scale * p, scale * p), pixel / 256, on the team's
-            device; n is size / team.size.
+            float32 (n, 1, p, p) and (n, targets, scale * p, scale * p), pixel / 256, on the
+            team's device; n is size / team.size; the original is the first target.
         """
         share, device = self.team.share, self.team.device
         index = share(torch.randint(len(self.lr), (self.size,), generator=self.generator))
@@ -183,7 +201,7 @@ class Batches:
                 batch = torch.where(stretched[:, None, None, None], wide, batch)
             return batch / PIXEL_STEPS
 
-        return turned(self.lr), turned(self.hr)
+        return turned(self.lr), torch.cat([turned(target) for target in self.targets], 1)
 
 
 def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: Plan,

@@ -26,6 +26,7 @@ class Recipe:
         optimiser: A key of `optimisers.OPTIMISERS`, for the integers too.
         lr: Peak of the one-cycle schedule.
         start: Shipped network whose weights it starts from; none if empty.
+        teacher: Shipped network whose pictures make half of the loss; none if empty.
         fine: Steps of quantisation-aware training.
         fine_lr: Its peak rate.
     """
@@ -37,6 +38,7 @@ class Recipe:
     optimiser: str = "soap"
     lr: float = 1e-2
     start: str = ""
+    teacher: str = ""
     fine: int = 30000
     fine_lr: float = 1e-3
 
@@ -45,7 +47,7 @@ ADAM = Recipe(optimiser="adam", lr=3e-3)
 RECIPES = {
     "fsrcnn-x_x2": Recipe(60000, fine=8000),
     "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", fine=3000),
-    "fsrcnnx-a_x2": Recipe(200000, fine=15000, fine_lr=3e-3),
+    "fsrcnnx-a_x2": Recipe(200000, teacher="fsrcnn_x2", fine=15000, fine_lr=3e-3),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),

@@ -19,6 +19,7 @@ from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.expand import expand, fold, hold_picture
 from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
+from fsrcnnx.learn.teacher import NO_LESSONS, teach
 
 CHECKPOINTS = 30  # evaluations in a run that is given in steps
 
@@ -69,8 +70,8 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
           lr: float = 3e-3, batch_size: int = 16, num_epochs: int = 20, seed: int = 123,
           steps: int | None = None, weights_file: str | Path | None = None,
           name: str | None = None, loss: str = "mse", factor: int = 1, hold: bool = False,
-          optimiser: str = "adam", stop_after: int | None = None, team: Team = ALONE,
-          progress: bool = True) -> Trained:
+          optimiser: str = "adam", teacher: str | Path | None = None,
+          stop_after: int | None = None, team: Team = ALONE, progress: bool = True) -> Trained:
     """Train a network; called again after a kill, it goes on to the identical result.
 
     Args:
@@ -94,6 +95,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         hold: Whether the picture that channel 0 of a network without anchor carries stays as it
             is, and only what is added to it is learned.
         optimiser: A key of `optimisers.OPTIMISERS`.
+        teacher: Weights of a larger network, whose pictures make half of the loss.
         stop_after: Stop, resumably, after this many steps.
         team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
@@ -122,10 +124,13 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         hold_picture(model)
     pairs = data.read_pictures(eval_file, scale, model.prescale)
     patches = data.read_patches(train_file, scale, model.prescale)
+    lessons = teach(teacher, train_file, scale, team=team, progress=progress) if teacher \
+        else NO_LESSONS
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
-                len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser)
+                len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser,
+                lessons.teacher)
 
     folder = Path(outputs_dir) / f"x{scale}"
     best_file = folder / f"x{scale}_best.pth"
@@ -140,7 +145,8 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
                      "seed": seed, "step": step, "eval_psnr": value, "training": plan.facts()},
                     best_file)
 
-    step, best = fit(model, Batches(*patches, batch_size, generator, team=team),
+    step, best = fit(model, Batches(*patches, batch_size, generator, team=team,
+                                    lessons=lessons.patches),
                      lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
                      plan, folder / "checkpoint.pth", keep, history=folder / "history.csv",
                      stop_after=stop_after, progress=progress)

@@ -1,0 +1,135 @@
+"""A teacher's pictures: what it makes of the patches, kept, turned with them, half of the loss."""
+
+import numpy as np
+import pytest
+import torch
+
+from fsrcnnx import cli, console, engines
+from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.learn import models, recipes, store, teacher
+from fsrcnnx.learn.data import read_patches
+from fsrcnnx.learn.evaluate import float_run
+from fsrcnnx.learn.fit import LOSSES, Batches
+from fsrcnnx.learn.teacher import teach
+from fsrcnnx.learn.train import train
+
+
+def weights(folder, name="d6s3m1f3l3_x2", seed=5):
+    """File of a network with random weights."""
+    model = models.build(name, generator=torch.Generator().manual_seed(seed))
+    path = folder / f"{name}-{seed}.pth"
+    torch.save({"name": name, "float": model.state_dict()}, path)
+    return path
+
+
+@pytest.fixture()
+def kept(files):
+    """Lists what is kept beside the training file, which is emptied before and after."""
+    def listed():
+        return sorted(files[0].parent.glob(".*"))
+    for path in listed():
+        path.unlink()
+    yield listed
+    for path in listed():
+        path.unlink()
+
+
+@pytest.mark.parametrize("name", ["d6s3m1f3l3_x2", "d4s3m1f3l4a_x2", "n6n4f3f1f3_x2"])
+def test_lessons_are_what_the_teacher_makes_of_every_patch(files, kept, tmp_path, name):
+    path = weights(tmp_path, name)
+    model = store.load(path)
+    lessons = teach(path, files[0], 2, progress=False)
+    lr, hr = read_patches(files[0], 2, model.prescale)
+    assert lessons.patches.shape == hr.shape and lessons.patches.dtype == torch.uint8
+    for patch, lesson in zip(lr, lessons.patches, strict=True):
+        away = float_run(model, patch.numpy()).astype(int) - lesson.numpy()
+        assert np.abs(away).max() <= 1 and (away != 0).mean() < 0.01  # sums in another order
+
+
+def test_lessons_are_kept_and_those_of_other_weights_or_patches_are_others(
+        files, kept, tmp_path, monkeypatch):
+    first = teach(weights(tmp_path), files[0], 2, progress=False)
+    assert [path.name for path in kept()] \
+        == [".train." + first.teacher.replace(" ", "-") + ".npy"]
+    work, done = teacher._upscale, []
+    monkeypatch.setattr(teacher, "_upscale", lambda *args: done.append(1) or work(*args))
+    again = teach(weights(tmp_path), files[0], 2, progress=False)
+    assert torch.equal(again.patches, first.patches) and again.teacher == first.teacher
+    assert not done
+    other = teach(weights(tmp_path, seed=6), files[0], 2, progress=False)
+    assert done == [1] and other.teacher != first.teacher
+    kept()[0].write_bytes(b"cut off")
+    kept()[1].write_bytes(b"cut off")
+    with pytest.raises(InputError, match="cannot be read.*delete it"):
+        teach(weights(tmp_path), files[0], 2, progress=False)
+
+
+def test_lessons_are_turned_flipped_and_stretched_with_the_originals():
+    generator = torch.Generator().manual_seed(1)
+    lr, hr = (torch.randint(256, (9, side, side), generator=generator, dtype=torch.uint8)
+              for side in (8, 16))
+    batches = Batches(lr, hr, 6, generator, 0.5, lessons=hr)
+    for _ in range(12):
+        _, target = batches.draw()
+        assert target.shape == (6, 2, 16, 16)
+        assert torch.equal(target[:, 0], target[:, 1])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_each_target_counts_half(loss):
+    generator = torch.Generator().manual_seed(1)
+    x, y, z = (torch.rand(5, 1, 8, 8, generator=generator) for _ in range(3))
+    apart = (LOSSES[loss](x, y) + LOSSES[loss](x, z)) / 2
+    torch.testing.assert_close(LOSSES[loss](x, torch.cat([y, z], 1)), apart)
+
+
+def test_a_pupil_comes_nearer_to_its_teacher(files, kept, tmp_path):
+    path = weights(tmp_path)
+    lessons = teach(path, files[0], 2, progress=False).patches.float()
+    x = read_patches(files[0], 2)[0][:, None].float() / 256
+
+    def away(teacher):
+        done = train(*files, tmp_path / f"taught-{bool(teacher)}", 2, name="d4s2m1f3l3_x2",
+                     steps=40, batch_size=4, progress=False, teacher=teacher)
+        return float((store.load(done.best)(x)[:, 0] * 256 - lessons).square().mean().detach())
+
+    assert away(path) < 0.9 * away(None)
+
+
+def test_a_taught_training_resumes_to_the_identical_result(files, kept, tmp_path):
+    settings = {"name": "d4s2m1f3l3a_x2", "steps": 20, "batch_size": 4, "progress": False}
+    mine, other = weights(tmp_path), weights(tmp_path, seed=6)
+    whole = train(*files, tmp_path / "whole", 2, teacher=mine, **settings)
+    train(*files, tmp_path / "parts", 2, teacher=mine, stop_after=7, **settings)
+    with pytest.raises(InputError, match="holds another run"):
+        train(*files, tmp_path / "parts", 2, teacher=other, **settings)
+    parts = train(*files, tmp_path / "parts", 2, teacher=mine, **settings)
+    want, got = (store.read_weights(run.best) for run in (whole, parts))
+    assert all(torch.equal(want["float"][key], got["float"][key]) for key in want["float"])
+    assert want["training"]["teacher"].startswith("d6s3m1f3l3_x2 ")
+
+
+def test_a_teacher_of_another_scale_or_without_weights_is_refused(files, kept, tmp_path):
+    with pytest.raises(ModelError, match="a teacher for x3.*allowed: x2"):
+        teach(weights(tmp_path, "d4s2m1f3l3_x3"), files[0], 2)
+    with pytest.raises(ModelError, match=r"none\.pth: no such file"):
+        teach(tmp_path / "none.pth", files[0], 2)
+    assert kept() == []
+
+
+def test_the_command_line_takes_the_teacher_of_the_recipe_unless_told(files, kept, tmp_path,
+                                                                      monkeypatch):
+    own = recipes.Recipe(teacher="mine", steps=1)
+    monkeypatch.setattr(recipes, "recipe", lambda name: own)
+    monkeypatch.setattr(engines, "SHIPPED", tmp_path)
+    (tmp_path / "mine").mkdir()
+    weights(tmp_path).rename(tmp_path / "mine" / "weights.pth")
+    given = weights(tmp_path, seed=6)
+    for number, (option, count) in enumerate([([], 1), (["--teacher", "none"], 1),
+                                              (["--teacher", str(given)], 2)]):
+        out = tmp_path / str(number)
+        line = ["train", *map(str, files), "-o", str(out), "--model", "d4s2m1f3l3a_x2"]
+        assert console.outcome(cli.main, line + option) == 0
+        assert len(kept()) == count
+        said = store.read_weights(out / "x2" / "x2_best.pth")["training"]["teacher"]
+        assert bool(said) == (option[-1:] != ["none"])

@@ -70,13 +70,16 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         raise ModelError("does not say how it was trained", where=str(folder / "weights.pth"),
                          allowed="a file of quantisation", fix="train and quantise it again")
     count = sum(value.numel() for value in content["float"].values())
-    loss = {"mse": "squared error", "log": "logarithm of the squared error"}[run["loss"]]
+    loss = {"mse": "squared error", "log": "logarithm of the squared error",
+            "joint": "logarithm of the targets' mean squared error"}[run["loss"]]
     rule = {"adam": "Adam", "soap": "SOAP"}[run.get("optimiser", "adam")]
     own = recipes.recipe(network.name)
     taken = "in the middle of its kernels" if network.prescale > 1 else "all but the deconvolution"
     start = f"The weights of `{own.start}`, {taken}, were its start. " if own.start else ""
-    teacher, bits = run.get("teacher", "").partition(" ")[0], content["bits"]
-    taught = f" Half of the loss was against the pictures of `{teacher}`." if teacher else ""
+    bits, teachers = content["bits"], [made.get(key, "").partition(" ")[0] for made, key in (
+        (run, "teacher"), (content, "fine_teacher"))]
+    taught = [f" Half of the loss was against the pictures of `{name}`." if name else ""
+              for name in teachers]
     stairs = " and weights on staircases" if bits["weight"] <= FEW or bits.get("digits") else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \
         if run["hold"] and not network.anchor else ""
@@ -103,9 +106,9 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f"Float: {run['steps']:,} steps of {rule}, one cycle to {run['lr']:g}, seed "
         f"{content['seed']}, batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
         f"every layer a product with {run['expand']} times its channels between, folded afterwards."
-        + held_picture + taught,
+        + held_picture + taught[0],
         f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding{stairs}, "
-        f"a tenth as many in which the biases alone learn.",
+        f"a tenth as many in which the biases alone learn.{taught[1]}",
         "What each part of the method gives: docs/training.md.", "",
         "## Not measured",
         "B100, Urban100, DIV2K; other seeds.", ""])

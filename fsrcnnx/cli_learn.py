@@ -26,6 +26,17 @@ device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda
                              default="auto", help="auto: a GPU if there is one.")
 optimiser_option = click.option("--optimiser", type=click.Choice(["adam", "soap"]),
                                 help="Rule of the steps.")
+teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger network, whose "
+                              "pictures make half of the loss; `none`: without.")
+
+
+def _teacher(given, own):
+    """The file of the weights that teach: those given, or those of the recipe."""
+    from fsrcnnx import engines
+
+    if given is None and own.teacher:
+        return engines.SHIPPED / own.teacher / "weights.pth"
+    return None if str(given) == "none" else given
 
 
 @click.command()
@@ -52,15 +63,15 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="Folder of weights.")
 @click.option("--model", default=MODEL, help="Network to train.")
-@click.option("--loss", type=click.Choice(["mse", "log"]),
-              help="Squared error, or the mean of its logarithm over the patches.")
+@click.option("--loss", type=click.Choice(["mse", "log", "joint"]),
+              help="Squared error, or the mean of its logarithm over the patches; with a teacher, "
+              "`joint` takes the logarithm of both errors' mean.")
 @click.option("--expand", "factor", type=click.IntRange(1, 64),
               help="Train each layer as a product with this many times its channels between.")
 @click.option("--hold/--no-hold", default=None,
               help="Without anchor: leave the picture in channel 0 as it is, learn what to add.")
 @optimiser_option
-@click.option("--teacher", type=FILE, help="Weights of a larger network, whose pictures make half "
-              "of the loss; `none`: without.")
+@teacher_option
 @click.option("--lr", type=float, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--steps", type=click.IntRange(1))
@@ -89,9 +100,6 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
     settings = {key: usual.get(key) if value is None else value for key, value in settings.items()}
     if own.start and weights is None:
         weights = engines.SHIPPED / own.start / "weights.pth"
-    if own.teacher and teacher is None:
-        teacher = engines.SHIPPED / own.teacher / "weights.pth"
-    settings["teacher"] = None if str(teacher) == "none" else teacher
     if epochs is None:
         settings["steps"] = steps or own.steps
     elif steps is None:
@@ -100,7 +108,7 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
         raise InputError("both given", where="--steps and --epochs", allowed="one of them")
     with assemble(device) as team, made(output):
         done = learn.train(train_file, eval_file, output, scale, weights_file=weights,
-                           name=name, team=team, **settings)
+                           name=name, teacher=_teacher(teacher, own), team=team, **settings)
     if team.first:
         click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
@@ -146,12 +154,13 @@ def test(images, model, engine, protocol, json_file):
               help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only; "
               "if not given, as for the shipped network.")
 @optimiser_option
+@teacher_option
 @click.option("--lr", type=float, help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
 @device_option
-def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, lr, device,
-             **settings):
+def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
+             device, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
     from fsrcnnx.learn import recipes, store
@@ -171,6 +180,7 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
         done = learn.quantise(weights, train_file, eval_file, output,
                               bits=usual, layers=by_layer,
                               steps=steps, optimiser=optimiser or own.optimiser,
+                              teacher=_teacher(teacher, own),
                               lr=own.fine_lr if lr is None else lr, team=team, **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "

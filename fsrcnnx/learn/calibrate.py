@@ -19,7 +19,7 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL
 from fsrcnnx.learn import models
-from fsrcnnx.learn.fit import log_error
+from fsrcnnx.learn.losses import log_error
 from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, on_grid
 
 WIDTHS = range(2, 17)

@@ -1,6 +1,6 @@
 """The training loop: one cycle of the rate, resumable to the identical result.
 
-May import torch, tqdm, learn.devices, learn.optimisers, learn.store and the ground.
+May import torch, tqdm, learn.devices, losses, optimisers and store, and the ground.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
@@ -25,6 +25,7 @@ from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import store
 from fsrcnnx.learn.devices import ALONE, Team
+from fsrcnnx.learn.losses import LOSSES
 from fsrcnnx.learn.optimisers import OPTIMISERS
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 HISTORY = ("step", "loss", "psnr_db", "learning_rate")
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
 SHORTEST = 11  # cycle, in steps: the scheduler divides by the steps of the rise less one
-ERROR_FLOOR = 2e-5  # of log_error, 47 dB: what is better already does not count more
 PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
 
 
@@ -49,7 +49,7 @@ class Plan:
         batch_size: Patches in a step.
         patches: Patches in the training file.
         weights: Weights that the run starts from.
-        loss: A key of `LOSSES`.
+        loss: A key of `losses.LOSSES`.
         expand: Factor of `expand.expand`; 1 trains the plain weights.
         hold: Whether `expand.hold_picture` was applied.
         optimiser: A key of `OPTIMISERS`.
@@ -119,37 +119,6 @@ def save_atomic(content: dict, path: Path) -> None:
     """
     with atomic(path, RuntimeError) as part:
         torch.save(on_cpu(content), part)
-
-
-def log_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Mean over the patches of the logarithm of their squared error: PSNR as a loss.
-
-    Squared error alone is ruled by busy patches; rounding shows in the smooth ones.
-
-    Args:
-        hr: (N, 1, H, W), pixel / 256.
-        target: (N, 1 or 2, H, W); of two targets, each counts half.
-
-    Returns:
-        Scalar.
-    """
-    return (((hr - target) ** 2).mean((2, 3)) + ERROR_FLOOR).log().mean()
-
-
-def squared_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Mean of the squared error.
-
-    Args:
-        hr: (N, 1, H, W), pixel / 256.
-        target: (N, 1 or 2, H, W); of two targets, each counts half.
-
-    Returns:
-        Scalar.
-    """
-    return ((hr - target) ** 2).mean()
-
-
-LOSSES = {"mse": squared_error, "log": log_error}
 
 
 class Batches:

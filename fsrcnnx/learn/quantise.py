@@ -39,10 +39,12 @@ from fsrcnnx.learn.calibrate import (
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
-from fsrcnnx.learn.fit import Batches, Plan, fit, log_error, save_atomic
+from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
+from fsrcnnx.learn.losses import log_error
 from fsrcnnx.learn.picture import WIDE, carry_picture, is_held, split_picture
 from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, to_network
 from fsrcnnx.learn.rounding import settle, soften
+from fsrcnnx.learn.teacher import NO_LESSONS, teach
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +153,8 @@ def label(name: str, usual: Bits, bits: Mapping[str, Bits]) -> str:
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, bits: Bits = W8A8, layers: Mapping[str, Bits] | None = None,
              steps: int = 30000, lr: float = 1e-3, batch_size: int = 16, seed: int = 123,
-             optimiser: str = "adam", stop_after: int | None = None, team: Team = ALONE,
+             optimiser: str = "adam", teacher: str | Path | None = None,
+             stop_after: int | None = None, team: Team = ALONE,
              progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
@@ -172,6 +175,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         batch_size: Patches in a step.
         seed: Seed of calibration, order and noise.
         optimiser: A key of `optimisers.OPTIMISERS`.
+        teacher: Float weights of a larger network, whose pictures are half of the target.
         stop_after: Stop, resumably, after this many steps of a stage.
         team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
@@ -192,6 +196,9 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     name = label(model.name, bits, by_layer)
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
+    lessons = NO_LESSONS
+    if teacher and steps:
+        lessons = teach(teacher, train_file, model.picture_scale, team=team, progress=progress)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
     start, prepared = _prepared(model, by_layer, x, y)
     module = calibrate(start, x, y, by_layer)
@@ -208,16 +215,17 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     def keep(step: int, value: float) -> None:
         save_atomic({"name": model.name, "float": model.state_dict(), "qat": pack(module),
                      "label": name, "bits": asdict(bits), "training": training, "fine": steps,
-                     "version": __version__, "seed": seed, "step": step,
+                     "fine_teacher": lessons.teacher, "version": __version__, "seed": seed,
+                     "step": step,
                      "eval_psnr": {"float": float_psnr, "calibrated": calibrated, "qat": value}},
                     output)
 
     def stage(number: int, noisy: bool, steps: int, lr: float) -> tuple[bool, float]:
         plan = Plan(f"{name} stage {number}", seed, lr, steps, max(1, steps // CHECKPOINTS),
-                    batch_size, len(patches[0]), f"{weights} {by_layer}", "log",
-                    optimiser=optimiser)
+                    batch_size, len(patches[0]), f"{weights} {by_layer}",
+                    "joint", optimiser=optimiser, teacher=lessons.teacher)
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
-                          FULL_RANGE, team)
+                          FULL_RANGE, team, lessons.patches)
         module.noise = Noise(batches.generator, team) if noisy else None
         for key, value in module.named_parameters():
             value.requires_grad_(noisy or ".bias" in key)

@@ -20,13 +20,14 @@ class Recipe:
 
     Args:
         steps: Steps in all.
-        loss: A key of `fit.LOSSES`.
+        loss: A key of `losses.LOSSES`.
         expand: Factor of `expand.expand`.
         hold: Whether `expand.hold_picture` is applied.
         optimiser: A key of `optimisers.OPTIMISERS`, for the integers too.
         lr: Peak of the one-cycle schedule.
         start: Shipped network whose weights it starts from; none if empty.
-        teacher: Shipped network whose pictures make half of the loss; none if empty.
+        teacher: Shipped network whose pictures make half of the loss, for the integers too; none
+            if empty.
         fine: Steps of quantisation-aware training.
         fine_lr: Its peak rate.
     """

@@ -1,6 +1,6 @@
 """Weights that come to their grid by a staircase, from a ramp to steps, all of them together.
 
-May import torch, exact.formats and learn.quantnet.
+May import torch, exact.formats, learn.fit and learn.quantnet.
 
     soften(module, steps)                          # then train for so many steps
     settle(module)                                 # each weight is on its grid
@@ -17,16 +17,20 @@ steepness; here a schedule sets it, as weights that would rather stay between tw
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
 from fsrcnnx.exact.formats import Format
+from fsrcnnx.learn.fit import WARM_UP
 from fsrcnnx.learn.quantnet import QuantNet, grid, on_grid
 
 # twice the argument of tanh at the ends of a stretch: at the start 0.15 of a step off the straight
 # line at most; at the end a hundredth off the middle is decided
 FLAT, STEEP = 4.0, 400.0
+GROWTH = 2  # power of the rate: stairs get steeper as steps get shorter, not before
 FEW = 5  # bits up to which they pay: finer steps are narrower than those of the optimiser
 
 
@@ -53,7 +57,9 @@ class Staircase(nn.Module):
         index = torch.bucketize(raw.detach(), self.values, right=True)
         index = (index - 1).clamp(0, len(self.values) - 2)
         below, above = self.values[index], self.values[index + 1]
-        steepness = FLAT * (STEEP / FLAT) ** (self.count / self.steps).clamp(max=1.0)
+        fall = ((self.count / self.steps - WARM_UP) / (1 - WARM_UP)).clamp(0.0, 1.0)
+        rate = (1 + torch.cos(math.pi * fall)) / 2  # of the cycle, relative to its peak
+        steepness = (FLAT / rate ** GROWTH).clamp(max=STEEP)
         self.count += 1
         share = (raw - below) / (above - below)
         share = (torch.tanh(steepness * (share - 0.5)) / torch.tanh(steepness / 2) + 1) / 2

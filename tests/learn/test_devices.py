@@ -17,7 +17,8 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.devices import ALONE, Team, assemble, choose, workers
 from fsrcnnx.learn.expand import expand
-from fsrcnnx.learn.fit import LOSSES, Batches, on_cpu
+from fsrcnnx.learn.fit import Batches, on_cpu
+from fsrcnnx.learn.losses import LOSSES
 from fsrcnnx.learn.quantise import quantise
 from fsrcnnx.learn.quantnet import Noise
 from fsrcnnx.learn.train import train

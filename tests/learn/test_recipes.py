@@ -6,7 +6,7 @@ import pytest
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.learn import models, recipes
-from fsrcnnx.learn.fit import LOSSES
+from fsrcnnx.learn.losses import LOSSES
 from fsrcnnx.learn.optimisers import OPTIMISERS
 
 SHIPPED = sorted(path.parent.name

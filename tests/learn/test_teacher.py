@@ -9,7 +9,9 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.learn import models, recipes, store, teacher
 from fsrcnnx.learn.data import read_patches
 from fsrcnnx.learn.evaluate import float_run
-from fsrcnnx.learn.fit import LOSSES, Batches
+from fsrcnnx.learn.fit import Batches
+from fsrcnnx.learn.losses import LOSSES, joint_error, log_error
+from fsrcnnx.learn.quantise import quantise
 from fsrcnnx.learn.teacher import teach
 from fsrcnnx.learn.train import train
 
@@ -80,7 +82,12 @@ def test_each_target_counts_half(loss):
     generator = torch.Generator().manual_seed(1)
     x, y, z = (torch.rand(5, 1, 8, 8, generator=generator) for _ in range(3))
     apart = (LOSSES[loss](x, y) + LOSSES[loss](x, z)) / 2
-    torch.testing.assert_close(LOSSES[loss](x, torch.cat([y, z], 1)), apart)
+    together = LOSSES[loss](x, torch.cat([y, z], 1))
+    if loss == "joint":  # the logarithm of a mean is above the mean of logarithms
+        assert together > apart
+        torch.testing.assert_close(joint_error(x, torch.cat([y, y], 1)), log_error(x, y))
+    else:
+        torch.testing.assert_close(together, apart)
 
 
 def test_a_pupil_comes_nearer_to_its_teacher(files, kept, tmp_path):
@@ -109,6 +116,17 @@ def test_a_taught_training_resumes_to_the_identical_result(files, kept, tmp_path
     assert want["training"]["teacher"].startswith("d6s3m1f3l3_x2 ")
 
 
+def test_a_taught_quantisation_learns_something_else_and_says_so(files, kept, tmp_path):
+    start = weights(tmp_path, "d4s2m1f3l3a_x2")
+    settings = {"steps": 8, "batch_size": 4, "progress": False}
+    plain = quantise(start, *files, tmp_path / "plain.pth", **settings)
+    taught = quantise(start, *files, tmp_path / "taught.pth", teacher=weights(tmp_path),
+                      **settings)
+    assert taught.network.content_hash() != plain.network.content_hash()
+    assert store.read_weights(tmp_path / "plain.pth")["fine_teacher"] == ""
+    assert store.read_weights(tmp_path / "taught.pth")["fine_teacher"].startswith("d6s3m1f3l3")
+
+
 def test_a_teacher_of_another_scale_or_without_weights_is_refused(files, kept, tmp_path):
     with pytest.raises(ModelError, match="a teacher for x3.*allowed: x2"):
         teach(weights(tmp_path, "d4s2m1f3l3_x3"), files[0], 2)
@@ -117,9 +135,10 @@ def test_a_teacher_of_another_scale_or_without_weights_is_refused(files, kept, t
     assert kept() == []
 
 
+@pytest.mark.parametrize("command", ["train", "quantise"])
 def test_the_command_line_takes_the_teacher_of_the_recipe_unless_told(files, kept, tmp_path,
-                                                                      monkeypatch):
-    own = recipes.Recipe(teacher="mine", steps=1)
+                                                                      monkeypatch, command):
+    own = recipes.Recipe(teacher="mine", steps=1, fine=1)
     monkeypatch.setattr(recipes, "recipe", lambda name: own)
     monkeypatch.setattr(engines, "SHIPPED", tmp_path)
     (tmp_path / "mine").mkdir()
@@ -128,8 +147,15 @@ def test_the_command_line_takes_the_teacher_of_the_recipe_unless_told(files, kep
     for number, (option, count) in enumerate([([], 1), (["--teacher", "none"], 1),
                                               (["--teacher", str(given)], 2)]):
         out = tmp_path / str(number)
-        line = ["train", *map(str, files), "-o", str(out), "--model", "d4s2m1f3l3a_x2"]
+        line, written = ["train", *map(str, files), "-o", str(out), "--model",
+                         "d4s2m1f3l3a_x2"], out / "x2" / "x2_best.pth"
+        if command == "quantise":
+            written = out / "w.pth"
+            line = ["quantise", str(weights(tmp_path, "d4s2m1f3l3a_x2")), *map(str, files), "-o",
+                    str(written)]
         assert console.outcome(cli.main, line + option) == 0
         assert len(kept()) == count
-        said = store.read_weights(out / "x2" / "x2_best.pth")["training"]["teacher"]
+        content = store.read_weights(written)
+        said = content["fine_teacher" if command == "quantise" else "training"]
+        said = said if command == "quantise" else said["teacher"]
         assert bool(said) == (option[-1:] != ["none"])

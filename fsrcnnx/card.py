@@ -14,7 +14,7 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import atomic
-from fsrcnnx.learn import recipes, store
+from fsrcnnx.learn import models, recipes, store
 from fsrcnnx.learn.data import PROTOCOLS
 from fsrcnnx.learn.rounding import FEW
 from fsrcnnx.results import cost, results
@@ -74,8 +74,11 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
             "joint": "logarithm of the targets' mean squared error"}[run["loss"]]
     rule = {"adam": "Adam", "soap": "SOAP"}[run.get("optimiser", "adam")]
     own = recipes.recipe(network.name)
-    taken = "in the middle of its kernels" if network.prescale > 1 else "all but the deconvolution"
-    start = f"The weights of `{own.start}`, {taken}, were its start. " if own.start else ""
+    start = ""
+    if own.start:
+        grown = models.find(own.start)[0] != models.find(content["name"])[0]
+        taken = "in the middle of its kernels" if grown else "all but the deconvolution"
+        start = f"The weights of `{own.start}`, {taken}, were its start. "
     bits, teachers = content["bits"], [made.get(key, "").partition(" ")[0] for made, key in (
         (run, "teacher"), (content, "fine_teacher"))]
     taught = [f" Half of the loss was against the pictures of `{name}`." if name else ""

@@ -46,7 +46,7 @@ class Recipe:
 
 ADAM = Recipe(optimiser="adam", lr=3e-3)
 RECIPES = {
-    "fsrcnn-x_x2": Recipe(60000, fine=8000),
+    "fsrcnn-x_x2": Recipe(60000, teacher="fsrcnn_x2", fine=8000),
     "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", fine=3000),
     "fsrcnnx-a_x2": Recipe(200000, teacher="fsrcnn_x2", fine=15000, fine_lr=3e-3),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
@@ -58,7 +58,7 @@ RECIPES = {
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }
 # steps and rate of fine-tuning at other widths
-FINE = {"fsrcnnx-a_x2_w4a8": (30000, 3e-3), "w4a8": (10000, 3e-3), "w4a8-mixed": (10000, 3e-3),
+FINE = {"fsrcnnx-a_x2_w4a8": (40000, 5e-3), "w4a8": (10000, 5e-3), "w4a8-mixed": (10000, 5e-3),
         "w4a6": (6000, 3e-3), "w8a8d2": (4000, 1e-3)}
 FINE_ELSE = (6000, 3e-3)
 

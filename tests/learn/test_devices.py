@@ -170,17 +170,26 @@ def finish(run):
     return output
 
 
+def teacher_of(files):
+    """File of a larger network's weights, beside the training file."""
+    path, name = files[0].with_name("teacher.pth"), "d6s3m1f3l3_x2"
+    if not path.exists():
+        state = models.build(name, generator=torch.Generator().manual_seed(8)).state_dict()
+        torch.save({"name": name, "float": state}, path)
+    return path
+
+
 def train_pair(files, out):
-    """Start `fsrcnnx train` in two processes: 60 steps of an expanded network."""
+    """Start `fsrcnnx train` in two processes: 60 taught steps of an expanded network."""
     return start(2, "-m", "fsrcnnx", "train", *files, "-o", out, "--model", MODEL, "--expand", 2,
                  "--loss", "log", "--steps", 60, "--batch-size", 4, "--optimiser", "adam",
-                 "--lr", 3e-3)
+                 "--lr", 3e-3, "--teacher", teacher_of(files))
 
 
 def train_alone(files, out, seed=123):
     """The same in this process."""
     train(*files, out, 2, name=MODEL, factor=2, loss="log", steps=60, batch_size=4, seed=seed,
-          progress=False)
+          teacher=teacher_of(files), progress=False)
 
 
 def history(path):

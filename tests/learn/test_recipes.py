@@ -29,6 +29,8 @@ def test_a_recipe_is_of_a_network(name):
     models.find(name)
     own = recipes.RECIPES[name]
     assert own.start in ("", *recipes.RECIPES) and own.start != name
+    assert own.teacher in ("", *recipes.RECIPES) and own.teacher != name
+    assert not own.teacher or models.find(own.teacher)[1] == models.find(name)[1]
     assert own.optimiser in OPTIMISERS and own.loss in LOSSES
 
 

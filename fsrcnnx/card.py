@@ -79,9 +79,10 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         grown = models.find(own.start)[0] != models.find(content["name"])[0]
         taken = "in the middle of its kernels" if grown else "all but the deconvolution"
         start = f"The weights of `{own.start}`, {taken}, were its start. "
-    bits, teachers = content["bits"], [made.get(key, "").partition(" ")[0] for made, key in (
+    bits = content["bits"]
+    teachers = [made.get(key, "").partition(" ")[0] for made, key in (
         (run, "teacher"), (content, "fine_teacher"))]
-    taught = [f" Half of the loss was against the pictures of `{name}`." if name else ""
+    taught = [f" Half of the error was against the pictures of `{name}`." if name else ""
               for name in teachers]
     stairs = " and weights on staircases" if bits["weight"] <= FEW or bits.get("digits") else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \

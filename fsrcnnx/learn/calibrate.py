@@ -1,6 +1,6 @@
 """Calibration: formats chosen for a float network after training.
 
-May import torch, exact.formats, exact.network, learn.fit, learn.models and learn.quantnet.
+May import torch, exact.formats, exact.network, learn.losses, learn.models and learn.quantnet.
 
     module = calibrate(model, x, y, uniform(model, Bits(4, 8)))   # formats of the least error
 

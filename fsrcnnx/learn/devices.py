@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 DEVICES = ("auto", "cpu", "cuda")
 CPU = torch.device("cpu")
-PATIENCE = timedelta(hours=1)  # the others wait while the first evaluates
+PATIENCE = timedelta(hours=1)  # the others wait while the first evaluates, or its teacher works
 Result = TypeVar("Result")
 
 

@@ -1,6 +1,6 @@
 """Float upscaling and quality figures over folders, in the paper's and the seed's protocol.
 
-May import numpy, torch, imaging, learn.data, learn.store and the errors.
+May import numpy, torch, imaging, learn.data, learn.fit, learn.store and the errors.
 
     evaluate("weights.pth", "Set5").psnr           # dB, paper protocol
 """

@@ -48,7 +48,7 @@ def log_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def joint_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The same, of the mean over the targets.
+    """Mean over the patches of the logarithm of their squared error, averaged over the targets.
 
     A network that rounds comes no nearer to a teacher than its rounding; alone under a logarithm,
     that target would be all about it.

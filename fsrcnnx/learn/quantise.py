@@ -44,7 +44,7 @@ from fsrcnnx.learn.losses import log_error
 from fsrcnnx.learn.picture import WIDE, carry_picture, is_held, split_picture
 from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, to_network
 from fsrcnnx.learn.rounding import settle, soften
-from fsrcnnx.learn.teacher import NO_LESSONS, teach
+from fsrcnnx.learn.teacher import teach
 
 log = logging.getLogger(__name__)
 
@@ -196,9 +196,10 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     name = label(model.name, bits, by_layer)
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
-    lessons = NO_LESSONS
-    if teacher and steps:
-        lessons = teach(teacher, train_file, model.picture_scale, team=team, progress=progress)
+    plan = Plan(name, seed, lr, max(1, steps), 1, batch_size, len(patches[0]),
+                f"{weights} {by_layer}", "joint", optimiser=optimiser)
+    lessons = teach(teacher if steps else None, train_file, model.picture_scale, team=team,
+                    progress=progress)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
     start, prepared = _prepared(model, by_layer, x, y)
     module = calibrate(start, x, y, by_layer)
@@ -215,21 +216,20 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     def keep(step: int, value: float) -> None:
         save_atomic({"name": model.name, "float": model.state_dict(), "qat": pack(module),
                      "label": name, "bits": asdict(bits), "training": training, "fine": steps,
-                     "fine_teacher": lessons.teacher, "version": __version__, "seed": seed,
-                     "step": step,
+                     "fine_lr": lr, "fine_teacher": lessons.teacher, "version": __version__,
+                     "seed": seed, "step": step,
                      "eval_psnr": {"float": float_psnr, "calibrated": calibrated, "qat": value}},
                     output)
 
     def stage(number: int, noisy: bool, steps: int, lr: float) -> tuple[bool, float]:
-        plan = Plan(f"{name} stage {number}", seed, lr, steps, max(1, steps // CHECKPOINTS),
-                    batch_size, len(patches[0]), f"{weights} {by_layer}",
-                    "joint", optimiser=optimiser, teacher=lessons.teacher)
+        own = replace(plan, name=f"{name} stage {number}", lr=lr, steps=steps,
+                      every=max(1, steps // CHECKPOINTS), teacher=lessons.teacher)
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
                           FULL_RANGE, team, lessons.patches)
         module.noise = Noise(batches.generator, team) if noisy else None
         for key, value in module.named_parameters():
             value.requires_grad_(noisy or ".bias" in key)
-        done, best = fit(module, batches, score, plan, checkpoints[number - 1],
+        done, best = fit(module, batches, score, own, checkpoints[number - 1],
                          keep if not noisy else lambda step, value: None,
                          history=output.with_suffix(f".stage{number}.csv"),
                          stop_after=stop_after, progress=progress)

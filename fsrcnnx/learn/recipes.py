@@ -2,7 +2,7 @@
 
 May import learn.models.
 
-    recipe("fsrcnn-x_x2").steps                    # 50,000
+    recipe("fsrcnn-x_x2").steps                    # 60,000
 
 The choice of loss, products and held picture: docs/training.md, with what each of them gives.
 """
@@ -47,19 +47,19 @@ class Recipe:
 ADAM = Recipe(optimiser="adam", lr=3e-3)
 RECIPES = {
     "fsrcnn-x_x2": Recipe(60000, teacher="fsrcnn_x2", fine=8000),
-    "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", fine=3000),
+    "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", teacher="fsrcnn_x3", fine=3000),
     "fsrcnnx-a_x2": Recipe(200000, teacher="fsrcnn_x2", fine=15000, fine_lr=3e-3),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
-    "fsrcnn-s_x2": replace(ADAM, steps=20000, fine=4000),
-    "optimal-fsrcnn_x2": Recipe(20000, fine=4000),
+    "fsrcnn-s_x2": Recipe(20000, teacher="fsrcnn_x2", fine=4000),
+    "optimal-fsrcnn_x2": Recipe(20000, teacher="fsrcnn_x2", fine=4000),
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }
 # steps and rate of fine-tuning at other widths
-FINE = {"fsrcnnx-a_x2_w4a8": (40000, 5e-3), "w4a8": (10000, 5e-3), "w4a8-mixed": (10000, 5e-3),
-        "w4a6": (6000, 3e-3), "w8a8d2": (4000, 1e-3)}
+FINE = {"fsrcnnx-a_x2_w4a8": (60000, 5e-3), "w4a8": (10000, 5e-3), "w4a8-mixed": (10000, 5e-3),
+        "w4a6": (10000, 5e-3), "w8a8d2": (6000, 3e-3)}
 FINE_ELSE = (6000, 3e-3)
 
 

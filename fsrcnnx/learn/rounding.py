@@ -34,6 +34,21 @@ GROWTH = 2  # power of the rate: stairs get steeper as steps get shorter, not be
 FEW = 5  # bits up to which they pay: finer steps are narrower than those of the optimiser
 
 
+def steepness(count: torch.Tensor, steps: int) -> torch.Tensor:
+    """How steep the stairs are: the flattest while the rate rises, then as it falls, inversely.
+
+    Args:
+        count: Steps done, a scalar.
+        steps: Steps of the cycle.
+
+    Returns:
+        Scalar, FLAT to STEEP.
+    """
+    fall = ((count / steps - WARM_UP) / (1 - WARM_UP)).clamp(0.0, 1.0)
+    rate = (1 + torch.cos(math.pi * fall)) / 2  # relative to the peak; 1 before it
+    return (FLAT / rate ** GROWTH).clamp(max=STEEP)
+
+
 class Staircase(nn.Module):
     """A weight on its way to the grid.
 
@@ -57,12 +72,10 @@ class Staircase(nn.Module):
         index = torch.bucketize(raw.detach(), self.values, right=True)
         index = (index - 1).clamp(0, len(self.values) - 2)
         below, above = self.values[index], self.values[index + 1]
-        fall = ((self.count / self.steps - WARM_UP) / (1 - WARM_UP)).clamp(0.0, 1.0)
-        rate = (1 + torch.cos(math.pi * fall)) / 2  # of the cycle, relative to its peak
-        steepness = (FLAT / rate ** GROWTH).clamp(max=STEEP)
+        slope = steepness(self.count, self.steps)
         self.count += 1
         share = (raw - below) / (above - below)
-        share = (torch.tanh(steepness * (share - 0.5)) / torch.tanh(steepness / 2) + 1) / 2
+        share = (torch.tanh(slope * (share - 0.5)) / torch.tanh(slope / 2) + 1) / 2
         return (below + share * (above - below)) * self.to.step
 
     def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:

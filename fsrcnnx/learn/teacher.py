@@ -1,13 +1,13 @@
 """What a larger network makes of the training patches: a second target beside the originals.
 
-May import numpy, torch, tqdm, learn.data, learn.models, learn.store and the ground.
+May import numpy, torch, tqdm, learn.data, devices, fit, models and store, and the ground.
 
     lessons = teach("models/fsrcnn_x2/weights.pth", "train.h5", 2)
     Batches(lr, hr, 16, generator, lessons=lessons.patches)    # half of the loss is against them
 
 What a small network cannot reproduce is noise to it; the larger one's picture has less of that.
-The teacher sees every patch once, so that a step costs no more than one without: the patches are
-turned and flipped as the originals are. They are kept beside the training file.
+The teacher sees every patch once, so that a step costs no more than one without: its patches are
+turned and flipped as the originals are.
 
 Source: distillation (Hinton et al. 2015, arXiv:1503.02531), here of the output picture.
 """
@@ -32,6 +32,7 @@ from fsrcnnx.learn.fit import PIXEL_STEPS
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64  # patches
+DIGITS = 12  # of a hash
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,59 +41,75 @@ class Lessons:
 
     Args:
         patches: uint8 (N, scale * p, scale * p), one for each training patch; None without teacher.
-        teacher: Its network, and which weights: `fsrcnn_x2 1a2b3c4d5e6f`; empty without.
+        teacher: Its network, and a hash of the patches: `fsrcnn_x2 1a2b3c4d5e6f`; empty without.
     """
 
     patches: torch.Tensor | None = None
     teacher: str = ""
 
 
-NO_LESSONS = Lessons()
-
-
-def teach(weights: str | Path, train_file: str | Path, scale: int, *, team: Team = ALONE,
+def teach(weights: str | Path | None, train_file: str | Path, scale: int, *, team: Team = ALONE,
           progress: bool = True) -> Lessons:
     """Let a network upscale every training patch, or read what it made of them before.
 
+    Its patches, as large as the originals, are kept beside the training file, in a hidden file that
+    is named by both; where that cannot be written, they are made anew each time.
+
     Args:
-        weights: The teacher's float weights.
-        train_file: HDF5 of `data.prepare`; the teacher's patches are kept beside it, in a hidden
-            file that is named by both.
+        weights: The teacher's float weights; None for no teacher.
+        train_file: HDF5 of `data.prepare`.
         scale: Upscaling factor of all three.
         team: Processes of a training run; the first does the work.
         progress: Show a progress bar.
 
     Returns:
-        Its patches, and what to call it.
+        Its patches, and what to call them.
 
     Raises:
-        InputError: If the training file cannot be used, or nothing be written beside it.
+        InputError: If the training file, or what was kept, cannot be used.
         ModelError: If the weights cannot be used, or are of another scale.
     """
+    if weights is None:
+        return Lessons()
     model = store.load(weights)
     if model.picture_scale != scale:
         raise ModelError(f"a teacher for x{model.picture_scale}", where=str(weights),
                          allowed=f"x{scale}", fix="take a network of the same scale")
-    lr, hr = data.read_patches(train_file, scale, model.prescale)
-    mark = hashlib.sha256(lr.numpy().tobytes())
+    patches = torch.from_numpy(team.once(lambda: _lessons(model, Path(train_file), scale,
+                                                          team.device, progress)))
+    return Lessons(patches, f"{model.name} {hashlib.sha256(patches.numpy()).hexdigest()[:DIGITS]}")
+
+
+def _lessons(model: models.Net, train_file: Path, scale: int, device: torch.device,
+             progress: bool) -> np.ndarray:
+    lr, hr = data.read_patches(train_file, scale)
+    mark = hashlib.sha256(lr.numpy())
     for name, value in model.state_dict().items():
         mark.update(name.encode() + value.numpy().tobytes())
-    digest = mark.hexdigest()[:12]
-    kept = Path(train_file).with_name(f".{Path(train_file).stem}.{model.name}-{digest}.npy")
+    kept = train_file.with_name(
+        f".{train_file.stem}.{model.name}-{mark.hexdigest()[:DIGITS]}.npy")
+    if kept.exists():
+        return _read(kept, tuple(hr.shape))
+    if model.prescale > 1:
+        lr, _ = data.read_patches(train_file, scale, model.prescale)
+    patches = _upscale(model.to(device), lr, hr.shape[1:], progress)
+    try:
+        with atomic(kept) as part:
+            np.save(part, patches)
+    except InputError as error:
+        log.warning("%s: %s; the teacher will work again next time", kept, error.what)
+    return patches
 
-    def work() -> None:
-        if not kept.exists():
-            patches = _upscale(model.to(team.device), lr, hr.shape[1:], progress)
-            with atomic(kept) as part:
-                np.save(part, patches)
 
-    team.once(work)
+def _read(kept: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
         patches = np.load(kept)
+        if patches.dtype != np.uint8 or patches.shape != shape:
+            raise ValueError(f"{patches.dtype} {patches.shape}, not uint8 {shape}")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"cannot be read ({error})", where=str(kept), fix="delete it",
                          allowed="what an earlier run kept of a teacher") from None
-    return Lessons(torch.from_numpy(patches), f"{model.name} {digest}")
+    return patches
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ May import torch, the rest of learn but quantisation, and the errors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.expand import expand, fold, hold_picture
 from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
-from fsrcnnx.learn.teacher import NO_LESSONS, teach
+from fsrcnnx.learn.teacher import teach
 
 CHECKPOINTS = 30  # evaluations in a run that is given in steps
 
@@ -89,7 +89,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         weights_file: Weights to start from; those of the same network at another scale give all
             but the deconvolution, those of an SRCNN with smaller kernels the middle of its own.
         name: Model name; the FSRCNN-x of the scale if None.
-        loss: Squared error (`mse`), or the mean of its logarithm over the patches (`log`).
+        loss: A key of `losses.LOSSES`.
         factor: If above 1, every layer is trained as a product with this many times its channels
             between, and folded when it is written.
         hold: Whether the picture that channel 0 of a network without anchor carries stays as it
@@ -124,13 +124,12 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         hold_picture(model)
     pairs = data.read_pictures(eval_file, scale, model.prescale)
     patches = data.read_patches(train_file, scale, model.prescale)
-    lessons = teach(teacher, train_file, scale, team=team, progress=progress) if teacher \
-        else NO_LESSONS
     every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
-                len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser,
-                lessons.teacher)
+                len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser)
+    lessons = teach(teacher, train_file, scale, team=team, progress=progress)
+    plan = replace(plan, teacher=lessons.teacher)
 
     folder = Path(outputs_dir) / f"x{scale}"
     best_file = folder / f"x{scale}_best.pth"

@@ -10,8 +10,9 @@ from fsrcnnx.exact.formats import Format
 from fsrcnnx.learn import models
 from fsrcnnx.learn.calibrate import Bits, uniform
 from fsrcnnx.learn.equalise import equalise, fitted_formats
+from fsrcnnx.learn.fit import WARM_UP
 from fsrcnnx.learn.quantnet import QuantNet, grid, on_grid, qat_run, to_network
-from fsrcnnx.learn.rounding import FLAT, STEEP, Staircase, settle, soften
+from fsrcnnx.learn.rounding import FLAT, STEEP, Staircase, settle, soften, steepness
 
 STEPS = 60
 
@@ -36,6 +37,25 @@ def module(x):
 def weights(module):
     """Weights by layer name, as the module has them."""
     return {name: getattr(module.model, name).weight.detach().clone() for name in module.formats}
+
+
+def test_stairs_get_steeper_as_the_rate_falls():
+    """By torch's own cycle, as the training loop makes it."""
+    steps, peak = 400, 5e-3
+    optimiser = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, steps, pct_start=WARM_UP)
+    rates, slopes = [], []
+    for count in range(steps):
+        rates.append(cycle.get_last_lr()[0] / peak)
+        slopes.append(float(steepness(torch.tensor(count), steps)))
+        optimiser.step()
+        cycle.step()
+    rising = int(WARM_UP * steps)
+    assert slopes[:rising] == [FLAT] * rising and slopes[-1] == STEEP
+    assert slopes == sorted(slopes)
+    assert sum(slope < 4 * FLAT for slope in slopes) > steps / 2  # late, that is
+    for rate, slope in zip(rates[rising:], slopes[rising:], strict=True):
+        assert slope == STEEP or slope == pytest.approx(FLAT / rate ** 2, rel=0.1)
 
 
 @pytest.mark.parametrize("digits", [0, 1])

@@ -51,8 +51,7 @@ def test_lessons_are_what_the_teacher_makes_of_every_patch(files, kept, tmp_path
 def test_lessons_are_kept_and_those_of_other_weights_or_patches_are_others(
         files, kept, tmp_path, monkeypatch):
     first = teach(weights(tmp_path), files[0], 2, progress=False)
-    assert [path.name for path in kept()] \
-        == [".train." + first.teacher.replace(" ", "-") + ".npy"]
+    assert [path.name.rpartition("-")[0] for path in kept()] == [".train.d6s3m1f3l3_x2"]
     work, done = teacher._upscale, []
     monkeypatch.setattr(teacher, "_upscale", lambda *args: done.append(1) or work(*args))
     again = teach(weights(tmp_path), files[0], 2, progress=False)
@@ -60,10 +59,28 @@ def test_lessons_are_kept_and_those_of_other_weights_or_patches_are_others(
     assert not done
     other = teach(weights(tmp_path, seed=6), files[0], 2, progress=False)
     assert done == [1] and other.teacher != first.teacher
-    kept()[0].write_bytes(b"cut off")
-    kept()[1].write_bytes(b"cut off")
-    with pytest.raises(InputError, match="cannot be read.*delete it"):
+    for content in (b"cut off", b""):
+        for path in kept():
+            path.write_bytes(content)
+        with pytest.raises(InputError, match="cannot be read.*delete it"):
+            teach(weights(tmp_path), files[0], 2, progress=False)
+    for path in kept():
+        np.save(path, first.patches.numpy()[1:])
+    with pytest.raises(InputError, match="not uint8"):
         teach(weights(tmp_path), files[0], 2, progress=False)
+
+
+def test_a_folder_that_cannot_be_written_costs_the_work_not_the_training(files, kept, tmp_path,
+                                                                        monkeypatch, caplog):
+    def refuse(*args):
+        raise OSError(30, "Read-only file system")
+
+    first = teach(weights(tmp_path), files[0], 2, progress=False)
+    kept()[0].unlink()
+    monkeypatch.setattr(np, "save", refuse)
+    again = teach(weights(tmp_path), files[0], 2, progress=False)
+    assert torch.equal(again.patches, first.patches) and again.teacher == first.teacher
+    assert "Read-only file system); the teacher will work again" in caplog.text and not kept()
 
 
 def test_lessons_are_turned_flipped_and_stretched_with_the_originals():
@@ -125,6 +142,15 @@ def test_a_taught_quantisation_learns_something_else_and_says_so(files, kept, tm
     assert taught.network.content_hash() != plain.network.content_hash()
     assert store.read_weights(tmp_path / "plain.pth")["fine_teacher"] == ""
     assert store.read_weights(tmp_path / "taught.pth")["fine_teacher"].startswith("d6s3m1f3l3")
+
+
+def test_settings_are_refused_before_the_teacher_works(files, kept, tmp_path):
+    with pytest.raises(InputError, match=r"lr 3\.0"):
+        train(*files, tmp_path / "out", 2, steps=2, lr=3.0, teacher=weights(tmp_path))
+    with pytest.raises(InputError, match=r"lr 3\.0"):
+        quantise(weights(tmp_path), *files, tmp_path / "w.pth", steps=2, lr=3.0,
+                 teacher=weights(tmp_path))
+    assert kept() == [] and not (tmp_path / "w.pth").exists()
 
 
 def test_a_teacher_of_another_scale_or_without_weights_is_refused(files, kept, tmp_path):

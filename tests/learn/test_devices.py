@@ -40,11 +40,11 @@ def network():
 
 
 def batches(team):
-    """Batches of 8 random patches, some stretched."""
+    """Batches of 8 random patches and two targets each, some stretched."""
     generator = torch.Generator().manual_seed(3)
     lr, hr = (torch.randint(256, (30, side, side), generator=generator, dtype=torch.uint8)
               for side in (12, 24))
-    return Batches(lr, hr, 8, generator, 0.5, team)
+    return Batches(lr, hr, 8, generator, 0.5, team, lessons=255 - hr)
 
 
 def gradient(loss, team):
@@ -172,10 +172,9 @@ def finish(run):
 
 def teacher_of(files):
     """File of a larger network's weights, beside the training file."""
-    path, name = files[0].with_name("teacher.pth"), "d6s3m1f3l3_x2"
+    path, model = files[0].with_name("teacher.pth"), models.build("d6s3m1f3l3_x2")
     if not path.exists():
-        state = models.build(name, generator=torch.Generator().manual_seed(8)).state_dict()
-        torch.save({"name": name, "float": state}, path)
+        torch.save({"name": model.name, "float": model.state_dict()}, path)
     return path
 
 

@@ -26,10 +26,10 @@ class Recipe:
         optimiser: A key of `optimisers.OPTIMISERS`, for the integers too.
         lr: Peak of the one-cycle schedule.
         start: Shipped network whose weights it starts from; none if empty.
-        teacher: Shipped network whose pictures make half of the loss, for the integers too; none
-            if empty.
+        teacher: Shipped network whose pictures make half of the loss; none if empty.
         fine: Steps of quantisation-aware training.
         fine_lr: Its peak rate.
+        fine_teacher: Its teacher.
     """
 
     steps: int = 50000
@@ -42,18 +42,31 @@ class Recipe:
     teacher: str = ""
     fine: int = 30000
     fine_lr: float = 1e-3
+    fine_teacher: str = ""
+
+
+def taught(name: str) -> dict[str, str]:
+    """Settings of a network that has the same teacher in all of its training.
+
+    Args:
+        name: Of the teacher.
+
+    Returns:
+        Arguments of a recipe.
+    """
+    return {"teacher": name, "fine_teacher": name}
 
 
 ADAM = Recipe(optimiser="adam", lr=3e-3)
 RECIPES = {
-    "fsrcnn-x_x2": Recipe(60000, teacher="fsrcnn_x2", fine=8000),
-    "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", teacher="fsrcnn_x3", fine=3000),
-    "fsrcnnx-a_x2": Recipe(200000, teacher="fsrcnn_x2", fine=15000, fine_lr=3e-3),
+    "fsrcnn-x_x2": Recipe(60000, **taught("fsrcnn_x2"), fine=8000),
+    "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", **taught("fsrcnn_x3"), fine=3000),
+    "fsrcnnx-a_x2": Recipe(200000, fine=15000, fine_lr=3e-3, fine_teacher="fsrcnn_x2"),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
-    "fsrcnn-s_x2": Recipe(20000, teacher="fsrcnn_x2", fine=4000),
-    "optimal-fsrcnn_x2": Recipe(20000, teacher="fsrcnn_x2", fine=4000),
+    "fsrcnn-s_x2": Recipe(20000, **taught("fsrcnn_x2"), fine=4000),
+    "optimal-fsrcnn_x2": Recipe(20000, **taught("fsrcnn_x2"), fine=4000),
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }

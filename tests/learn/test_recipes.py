@@ -29,8 +29,9 @@ def test_a_recipe_is_of_a_network(name):
     models.find(name)
     own = recipes.RECIPES[name]
     assert own.start in ("", *recipes.RECIPES) and own.start != name
-    assert own.teacher in ("", *recipes.RECIPES) and own.teacher != name
-    assert not own.teacher or models.find(own.teacher)[1] == models.find(name)[1]
+    for teacher in filter(None, (own.teacher, own.fine_teacher)):
+        assert teacher in recipes.RECIPES and teacher != name
+        assert models.find(teacher)[1] == models.find(name)[1]
     assert own.optimiser in OPTIMISERS and own.loss in LOSSES
 
 

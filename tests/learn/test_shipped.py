@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from fsrcnnx.exact import golden, onnx_io, ranges
-from fsrcnnx.learn import models
+from fsrcnnx.learn import models, recipes, store
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.learn.export import export
 from fsrcnnx.learn.quantnet import load_qat, qat_run, to_network
@@ -48,6 +48,22 @@ def test_the_shipped_file_is_that_of_the_weights(name, module):
     network = onnx_io.load(MODELS / name / "model.onnx")
     assert network.content_hash() == to_network(module).content_hash()
     assert network.content_hash() in (MODELS / name / "card.md").read_text()
+
+
+def test_the_shipped_weights_were_made_by_their_recipe(name):
+    own, content = recipes.recipe(name), store.read_weights(MODELS / name / "weights.pth")
+    run = {"optimiser": "adam", **content["training"]}
+    assert {key: run[key] for key in ("steps", "lr", "loss", "expand", "hold", "optimiser")} \
+        == {key: getattr(own, key) for key in ("steps", "lr", "loss", "expand", "hold",
+                                               "optimiser")}
+    # older files do not say the rate of fine-tuning
+    assert (content["fine"], content.get("fine_lr", own.fine_lr)) == (own.fine, own.fine_lr)
+    teachers = [made.get(key, "").partition(" ")[0]
+                for made, key in ((run, "teacher"), (content, "fine_teacher"))]
+    assert teachers == [own.teacher, own.fine_teacher]
+    card = (MODELS / name / "card.md").read_text()
+    assert card.count("against the pictures of") == sum(map(bool, teachers))
+    assert all(f"pictures of `{teacher}`" in card for teacher in filter(None, teachers))
 
 
 def test_the_shipped_module_equals_its_integer_network(module):

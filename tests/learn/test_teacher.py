@@ -164,7 +164,7 @@ def test_a_teacher_of_another_scale_or_without_weights_is_refused(files, kept, t
 @pytest.mark.parametrize("command", ["train", "quantise"])
 def test_the_command_line_takes_the_teacher_of_the_recipe_unless_told(files, kept, tmp_path,
                                                                       monkeypatch, command):
-    own = recipes.Recipe(teacher="mine", steps=1, fine=1)
+    own = recipes.Recipe(**recipes.taught("mine"), steps=1, fine=1)
     monkeypatch.setattr(recipes, "recipe", lambda name: own)
     monkeypatch.setattr(engines, "SHIPPED", tmp_path)
     (tmp_path / "mine").mkdir()

@@ -30,12 +30,12 @@ teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger 
                               "pictures make half of the loss; `none`: without.")
 
 
-def _teacher(given, usual):
-    """The file of the weights that teach: those given, or those of the network usual here."""
+def _teacher(given, own, taught):
+    """The file of the weights that teach: those given, or those of the recipe if it says so."""
     from fsrcnnx import engines
 
-    if given is None and usual:
-        return engines.SHIPPED / usual / "weights.pth"
+    if given is None and taught and own.teacher:
+        return engines.SHIPPED / own.teacher / "weights.pth"
     return None if str(given) == "none" else given
 
 
@@ -108,7 +108,8 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
         raise InputError("both given", where="--steps and --epochs", allowed="one of them")
     with assemble(device) as team, made(output):
         done = learn.train(train_file, eval_file, output, scale, weights_file=weights,
-                           name=name, teacher=_teacher(teacher, own.teacher), team=team, **settings)
+                           name=name, teacher=_teacher(teacher, own, own.taught), team=team,
+                           **settings)
     if team.first:
         click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
 
@@ -180,7 +181,7 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
         done = learn.quantise(weights, train_file, eval_file, output,
                               bits=usual, layers=by_layer,
                               steps=steps, optimiser=optimiser or own.optimiser,
-                              teacher=_teacher(teacher, own.fine_teacher),
+                              teacher=_teacher(teacher, own, own.fine_taught),
                               lr=own.fine_lr if lr is None else lr, team=team, **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "

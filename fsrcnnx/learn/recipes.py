@@ -26,10 +26,11 @@ class Recipe:
         optimiser: A key of `optimisers.OPTIMISERS`, for the integers too.
         lr: Peak of the one-cycle schedule.
         start: Shipped network whose weights it starts from; none if empty.
-        teacher: Shipped network whose pictures make half of the loss; none if empty.
+        teacher: Shipped network that can teach; none if empty.
+        taught: Whether its pictures make half of the loss.
         fine: Steps of quantisation-aware training.
         fine_lr: Its peak rate.
-        fine_teacher: Its teacher.
+        fine_taught: Whether the teacher takes part.
     """
 
     steps: int = 50000
@@ -40,40 +41,31 @@ class Recipe:
     lr: float = 1e-2
     start: str = ""
     teacher: str = ""
+    taught: bool = False
     fine: int = 30000
     fine_lr: float = 1e-3
-    fine_teacher: str = ""
-
-
-def taught(name: str) -> dict[str, str]:
-    """Settings of a network that has the same teacher in all of its training.
-
-    Args:
-        name: Of the teacher.
-
-    Returns:
-        Arguments of a recipe.
-    """
-    return {"teacher": name, "fine_teacher": name}
+    fine_taught: bool = False
 
 
 ADAM = Recipe(optimiser="adam", lr=3e-3)
+TAUGHT = Recipe(teacher="fsrcnn_x2", taught=True, fine_taught=True)
 RECIPES = {
-    "fsrcnn-x_x2": Recipe(60000, **taught("fsrcnn_x2"), fine=8000),
-    "fsrcnn-x_x3": Recipe(5000, start="fsrcnn-x_x2", **taught("fsrcnn_x3"), fine=3000),
-    "fsrcnnx-a_x2": Recipe(200000, fine=15000, fine_lr=3e-3, fine_teacher="fsrcnn_x2"),
+    "fsrcnn-x_x2": replace(TAUGHT, steps=60000, fine=8000),
+    "fsrcnn-x_x3": replace(TAUGHT, teacher="fsrcnn_x3", steps=5000, start="fsrcnn-x_x2", fine=3000),
+    "fsrcnnx-a_x2": Recipe(200000, teacher="fsrcnn_x2", fine=15000, fine_lr=3e-3),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
-    "fsrcnn-s_x2": Recipe(20000, **taught("fsrcnn_x2"), fine=4000),
-    "optimal-fsrcnn_x2": Recipe(20000, **taught("fsrcnn_x2"), fine=4000),
+    "fsrcnn-s_x2": replace(TAUGHT, steps=20000, fine=4000),
+    "optimal-fsrcnn_x2": replace(TAUGHT, steps=20000, fine=4000),
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }
-# steps and rate of fine-tuning at other widths
-FINE = {"fsrcnnx-a_x2_w4a8": (60000, 5e-3), "w4a8": (10000, 5e-3), "w4a8-mixed": (10000, 5e-3),
-        "w4a6": (10000, 5e-3), "w8a8d2": (6000, 3e-3)}
-FINE_ELSE = (6000, 3e-3)
+# of fine-tuning at other widths: steps, rate, whether the teacher takes part
+FINE = {"fsrcnnx-a_x2_w4a8": (60000, 5e-3, True), "w4a8": (10000, 5e-3, True),
+        "w4a8-mixed": (10000, 5e-3, True), "w4a6": (10000, 5e-3, True),
+        "w8a8d2": (6000, 3e-3, True)}
+FINE_ELSE = (6000, 3e-3, False)
 
 
 def base(name: str) -> str:
@@ -96,7 +88,7 @@ def recipe(name: str) -> Recipe:
 
     Returns:
         Its recipe; that of a network without one of its own is the default, and at other widths the
-        fine-tuning has steps and a rate of its own.
+        fine-tuning has settings of its own.
 
     Raises:
         ModelError: If there is no such network.
@@ -106,5 +98,5 @@ def recipe(name: str) -> Recipe:
     own, bits = RECIPES.get(plain, Recipe()), name.removeprefix(f"{plain}_")
     if bits in (name, "w8a8"):
         return own
-    fine, rate = FINE.get(name, FINE.get(bits, FINE_ELSE))
-    return replace(own, fine=fine, fine_lr=rate)
+    fine, rate, taught = FINE.get(name, FINE.get(bits, FINE_ELSE))
+    return replace(own, fine=fine, fine_lr=rate, fine_taught=taught)

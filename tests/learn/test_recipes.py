@@ -21,7 +21,8 @@ def test_every_shipped_network_has_a_recipe_for_its_float_weights(name):
     base, _, bits = name.partition("_w")
     widths = recipes.FINE.get(name, recipes.FINE.get(f"w{bits}", recipes.FINE_ELSE))
     plain = recipes.RECIPES[base]
-    assert (own.fine, own.fine_lr) == (widths if bits else (plain.fine, plain.fine_lr))
+    assert (own.fine, own.fine_lr, own.fine_taught) \
+        == (widths if bits else (plain.fine, plain.fine_lr, plain.fine_taught))
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
@@ -29,9 +30,9 @@ def test_a_recipe_is_of_a_network(name):
     models.find(name)
     own = recipes.RECIPES[name]
     assert own.start in ("", *recipes.RECIPES) and own.start != name
-    for teacher in filter(None, (own.teacher, own.fine_teacher)):
-        assert teacher in recipes.RECIPES and teacher != name
-        assert models.find(teacher)[1] == models.find(name)[1]
+    if own.teacher:
+        assert own.teacher in recipes.RECIPES and own.teacher != name
+        assert models.find(own.teacher)[1] == models.find(name)[1]
     assert own.optimiser in OPTIMISERS and own.loss in LOSSES
 
 

@@ -1,5 +1,7 @@
 """A teacher's pictures: what it makes of the patches, kept, turned with them, half of the loss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -164,7 +166,7 @@ def test_a_teacher_of_another_scale_or_without_weights_is_refused(files, kept, t
 @pytest.mark.parametrize("command", ["train", "quantise"])
 def test_the_command_line_takes_the_teacher_of_the_recipe_unless_told(files, kept, tmp_path,
                                                                       monkeypatch, command):
-    own = recipes.Recipe(**recipes.taught("mine"), steps=1, fine=1)
+    own = replace(recipes.TAUGHT, teacher="mine", steps=1, fine=1)
     monkeypatch.setattr(recipes, "recipe", lambda name: own)
     monkeypatch.setattr(engines, "SHIPPED", tmp_path)
     (tmp_path / "mine").mkdir()

@@ -64,7 +64,7 @@ RECIPES = {
 # of fine-tuning at other widths: steps, rate, whether the teacher takes part
 FINE = {"fsrcnnx-a_x2_w4a8": (60000, 5e-3, True), "w4a8": (10000, 5e-3, True),
         "w4a8-mixed": (10000, 5e-3, True), "w4a6": (10000, 5e-3, True),
-        "w8a8d2": (6000, 3e-3, True)}
+        "w8a8d2": (6000, 1e-3, True)}
 FINE_ELSE = (6000, 3e-3, False)
 
 

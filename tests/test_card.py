@@ -46,3 +46,13 @@ def test_no_card_is_written_without_pictures(tmp_path, capsys):
     assert (folder / "card.md").read_bytes() == before
     with pytest.raises(Exception, match=r"weights\.pth"):
         card.write(tmp_path, [tmp_path])
+
+
+@pytest.mark.parametrize(("name", "said", "taught"), [
+    ("fsrcnn-x_x3", "The weights of `fsrcnn-x_x2`, all but the deconvolution, were its start", 2),
+    ("srcnn-955_x2", "The weights of `srcnn_x2`, in the middle of its kernels, were its start", 0),
+    ("fsrcnnx-a_x2_w4a8", "60,000 steps with noise of the power of rounding and weights on st", 1)])
+def test_a_card_says_where_its_network_comes_from(pictures, name, said, taught):
+    text = card.card(engines.SHIPPED / name, [pictures])
+    assert said in text
+    assert text.count("Half of the error was against the pictures of `fsrcnn_x") == taught

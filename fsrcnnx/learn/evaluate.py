@@ -58,6 +58,18 @@ class Score:
         return asdict(self)
 
 
+def pixels(hr: torch.Tensor) -> np.ndarray:
+    """Bring what a float network computes to pixels.
+
+    Args:
+        hr: pixel / 256, any shape and device.
+
+    Returns:
+        uint8 of the same shape, rounded half to even and clipped to 0..255.
+    """
+    return (hr * PIXEL_STEPS).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
 def float_run(module: nn.Module, lr: np.ndarray) -> np.ndarray:
     """Upscale a luma plane with a float network.
 
@@ -72,8 +84,7 @@ def float_run(module: nn.Module, lr: np.ndarray) -> np.ndarray:
     device = next(module.parameters()).device
     with torch.no_grad():
         x = torch.from_numpy(np.array(lr))[None, None].to(device).float() / PIXEL_STEPS
-        hr = module(x)[0, 0].double() * PIXEL_STEPS
-    return hr.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        return pixels(module(x)[0, 0])
 
 
 def mean_psnr(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: int) -> float:

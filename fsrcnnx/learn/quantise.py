@@ -200,6 +200,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                 f"{weights} {by_layer}", "joint", optimiser=optimiser)
     lessons = teach(teacher if steps else None, train_file, model.picture_scale, team=team,
                     progress=progress)
+    plan = replace(plan, teacher=lessons.teacher)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
     start, prepared = _prepared(model, by_layer, x, y)
     module = calibrate(start, x, y, by_layer)
@@ -223,7 +224,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
 
     def stage(number: int, noisy: bool, steps: int, lr: float) -> tuple[bool, float]:
         own = replace(plan, name=f"{name} stage {number}", lr=lr, steps=steps,
-                      every=max(1, steps // CHECKPOINTS), teacher=lessons.teacher)
+                      every=max(1, steps // CHECKPOINTS))
         batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
                           FULL_RANGE, team, lessons.patches)
         module.noise = Noise(batches.generator, team) if noisy else None

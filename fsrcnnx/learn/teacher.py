@@ -1,6 +1,6 @@
 """What a larger network makes of the training patches: a second target beside the originals.
 
-May import numpy, torch, tqdm, learn.data, devices, fit, models and store, and the ground.
+May import numpy, torch, tqdm, learn.data, devices, evaluate, fit, models and store, and the ground.
 
     lessons = teach("models/fsrcnn_x2/weights.pth", "train.h5", 2)
     Batches(lr, hr, 16, generator, lessons=lessons.patches)    # half of the loss is against them
@@ -27,6 +27,7 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.devices import ALONE, Team
+from fsrcnnx.learn.evaluate import pixels
 from fsrcnnx.learn.fit import PIXEL_STEPS
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,6 @@ def _upscale(model: models.Net, lr: torch.Tensor, shape: torch.Size, progress: b
     for start in tqdm(range(0, len(lr), AT_ONCE), desc=f"teacher {model.name}", unit="batch",
                       disable=not progress):
         x = lr[start:start + AT_ONCE, None].to(device).float() / PIXEL_STEPS
-        hr = model(x.to(memory_format=torch.channels_last))[:, 0] * PIXEL_STEPS
-        out[start:start + AT_ONCE] = hr.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        hr = model(x.to(memory_format=torch.channels_last))[:, 0]
+        out[start:start + AT_ONCE] = pixels(hr)
     return out

@@ -97,11 +97,12 @@ module fsrcnnx_mac_lane #(
 
   for (genvar j = 0; j < Outs; j++) begin : gen_out
     // -------------------------------------------------------------- cycle 2: products
-    logic [Ins*AccBits-1:0] products_q;
+    logic [Ins*AccBits-1:0] products;
     for (genvar m = 0; m < Ins; m++) begin : gen_product
       logic signed [XBits-1:0]      x;
       logic signed [WeightBits-1:0] w;
       logic signed [ProdBits-1:0]   product;
+      logic [AccBits-1:0]           product_q;
       if (SampleSigned != 0) begin : gen_signed
         assign x = $signed(samples_q[m*SampleBits +: SampleBits]);
       end else begin : gen_unsigned
@@ -113,14 +114,15 @@ module fsrcnnx_mac_lane #(
         wire logic unused_sign = &{1'b0, product[ProdBits-1:AccBits]};
       end
       always_ff @(posedge clk_i) begin
-        if (ce_i) products_q[m*AccBits +: AccBits] <= AccBits'(product);
+        if (ce_i) product_q <= AccBits'(product);
       end
+      assign products[m*AccBits +: AccBits] = product_q;
     end
 
     // -------------------------------------------------------------- cycles 3 to 2+Stages: sum
     logic signed [AccBits-1:0] sum;
     fsrcnnx_adder_tree #(.Inputs(Ins), .Width(AccBits), .Stages(Stages)) u_tree (
-      .clk_i, .ce_i, .terms_i(products_q), .sum_o(sum));
+      .clk_i, .ce_i, .terms_i(products), .sum_o(sum));
 
     // -------------------------------------------------------------- cycle 3+Stages: accumulate
     logic signed [AccBits-1:0] acc_q;

@@ -25,7 +25,9 @@ from fsrcnnx.prove.simulate import Result, SimulationFault, simulate
 from fsrcnnx.prove.stimuli import Stimulus, tile
 
 EMULATED_TILE = 8  # side of the emulator's tiles on made-up frames, so that they have inner borders
-ICARUS_TILE = (8, 16)  # rows, columns: Icarus runs at about a thousandth of Verilator's speed
+# rows, columns, the largest that fits is taken: Icarus runs at a thousandth of Verilator's speed
+ICARUS_TILES = ((8, 16), (4, 6), (2, 3))
+ICARUS_WORK = 1 << 19  # multiplications in a tile: seconds for one frame
 # rows, columns of the frames that HLS projects are compiled for, the largest that fits is taken
 HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
 LOCATED = 4096  # LR pixels simulated with a trace, at most, before the frame to look at
@@ -213,8 +215,23 @@ def _rtl(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     return _simulated(context, stimuli, "verilator")
 
 
+def icarus_tile(network: Network) -> tuple[int, int]:
+    """Choose the size of the frames for Icarus, by the work in a pixel.
+
+    Args:
+        network: The network.
+
+    Returns:
+        Most rows and columns, one of ICARUS_TILES.
+    """
+    macs = network.macs // network.prescale**2  # of what enters the network
+    return next((tile for tile in ICARUS_TILES if macs * tile[0] * tile[1] <= ICARUS_WORK),
+                ICARUS_TILES[-1])
+
+
 def _icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
-    return _simulated(context, [tile(s, *ICARUS_TILE) for s in stimuli], "icarus")
+    size = icarus_tile(context.network)
+    return _simulated(context, [tile(s, *size) for s in stimuli], "icarus")
 
 
 def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:

@@ -13,6 +13,7 @@ from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.prove.compare import UNKNOWN, decode, first_difference
 from fsrcnnx.prove.ladder import LATER, RUNGS, verify
+from fsrcnnx.prove.rungs import icarus_tile
 from tests.networks import random_network
 
 SOFT = ["qonnx", "uint8-onnx", "golden", "emulate"]
@@ -131,3 +132,9 @@ def test_first_difference_is_in_raster_order():
     assert str(found) == "map1 y=0 x=2 channel=3: want 11, got nothing"
     assert first_difference("map1", want, want) is None
     assert first_difference("map1", want, want[:1]).got is None
+
+
+@pytest.mark.parametrize(("channels", "size"), [(2, (8, 16)), (100, (4, 6)), (700, (2, 3))])
+def test_icarus_gets_smaller_frames_of_larger_networks(channels, size):
+    network = random_network(np.random.default_rng(1), channels=(channels, 16), kernels=(3, 3, 3))
+    assert icarus_tile(network) == size

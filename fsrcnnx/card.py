@@ -85,6 +85,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
     taught = [f" Half of the error was against the pictures of `{name}`." if name else ""
               for name in teachers]
     stairs = " and weights on staircases" if bits["weight"] <= FEW or bits.get("digits") else ""
+    rounds = content.get("rounds", 0)
+    searched = f", up to {rounds} rounds of moves to neighbouring weights" if rounds else ""
     held_picture = " The picture in channel 0 was held while the rest learned." \
         if run["hold"] and not network.anchor else ""
     return "\n".join([
@@ -112,7 +114,7 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f"every layer a product with {run['expand']} times its channels between, folded afterwards."
         + held_picture + taught[0],
         f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding{stairs}, "
-        f"a tenth as many in which the biases alone learn.{taught[1]}",
+        f"a tenth as many in which the biases alone learn{searched}.{taught[1]}",
         "What each part of the method gives: docs/training.md.", "",
         "## Not measured",
         "B100, Urban100, DIV2K; other seeds.", ""])

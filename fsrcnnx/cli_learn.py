@@ -157,11 +157,13 @@ def test(images, model, engine, protocol, json_file):
 @optimiser_option
 @teacher_option
 @click.option("--lr", type=float, help="Peak rate of fine-tuning; the biases take a tenth of it.")
+@click.option("--rounds", type=click.IntRange(0), help="Most rounds of the search for better "
+              "weights, where they have 7 bits and fewer; if not given, as for the shipped one.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
 @device_option
 def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
-             device, **settings):
+             rounds, device, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
     from fsrcnnx.learn import quantise as learn
     from fsrcnnx.learn import recipes, store
@@ -182,7 +184,9 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
                               bits=usual, layers=by_layer,
                               steps=steps, optimiser=optimiser or own.optimiser,
                               teacher=_teacher(teacher, own, own.fine_taught),
-                              lr=own.fine_lr if lr is None else lr, team=team, **settings)
+                              lr=own.fine_lr if lr is None else lr,
+                              rounds=own.rounds if rounds is None else rounds, team=team,
+                              **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
                    f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "

@@ -76,6 +76,10 @@ class Plan:
                 if key in ("steps", "loss", "expand", "hold", "lr", "batch_size", "patches",
                             "optimiser", "teacher")}
 
+    def settings(self) -> str:
+        """All of it in one line, by which a checkpoint is known."""
+        return json.dumps(asdict(self))
+
     def __post_init__(self):
         if self.loss not in LOSSES:
             raise InputError(f"loss {self.loss!r}", where="train", allowed=", ".join(LOSSES))
@@ -119,6 +123,28 @@ def save_atomic(content: dict, path: Path) -> None:
     """
     with atomic(path, RuntimeError) as part:
         torch.save(on_cpu(content), part)
+
+
+def read_state(checkpoint: Path, settings: str) -> dict | None:
+    """Read where a run was stopped.
+
+    Args:
+        checkpoint: File of the state.
+        settings: What the run is to be, of `Plan.settings`.
+
+    Returns:
+        The state; None if there is none.
+
+    Raises:
+        InputError: If it is damaged or of another run.
+    """
+    if not checkpoint.exists():
+        return None
+    state = store.read_checkpoint(checkpoint)
+    if state["settings"] != settings:
+        raise InputError(f"holds another run, {state['settings']}", where=str(checkpoint),
+                         allowed=settings, fix="write to another folder, or delete this file")
+    return state
 
 
 class Batches:
@@ -202,13 +228,10 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.lr, max(plan.steps, SHORTEST),
                                                 pct_start=WARM_UP,
                                                 cycle_momentum=plan.optimiser == "adam")
-    settings = json.dumps(asdict(plan))
+    settings = plan.settings()
     step, best, total, since, rows = 0, -math.inf, 0.0, 0, []
-    state = team.once(lambda: store.read_checkpoint(checkpoint) if checkpoint.exists() else None)
+    state = team.once(lambda: read_state(checkpoint, settings))
     if state:
-        if state["settings"] != settings:
-            raise InputError(f"holds another run, {state['settings']}", where=str(checkpoint),
-                             allowed=settings, fix="write to another folder, or delete this file")
         module.load_state_dict(state["module"])
         optimiser.load_state_dict(state["optimiser"])
         cycle.load_state_dict(state["cycle"])

@@ -5,11 +5,12 @@ May import numpy, torch, exact, learn and the errors.
     done = quantise("x2_best.pth", "train.h5", "eval.h5", "weights.pth")
     done.network                                   # exact.network.Network, W8A8
 
-Fine-tuning has two stages. Maps first get noise of the power that rounding has, while the gradient
-passes straight through the rounding of weights and slopes (Bengio et al. 2013, arXiv:1308.3432);
-weights of 5 bits and fewer, or of few signed digits, are on staircases instead. Then everything is
-rounded and the biases alone learn: they have the accumulator's fine step, so that they settle, and
-take off what the rounding shifted.
+Fine-tuning has three stages. Maps first get noise of the power that rounding has, while the
+gradient passes straight through the rounding of weights and slopes (Bengio et al. 2013,
+arXiv:1308.3432); weights of 5 bits and fewer, or of few signed digits, are on staircases instead.
+Then everything is rounded and the biases alone learn: they have the accumulator's fine step, so
+that they settle, and take off what the rounding shifted. At last weights of few bits are searched
+for moves that pay together (learn.neighbours).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import PIXEL, Network
-from fsrcnnx.learn import data, models, store
+from fsrcnnx.learn import data, models, neighbours, store
 from fsrcnnx.learn.calibrate import (
     MIXED,
     Bits,
@@ -153,7 +154,7 @@ def label(name: str, usual: Bits, bits: Mapping[str, Bits]) -> str:
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, bits: Bits = W8A8, layers: Mapping[str, Bits] | None = None,
              steps: int = 30000, lr: float = 1e-3, batch_size: int = 16, seed: int = 123,
-             optimiser: str = "adam", teacher: str | Path | None = None,
+             optimiser: str = "adam", teacher: str | Path | None = None, rounds: int = 0,
              stop_after: int | None = None, team: Team = ALONE,
              progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
@@ -167,7 +168,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         eval_file: HDF5 of `data.prepare(evaluation=True)`; decides which weights are best.
         output: `weights.pth` to write, with float and quantised weights and the formats; the
             course of a stage goes to `weights.stage1.csv` beside it, that of the biases to
-            `weights.stage2.csv`.
+            `weights.stage2.csv`, that of the search to `weights.stage3.csv`.
         bits: Widths of weights, inner maps and slopes, 2..16.
         layers: Widths of layers that differ, by name.
         steps: Steps with noise; a tenth as many follow for the biases; 0 for calibration only.
@@ -176,7 +177,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         seed: Seed of calibration, order and noise.
         optimiser: A key of `optimisers.OPTIMISERS`.
         teacher: Float weights of a larger network, whose pictures are half of the target.
-        stop_after: Stop, resumably, after this many steps of a stage.
+        rounds: Most rounds of the search for better weights of few bits, after the biases.
+        stop_after: Stop, resumably, after this many steps of a stage, or rounds.
         team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
 
@@ -217,16 +219,19 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     def keep(step: int, value: float) -> None:
         save_atomic({"name": model.name, "float": model.state_dict(), "qat": pack(module),
                      "label": name, "bits": asdict(bits), "training": training, "fine": steps,
-                     "fine_lr": lr, "fine_teacher": lessons.teacher, "version": __version__,
-                     "seed": seed, "step": step,
+                     "fine_lr": lr, "fine_teacher": lessons.teacher, "rounds": rounds,
+                     "version": __version__, "seed": seed, "step": step,
                      "eval_psnr": {"float": float_psnr, "calibrated": calibrated, "qat": value}},
                     output)
+
+    def draws(seed: int, team: Team) -> Batches:
+        return Batches(*patches, batch_size, torch.Generator().manual_seed(seed), FULL_RANGE, team,
+                       lessons.patches)
 
     def stage(number: int, noisy: bool, steps: int, lr: float) -> tuple[bool, float]:
         own = replace(plan, name=f"{name} stage {number}", lr=lr, steps=steps,
                       every=max(1, steps // CHECKPOINTS))
-        batches = Batches(*patches, batch_size, torch.Generator().manual_seed(seed + number),
-                          FULL_RANGE, team, lessons.patches)
+        batches = draws(seed + number, team)
         module.noise = Noise(batches.generator, team) if noisy else None
         for key, value in module.named_parameters():
             value.requires_grad_(noisy or ".bias" in key)
@@ -236,8 +241,18 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                          stop_after=stop_after, progress=progress)
         return done == steps, best
 
-    checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2)]
-    if steps == 0 or not checkpoints[-1].exists():
+    def searched() -> tuple[bool, float]:
+        if not checkpoints[2].exists():  # else it goes on from there
+            neighbours.adopt(module, load_qat(output))
+        own = replace(plan, name=name, steps=rounds, every=1)
+        done, best = neighbours.search(
+            module.eval(), lambda number: draws(seed + 3 + number, ALONE), score, keep, own,
+            checkpoints[2], history=output.with_suffix(".stage3.csv"), stop_after=stop_after,
+            progress=progress)
+        return done == rounds, best
+
+    checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2, 3)]
+    if steps == 0 or not checkpoints[1].exists():
         team.once(lambda: keep(0, calibrated))
     if steps:
         module = prepared
@@ -246,6 +261,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         settle(module)
         if finished:
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
+        if finished and rounds and neighbours.pays(module):
+            finished, psnr = team.once(searched)
         if finished and team.first:
             for checkpoint in checkpoints:
                 checkpoint.unlink(missing_ok=True)

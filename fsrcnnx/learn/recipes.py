@@ -31,6 +31,7 @@ class Recipe:
         fine: Steps of quantisation-aware training.
         fine_lr: Its peak rate.
         fine_taught: Whether the teacher takes part.
+        rounds: Most rounds of the search for better weights of few bits.
     """
 
     steps: int = 50000
@@ -45,6 +46,7 @@ class Recipe:
     fine: int = 30000
     fine_lr: float = 1e-3
     fine_taught: bool = False
+    rounds: int = 0
 
 
 ADAM = Recipe(optimiser="adam", lr=3e-3)
@@ -61,11 +63,11 @@ RECIPES = {
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }
-# of fine-tuning at other widths: steps, rate, whether the teacher takes part
-FINE = {"fsrcnnx-a_x2_w4a8": (60000, 5e-3, True), "w4a8": (10000, 5e-3, True),
-        "w4a8-mixed": (10000, 5e-3, True), "w4a6": (10000, 5e-3, True),
-        "w8a8d2": (6000, 1e-3, True)}
-FINE_ELSE = (6000, 3e-3, False)
+# of fine-tuning at other widths: steps, rate, whether the teacher takes part, rounds of the search
+FINE = {"fsrcnnx-a_x2_w4a8": (60000, 5e-3, True, 4), "w4a8": (10000, 5e-3, True, 4),
+        "w4a8-mixed": (10000, 5e-3, True, 4), "w4a6": (10000, 5e-3, True, 4),
+        "w8a8d2": (6000, 1e-3, True, 4)}
+FINE_ELSE = (6000, 3e-3, False, 4)
 
 
 def base(name: str) -> str:
@@ -98,5 +100,5 @@ def recipe(name: str) -> Recipe:
     own, bits = RECIPES.get(plain, Recipe()), name.removeprefix(f"{plain}_")
     if bits in (name, "w8a8"):
         return own
-    fine, rate, taught = FINE.get(name, FINE.get(bits, FINE_ELSE))
-    return replace(own, fine=fine, fine_lr=rate, fine_taught=taught)
+    fine, rate, taught, rounds = FINE.get(name, FINE.get(bits, FINE_ELSE))
+    return replace(own, fine=fine, fine_lr=rate, fine_taught=taught, rounds=rounds)

@@ -9,7 +9,7 @@ from PIL import Image
 from fsrcnnx import cli, console
 from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
 from fsrcnnx.exact import golden
-from fsrcnnx.learn import models, store
+from fsrcnnx.learn import models, neighbours, store
 from fsrcnnx.learn.calibrate import Bits
 from fsrcnnx.learn.data import prepare, read_patches, read_pictures
 from fsrcnnx.learn.quantise import label, quantise
@@ -88,20 +88,38 @@ def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight
         np.testing.assert_array_equal(qat_run(module, lr), golden.run(network, lr))
 
 
+@pytest.mark.parametrize(("steps", "stop"), [(12, 7), (1, 1)])
 @pytest.mark.parametrize(("name", "bits"), [
     ("d4s3m1f3l3a_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits())])
-def test_a_stopped_quantisation_resumes_to_the_identical_result(files, tmp_path, name, bits):
-    """In the first stage, weights on staircases or not, and in that of the biases."""
+def test_a_stopped_quantisation_resumes_to_the_identical_result(files, tmp_path, monkeypatch, name,
+                                                                bits, steps, stop):
+    """In the first stage, weights on staircases or not, in that of the biases, in the search."""
+    monkeypatch.setattr(neighbours, "BATCHES", 9)
+    monkeypatch.setattr(neighbours, "CHECKED", 3)
+    started, adopt = [], neighbours.adopt
+
+    def noted(module, best):
+        adopt(module, best)
+        started.append(to_network(module).content_hash() == to_network(best).content_hash())
+    monkeypatch.setattr(neighbours, "adopt", noted)
     model = models.build(name, generator=torch.Generator().manual_seed(6))
     torch.save({"name": name, "float": model.state_dict()}, tmp_path / "float.pth")
-    settings = {"bits": bits, "steps": 12, "batch_size": 4, "optimiser": "soap", "progress": False}
-    runs = {stop: tmp_path / f"{stop}.pth" for stop in (None, 7)}
+    settings = {"bits": bits, "steps": steps, "batch_size": 4, "optimiser": "soap", "rounds": 2,
+                "progress": False}
+    runs = {stop: tmp_path / f"{stop}.pth" for stop in (None, stop)}
     whole = quantise(tmp_path / "float.pth", *files, runs[None], **settings)
-    first = quantise(tmp_path / "float.pth", *files, runs[7], stop_after=7, **settings)
-    assert first.network.content_hash() != whole.network.content_hash()
-    parts = quantise(tmp_path / "float.pth", *files, runs[7], stop_after=7, **settings)
+    rounds = tmp_path / "None.stage3.csv"
+    assert rounds.exists() == (bits != Bits())
+    assert started == [True] * rounds.exists()  # from the best step, which need not be the last
+    found = len(rounds.read_text().splitlines()) - 2 if rounds.exists() else 0
+    for _ in range(steps > stop or found):  # a call may end the first stage, then each a round
+        quantise(tmp_path / "float.pth", *files, runs[stop], stop_after=stop, **settings)
+    parts = quantise(tmp_path / "float.pth", *files, runs[stop], stop_after=stop, **settings)
     assert parts.psnr == whole.psnr
     assert parts.network.content_hash() == whole.network.content_hash()
+    assert store.read_weights(runs[stop])["rounds"] == 2
+    if rounds.exists():
+        assert rounds.read_text() == (tmp_path / f"{stop}.stage3.csv").read_text()
     assert {path.name for path in tmp_path.glob(".*")} == set()
 
 

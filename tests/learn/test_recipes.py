@@ -21,8 +21,8 @@ def test_every_shipped_network_has_a_recipe_for_its_float_weights(name):
     base, _, bits = name.partition("_w")
     widths = recipes.FINE.get(name, recipes.FINE.get(f"w{bits}", recipes.FINE_ELSE))
     plain = recipes.RECIPES[base]
-    assert (own.fine, own.fine_lr, own.fine_taught) \
-        == (widths if bits else (plain.fine, plain.fine_lr, plain.fine_taught))
+    assert (own.fine, own.fine_lr, own.fine_taught, own.rounds) \
+        == (widths if bits else (plain.fine, plain.fine_lr, plain.fine_taught, 0))
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

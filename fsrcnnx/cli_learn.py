@@ -158,7 +158,7 @@ def test(images, model, engine, protocol, json_file):
 @teacher_option
 @click.option("--lr", type=float, help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--rounds", type=click.IntRange(0), help="Most rounds of the search for better "
-              "weights, where they have 7 bits and fewer; if not given, as for the shipped one.")
+              "weights, of 7 bits and fewer or few digits; if not given, as for the shipped one.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0), default=123)
 @device_option

@@ -1,10 +1,10 @@
 """Weights of few bits, moved together to neighbouring values where a model of the loss says so.
 
-May import torch, tqdm, learn.fit, learn.losses, learn.quadratic, learn.quantnet and the ground.
+May import torch, tqdm, learn.fit, learn.losses, learn.quadratic, learn.quantnet and the variables.
 
     search(module, batches, score, keep, plan, ".weights.pth.stage3")  # keeps the best round
 
-Training brings weights of few bits to a local optimum: hardly one of them gains by a step alone. In
+Training brings weights of few bits to close to a local optimum, where few gain by a step alone. In
 a quadratic model of the loss thousands of moves cost nothing, alone or in pairs, and the biases,
 whose steps are fine, answer each of them exactly. The moves that promise most are then made
 together and measured; if the loss did not fall, the better half of them is tried.
@@ -32,14 +32,21 @@ log = logging.getLogger(__name__)
 
 HISTORY = ("round", "moves", "loss", "psnr_db")
 BITS = 7         # of a weight, up to which a step is worth a search
-LARGEST = 16384  # weights and biases, whose curvature takes 2 GB
+LARGEST = 16384  # weights and biases; their curvature takes 2 GB, solving for moves some 8
 BATCHES = 1000   # for the model of a round; as many patches as give each of 3,500 weights its say
 CHECKED = 400    # batches on which moves are measured
 MOST = 100       # weights moved in a round: further away the model does not hold
 
 
 def searched(formats: LayerFormats) -> bool:
-    """Tell whether a layer's weights have so few values that a search can pay."""
+    """Tell whether a layer's weights have so few values that a search can pay.
+
+    Args:
+        formats: Of the layer.
+
+    Returns:
+        True at BITS and fewer, or with few signed digits.
+    """
     return formats.weight.width <= BITS or bool(formats.digits)
 
 
@@ -52,15 +59,24 @@ def pays(module: QuantNet) -> bool:
     Returns:
         False if no layer has few bits, or, with a warning, if the curvature would be too large.
     """
-    own = [getattr(module.model, name) for name, row in module.formats.items() if searched(row)]
-    count = sum(layer.weight.numel() + layer.bias.numel() for layer in own)
-    if count > LARGEST:
-        log.warning("no search: %d weights of few bits, more than %d", count, LARGEST)
-    return 0 < count <= LARGEST
+    weights = sum(getattr(module.model, name).weight.numel()
+                  for name, row in module.formats.items() if searched(row))
+    count = weights + sum(getattr(module.model, name).bias.numel() for name in module.formats)
+    if weights and count > LARGEST:
+        log.warning("no search: %d weights and biases, more than %d", count, LARGEST)
+    return bool(weights) and count <= LARGEST
 
 
 def stored(module: nn.Module, key: str) -> nn.Parameter:
-    """The parameter that holds a value, under a parametrisation or not."""
+    """Find what holds a value.
+
+    Args:
+        module: A layer.
+        key: Name of its parameter, which may be under a parametrisation.
+
+    Returns:
+        The parameter itself.
+    """
     if parametrize.is_parametrized(module, key):
         return module.parametrizations[key].original
     return getattr(module, key)
@@ -105,7 +121,7 @@ class _Part:
         self.stored.view(-1)[self.free] = values.to(self.stored.dtype)
 
 
-class Ground:
+class Variables:
     """The weights that may move and the biases that answer, as two vectors.
 
     Args:
@@ -122,19 +138,32 @@ class Ground:
             part.set(on_grid(part.get(), row.weight, digits=row.digits))
 
     def get(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights and biases, float64."""
+        """Read both.
+
+        Returns:
+            Weights and biases, float64, (weights,) and (biases,).
+        """
         return tuple(torch.cat([part.get() for part in parts])
                      for parts in (self.weights, self.biases))
 
     def set(self, weights: torch.Tensor, biases: torch.Tensor) -> None:
-        """Put weights and biases in."""
+        """Put values in.
+
+        Args:
+            weights: (weights,), on their grids.
+            biases: (biases,).
+        """
         for parts, values in ((self.weights, weights), (self.biases, biases)):
             for part, own in zip(parts, values.split([len(part.free) for part in parts]),
                                  strict=True):
                 part.set(own)
 
     def neighbours(self) -> torch.Tensor:
-        """Way to the next value of the grid, up and down, (2, weights); 0 where there is none."""
+        """Find the next values of the grids.
+
+        Returns:
+            The way up and down, (2, weights); 0 where there is none.
+        """
         ways = []
         for name, part in zip(self.names, self.weights, strict=True):
             formats = self.module.formats[name]
@@ -145,7 +174,14 @@ class Ground:
         return torch.cat(ways, 1)
 
     def gradients(self, kept: dict) -> torch.Tensor:
-        """Gradients of each sample, (N, weights + biases), after a backward pass."""
+        """Collect the gradients of each sample after a backward pass.
+
+        Args:
+            kept: As of `quadratic.watched`.
+
+        Returns:
+            (N, weights + biases).
+        """
         parts = [weight_gradients(part.module, kept[name][0], kept[name][1].grad)[:, part.free]
                  for name, part in zip(self.names, self.weights, strict=True)]
         parts += [kept[name][1].grad.sum((2, 3))[:, part.free]
@@ -176,7 +212,7 @@ def search(module: QuantNet, batches: Callable[[int], Batches], score: Callable[
     Raises:
         InputError: If the checkpoint is damaged or of another run.
     """
-    ground, settings = Ground(module), plan.settings()
+    variables, settings = Variables(module), plan.settings()
     fixed = batches(0)
     checked = [fixed.draw() for _ in range(CHECKED)]
 
@@ -186,11 +222,11 @@ def search(module: QuantNet, batches: Callable[[int], Batches], score: Callable[
 
     state = read_state(checkpoint, settings)
     if state:
-        ground.set(state["weights"], state["biases"])
+        variables.set(state["weights"], state["biases"])
         rows = state["rows"]
     else:
         rows = [(0, 0, loss(), score())]
-    weights, biases = ground.get()
+    weights, biases = variables.get()
     done, _, least, _ = rows[-1]
     end = plan.steps if stop_after is None else min(plan.steps, done + stop_after)
 
@@ -206,22 +242,22 @@ def search(module: QuantNet, batches: Callable[[int], Batches], score: Callable[
     with tqdm(total=plan.steps * BATCHES, initial=done * BATCHES, desc=f"search {plan.name}",
               unit="batch", disable=not progress, mininterval=1) as bar:
         while done < end:
-            own, ways = batches(done + 1), ground.neighbours()
-            model = Quadratic(*curvature(module, ground.gradients, own.draw, BATCHES, own.generator,
-                                         bar.update), len(weights))
+            own, ways = batches(done + 1), variables.neighbours()
+            model = Quadratic(*curvature(module, variables.gradients, own.draw, BATCHES,
+                                         own.generator, bar.update), len(weights))
             moves, now = MOST, least
             while moves and not now < least:
                 moved = model.choose(ways, moves)
                 moves = int((moved != 0).sum())
-                ground.set(weights + moved, biases + model.answer(moved))
+                variables.set(weights + moved, biases + model.answer(moved))
                 now = loss()
                 if not now < least:
                     moves //= 2
             if not moves:
-                ground.set(weights, biases)
+                variables.set(weights, biases)
                 done = plan.steps
                 break
-            (weights, biases), least, done = ground.get(), now, done + 1
+            (weights, biases), least, done = variables.get(), now, done + 1
             rows.append((done, moves, least, score()))
             if rows[-1][-1] > max(row[-1] for row in rows[:-1]):
                 keep(done, rows[-1][-1])

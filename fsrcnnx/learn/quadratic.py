@@ -32,7 +32,14 @@ DAMPING = 0.01  # of the curvature's diagonal: projections are noisy
 
 @contextmanager
 def watched(module: QuantNet) -> Iterator[dict[str, tuple[torch.Tensor, torch.Tensor]]]:
-    """Keep each layer's input and accumulators, (N, in, H, W) and (N, out, H', W')."""
+    """Keep what passes each layer while the module runs.
+
+    Args:
+        module: The network.
+
+    Yields:
+        Input and accumulators by layer name, (N, in, H, W) and (N, out, H', W').
+    """
     kept: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
     plain = module.accumulate
 
@@ -108,7 +115,7 @@ def curvature(module: QuantNet, gradients: Callable[[dict], torch.Tensor], draw:
         bend += own.T @ own
         seen += len(x)
         step()
-    return slope / seen, bend.double() / seen
+    return slope / seen, bend.double().div_(seen)
 
 
 class Quadratic:
@@ -121,8 +128,9 @@ class Quadratic:
     """
 
     def __init__(self, gradient: torch.Tensor, curvature: torch.Tensor, weights: int):
-        damped = curvature + DAMPING * torch.diag(curvature.diagonal()) \
-            + 1e-12 * torch.eye(len(curvature), dtype=torch.float64)
+        damped = curvature.clone()
+        own = damped.diagonal()
+        own.copy_(own + DAMPING * own + 1e-12)
         cross, biases = damped[:weights, weights:], damped[weights:, weights:]
         answer = torch.linalg.solve(biases, torch.cat([cross.T, gradient[weights:, None]], 1))
         self._per_weight, self._own = answer[:, :-1], answer[:, -1]
@@ -130,14 +138,23 @@ class Quadratic:
         self.gradient = gradient[:weights] - cross @ self._own
 
     def answer(self, moved: torch.Tensor) -> torch.Tensor:
-        """Change of the biases to a change of the weights."""
+        """Solve for the biases.
+
+        Args:
+            moved: Change of the weights, (weights,).
+
+        Returns:
+            The best change of the biases with it, (biases,).
+        """
         return -(self._per_weight @ moved + self._own)
 
     def choose(self, ways: torch.Tensor, most: int) -> torch.Tensor:
-        """Choose moves, alone or in pairs, each the best for those before it.
+        """Choose moves, alone or in pairs, each the best for those before it, while they pay.
+
+        Where one move is left and a pair would be better, it is left out.
 
         Args:
-            ways: (2, weights), as of `Ground.neighbours`.
+            ways: (2, weights), as of `Variables.neighbours`.
             most: How many weights may move.
 
         Returns:
@@ -155,6 +172,8 @@ class Quadratic:
             both = top.values[:, None] + top.values \
                 + self.curvature[at][:, at] * way[:, None] * way
             both = both.masked_fill(at[:, None] == at, math.inf)
+            if most == 1:
+                both.fill_(math.inf)
             one, two = divmod(int(both.argmin()), len(at))
             pair = both[one, two]
             chosen = [0] if top.values[0] <= pair / 2 else [one, two]  # gain for each weight moved

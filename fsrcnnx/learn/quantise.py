@@ -77,7 +77,9 @@ class Quantised:
     psnr: float
 
 
-def _check(output: Path, bits: Mapping[str, Bits]) -> None:
+def _check(output: Path, bits: Mapping[str, Bits], rounds: int) -> None:
+    if rounds < 0:
+        raise InputError(f"{rounds}", where="rounds of the search", allowed="0 and more")
     for name, widths in bits.items():
         if not widths.allowed():
             raise InputError(f"{widths}", where=f"bits of {name}", allowed="2..16, digits 0..8")
@@ -194,18 +196,19 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     team.check(batch_size)
     model, training = store.load(weights), store.read_weights(weights).get("training", {})
     by_layer = _layer_bits(model, bits, layers or {})
-    _check(output, by_layer)
+    _check(output, by_layer, rounds)
     name = label(model.name, bits, by_layer)
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     plan = Plan(name, seed, lr, max(1, steps), 1, batch_size, len(patches[0]),
-                f"{weights} {by_layer}", "joint", optimiser=optimiser)
+                f"{weights} {by_layer}, {rounds} rounds", "joint", optimiser=optimiser)
     lessons = teach(teacher if steps else None, train_file, model.picture_scale, team=team,
                     progress=progress)
     plan = replace(plan, teacher=lessons.teacher)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
     start, prepared = _prepared(model, by_layer, x, y)
     module = calibrate(start, x, y, by_layer)
+    rounds = rounds if steps and neighbours.pays(prepared) else 0
 
     def score() -> float:  # of the integer network: the module's own bits, much sooner
         return mean_psnr(Emulator(to_network(copy.deepcopy(module).cpu())), pairs,
@@ -241,10 +244,11 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                          stop_after=stop_after, progress=progress)
         return done == steps, best
 
-    def searched() -> tuple[bool, float]:
+    def search() -> tuple[bool, float]:
         if not checkpoints[2].exists():  # else it goes on from there
             neighbours.adopt(module, load_qat(output))
-        own = replace(plan, name=name, steps=rounds, every=1)
+        own = replace(plan, name=f"{name} stage 3", steps=rounds,
+                      weights=f"{plan.weights} after {steps} steps")
         done, best = neighbours.search(
             module.eval(), lambda number: draws(seed + 3 + number, ALONE), score, keep, own,
             checkpoints[2], history=output.with_suffix(".stage3.csv"), stop_after=stop_after,
@@ -253,7 +257,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
 
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2, 3)]
     if steps == 0 or not checkpoints[1].exists():
-        team.once(lambda: keep(0, calibrated))
+        # what a search left is of another run, or of one that was killed when all was done
+        team.once(lambda: (checkpoints[2].unlink(missing_ok=True), keep(0, calibrated))[1])
     if steps:
         module = prepared
         soften(module, steps)
@@ -261,8 +266,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         settle(module)
         if finished:
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
-        if finished and rounds and neighbours.pays(module):
-            finished, psnr = team.once(searched)
+        if finished and rounds:
+            finished, psnr = team.once(search)
         if finished and team.first:
             for checkpoint in checkpoints:
                 checkpoint.unlink(missing_ok=True)

@@ -109,5 +109,8 @@ def settle(module: QuantNet) -> None:
     module.eval()
     for name in module.stairs:
         layer = getattr(module.model, name)
+        others = [one for one in layer.parametrizations.weight if not isinstance(one, Staircase)]
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+        for other in others:  # what is held stays held
+            parametrize.register_parametrization(layer, "weight", other)
     module.stairs.clear()

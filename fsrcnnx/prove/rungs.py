@@ -25,9 +25,10 @@ from fsrcnnx.prove.simulate import Result, SimulationFault, simulate
 from fsrcnnx.prove.stimuli import Stimulus, tile
 
 EMULATED_TILE = 8  # side of the emulator's tiles on made-up frames, so that they have inner borders
-# rows, columns, the largest that fits is taken: Icarus runs at a thousandth of Verilator's speed
-ICARUS_TILES = ((8, 16), (4, 6), (2, 3))
-ICARUS_WORK = 1 << 19  # multiplications in a tile: seconds for one frame
+# rows, columns, the largest that fits is taken: Icarus runs at a thousandth of Verilator's speed;
+# the smallest lies within the borders of every kernel, whose inside only Verilator sees
+ICARUS_TILES = ((8, 16), (2, 3))
+ICARUS_WORK = 1 << 21  # multiplications in a tile: half a minute for one frame
 # rows, columns of the frames that HLS projects are compiled for, the largest that fits is taken
 HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
 LOCATED = 4096  # LR pixels simulated with a trace, at most, before the frame to look at

@@ -1,5 +1,7 @@
 """Preparation, training and quantisation on tiny pictures: exact resumption, equal rungs."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -111,16 +113,55 @@ def test_a_stopped_quantisation_resumes_to_the_identical_result(files, tmp_path,
     rounds = tmp_path / "None.stage3.csv"
     assert rounds.exists() == (bits != Bits())
     assert started == [True] * rounds.exists()  # from the best step, which need not be the last
+    calls = 0
+    while calls == 0 or any(tmp_path.glob(".*")):
+        parts, calls = quantise(tmp_path / "float.pth", *files, runs[stop], stop_after=stop,
+                                **settings), calls + 1
     found = len(rounds.read_text().splitlines()) - 2 if rounds.exists() else 0
-    for _ in range(steps > stop or found):  # a call may end the first stage, then each a round
-        quantise(tmp_path / "float.pth", *files, runs[stop], stop_after=stop, **settings)
-    parts = quantise(tmp_path / "float.pth", *files, runs[stop], stop_after=stop, **settings)
+    assert calls > (steps > stop) and calls >= found / stop
     assert parts.psnr == whole.psnr
     assert parts.network.content_hash() == whole.network.content_hash()
-    assert store.read_weights(runs[stop])["rounds"] == 2
+    assert store.read_weights(runs[stop])["rounds"] == (2 if rounds.exists() else 0)
     if rounds.exists():
         assert rounds.read_text() == (tmp_path / f"{stop}.stage3.csv").read_text()
     assert {path.name for path in tmp_path.glob(".*")} == set()
+
+
+def test_a_quantisation_killed_while_it_cleans_up_starts_anew(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours, "BATCHES", 9)
+    monkeypatch.setattr(neighbours, "CHECKED", 3)
+    model = models.build("d4s3m1f3l3_x2", generator=torch.Generator().manual_seed(6))
+    torch.save({"name": model.name, "float": model.state_dict()}, tmp_path / "float.pth")
+
+    def run(rounds=2):
+        return quantise(tmp_path / "float.pth", *files, tmp_path / "w.pth", bits=Bits(4, 8),
+                        steps=2, batch_size=4, rounds=rounds, progress=False)
+    unlink = Path.unlink
+
+    def killed(path, **options):
+        if path.name == ".w.pth.stage3" and path.exists():
+            raise KeyboardInterrupt
+        unlink(path, **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert {path.name for path in tmp_path.glob(".*")} == {".w.pth.stage3"}
+    whole = load_qat(tmp_path / "w.pth")
+    again = run()
+    assert again.network.content_hash() == to_network(whole).content_hash()
+    assert store.read_weights(tmp_path / "w.pth")["eval_psnr"]["qat"] == again.psnr
+    with pytest.raises(InputError, match="0 and more"):
+        run(-1)
+
+
+def test_where_nothing_is_searched_no_rounds_are_said(files, tmp_path):
+    model = models.build("d4s3m1f3l3a_x2", generator=torch.Generator().manual_seed(6))
+    torch.save({"name": model.name, "float": model.state_dict()}, tmp_path / "float.pth")
+    for bits, steps in ((Bits(), 1), (Bits(4, 8), 0)):
+        quantise(tmp_path / "float.pth", *files, tmp_path / "w.pth", bits=bits, steps=steps,
+                 batch_size=4, rounds=3, progress=False)
+        assert store.read_weights(tmp_path / "w.pth")["rounds"] == 0
 
 
 @pytest.mark.parametrize(("bits", "last", "name"), [

@@ -14,6 +14,7 @@ from fsrcnnx.learn.fit import Batches, Plan
 from fsrcnnx.learn.losses import joint_error
 from fsrcnnx.learn.picture import carry_picture
 from fsrcnnx.learn.quantnet import QuantNet, on_grid
+from fsrcnnx.learn.rounding import settle, soften
 
 PLAN = Plan("test", 1, 1e-3, 3, 1, 4, 12)
 
@@ -71,7 +72,7 @@ def state(module):
 
 
 def test_the_loss_falls_and_the_weights_stay_on_their_grids(module, batches, tmp_path):
-    ground = neighbours.Ground(module)
+    variables = neighbours.Variables(module)
     start, before = loss(module, batches), state(module)
     (done, best), kept = run(module, batches, tmp_path)
     assert -loss(module, batches) == best > -start + 0.01
@@ -83,7 +84,7 @@ def test_the_loss_falls_and_the_weights_stay_on_their_grids(module, batches, tmp
         assert same == (name == "feature")
         if not same:
             assert torch.equal(weight, on_grid(weight, row.weight, digits=row.digits))
-    assert ground.names == ["shrink", "map1", "expand", "deconv"]
+    assert variables.names == ["shrink", "map1", "expand", "deconv"]
     rows = list(csv.DictReader((tmp_path / "rounds.csv").open()))
     assert [int(row["round"]) for row in rows] == list(range(len(rows)))
     assert all(0 < int(row["moves"]) <= neighbours.MOST for row in rows[1:])
@@ -101,11 +102,11 @@ def test_the_held_out_score_says_what_is_kept(module, batches, tmp_path):
 
 
 def test_neighbours_are_the_next_values_of_the_grid(module):
-    ground = neighbours.Ground(module)
-    weights, ways = ground.get()[0], ground.neighbours()
+    variables = neighbours.Variables(module)
+    weights, ways = variables.get()[0], variables.neighbours()
     assert ways.shape == (2, len(weights)) and (ways[0] >= 0).all() and (ways[1] <= 0).all()
     at = 0
-    for name, part in zip(ground.names, ground.weights, strict=True):
+    for name, part in zip(variables.names, variables.weights, strict=True):
         row = module.formats[name]
         own = slice(at, at := at + len(part.free))
         for way in ways[:, own]:
@@ -142,7 +143,7 @@ def test_moves_that_do_not_pay_are_taken_back(module, batches, tmp_path, monkeyp
         gradient, curvature = real(*args)
         return -10 * gradient, curvature
     monkeypatch.setattr(neighbours, "curvature", wrong)
-    neighbours.Ground(module)  # brings the weights to the grid
+    neighbours.Variables(module)  # brings the weights to the grid
     before = state(module)
     (done, _), kept = run(module, batches, tmp_path)
     assert done == PLAN.steps and not kept
@@ -157,10 +158,12 @@ def test_what_carries_the_picture_stays(patches, batches, tmp_path):
     module = QuantNet(model, fitted_formats(model, bits, least=carried.weights)).eval()
     best = copy.deepcopy(module)
     carried.freeze(module.model)
+    soften(module, 1)
+    settle(module)
     with torch.no_grad():
         best.model.map1.bias += 0.25
-    ground = neighbours.Ground(module)
-    for name, part in zip(ground.names, ground.weights, strict=True):
+    variables = neighbours.Variables(module)
+    for name, part in zip(variables.names, variables.weights, strict=True):
         free = getattr(module.model, name).parametrizations.weight[0].free.flatten()
         assert part.free.tolist() == free.nonzero()[:, 0].tolist()
         assert len(part.free) < len(free)

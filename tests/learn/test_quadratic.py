@@ -10,7 +10,7 @@ from fsrcnnx.learn import models
 from fsrcnnx.learn.calibrate import Bits, uniform
 from fsrcnnx.learn.equalise import fitted_formats
 from fsrcnnx.learn.losses import ERROR_FLOOR, joint_error
-from fsrcnnx.learn.neighbours import Ground
+from fsrcnnx.learn.neighbours import Variables
 from fsrcnnx.learn.quadratic import DAMPING, Quadratic, curvature, weight_gradients
 from fsrcnnx.learn.quantnet import QuantNet
 
@@ -36,12 +36,12 @@ def test_the_model_is_that_of_the_loss():
     generator = torch.Generator().manual_seed(1)
     model = models.build("d2s1m1f3l3a_x2", generator=generator)
     module = QuantNet(model, fitted_formats(model, uniform(model, Bits(4, 12)))).eval()
-    ground = Ground(module)
+    variables = Variables(module)
     x, y = torch.rand(4, 1, 6, 6, generator=generator), torch.rand(4, 2, 12, 12,
                                                                   generator=generator)
-    gradient, bend = curvature(module, ground.gradients, lambda: (x, y), 1500, generator)
+    gradient, bend = curvature(module, variables.gradients, lambda: (x, y), 1500, generator)
 
-    parts = [part.stored.requires_grad_() for part in (*ground.weights, *ground.biases)]
+    parts = [part.stored.requires_grad_() for part in (*variables.weights, *variables.biases)]
     hr = module(x)
     want = torch.cat([part.flatten() for part in torch.autograd.grad(joint_error(hr, y), parts,
                                                                      retain_graph=True)])
@@ -115,6 +115,14 @@ def test_moves_that_pay_only_together_are_found():
     assert (slope + bend.diagonal() / 2 > 0).all()  # neither pays alone
     assert model.choose(ways, 2).tolist() == [1, 1]
     assert model.choose(ways, 1).tolist() == [0, 0]
+
+
+def test_one_move_may_be_made_where_a_pair_would_be_better():
+    model = Quadratic(torch.tensor([-0.9, -1.0, 0.0], dtype=torch.float64),
+                      torch.tensor([[1.0, -0.5, 0], [-0.5, 1.0, 0], [0, 0, 1]]).double(), 2)
+    ways = torch.tensor([[1.0, 1.0], [-1.0, -1.0]], dtype=torch.float64)
+    assert model.choose(ways, 1).tolist() == [0, 1]
+    assert model.choose(ways, 2).tolist() == [1, 1]
 
 
 def test_a_weight_moves_once():

@@ -3,8 +3,7 @@
 // Each level adds neighbours in pairs; terms past Inputs are 0. Stages beyond the tree's own levels
 // are plain delays, so that trees of unequal size stay in step.
 // Each sum has a register and operands of its own, and a level sees only the one before: in one
-// vector of all nodes an event simulator visits every node for each that changes (Icarus: a fifth
-// of the speed at 1,600 terms).
+// vector of all nodes an event simulator visits every node for each that changes.
 // Latency Stages cycles under ce_i, one sum a cycle. The user proves that no sum leaves Width bits.
 
 `default_nettype none

@@ -13,7 +13,7 @@ import csv
 import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -123,6 +123,22 @@ def save_atomic(content: dict, path: Path) -> None:
     """
     with atomic(path, RuntimeError) as part:
         torch.save(on_cpu(content), part)
+
+
+def write_history(path: Path | None, heading: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write the course of a run, whole or not at all.
+
+    Args:
+        path: CSV file; None for none.
+        heading: Names of the columns.
+        rows: One for each evaluation.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    if path:
+        with atomic(path) as part, part.open("w", newline="") as file:
+            csv.writer(file).writerows([heading, *rows])
 
 
 def read_state(checkpoint: Path, settings: str) -> dict | None:
@@ -270,9 +286,7 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
                 best = now
                 keep(step, now)
             rows.append((step, error, now, cycle.get_last_lr()[0]))
-            if history:
-                with atomic(history) as part, part.open("w", newline="") as file:
-                    csv.writer(file).writerows([HISTORY, *rows])
+            write_history(history, HISTORY, rows)
             save_atomic({"settings": settings, "step": step, "best": best, "rows": rows,
                          "module": module.state_dict(), "optimiser": optimiser.state_dict(),
                          "cycle": cycle.state_dict(), "generator": batches.generator.get_state()},

@@ -1,6 +1,6 @@
 """Weights of few bits, moved together to neighbouring values where a model of the loss says so.
 
-May import torch, tqdm, learn.fit, learn.losses, learn.quadratic, learn.quantnet and the variables.
+May import torch, tqdm, learn.fit, learn.losses, learn.quadratic, learn.quantnet.
 
     search(module, batches, score, keep, plan, ".weights.pth.stage3")  # keeps the best round
 
@@ -12,7 +12,6 @@ together and measured; if the loss did not fall, the better half of them is trie
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +21,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from fsrcnnx.files import atomic
-from fsrcnnx.learn.fit import Batches, Plan, read_state, save_atomic
+from fsrcnnx.learn.fit import Batches, Plan, read_state, save_atomic, write_history
 from fsrcnnx.learn.losses import joint_error
 from fsrcnnx.learn.quadratic import Quadratic, curvature, weight_gradients
 from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, grid, on_grid
@@ -32,7 +30,7 @@ log = logging.getLogger(__name__)
 
 HISTORY = ("round", "moves", "loss", "psnr_db")
 BITS = 7         # of a weight, up to which a step is worth a search
-LARGEST = 16384  # weights and biases; their curvature takes 2 GB, solving for moves some 8
+LARGEST = 16384  # weights and biases; their curvature takes 2 GB, solving an estimated 8
 BATCHES = 1000   # for the model of a round; as many patches as give each of 3,500 weights its say
 CHECKED = 400    # batches on which moves are measured
 MOST = 100       # weights moved in a round: further away the model does not hold
@@ -231,11 +229,10 @@ def search(module: QuantNet, batches: Callable[[int], Batches], score: Callable[
     end = plan.steps if stop_after is None else min(plan.steps, done + stop_after)
 
     def save() -> None:
+        # each round has a seed of its own: no generator goes on
         save_atomic({"settings": settings, "generator": None, "rows": rows, "weights": weights,
                      "biases": biases}, checkpoint)
-        if history:
-            with atomic(history) as part, part.open("w", newline="") as file:
-                csv.writer(file).writerows([HISTORY, *rows])
+        write_history(history, HISTORY, rows)
 
     if not state:
         save()  # what `keep` writes must not become the start
@@ -245,14 +242,14 @@ def search(module: QuantNet, batches: Callable[[int], Batches], score: Callable[
             own, ways = batches(done + 1), variables.neighbours()
             model = Quadratic(*curvature(module, variables.gradients, own.draw, BATCHES,
                                          own.generator, bar.update), len(weights))
-            moves, now = MOST, least
-            while moves and not now < least:
+            moves = MOST
+            while moves:
                 moved = model.choose(ways, moves)
                 moves = int((moved != 0).sum())
                 variables.set(weights + moved, biases + model.answer(moved))
-                now = loss()
-                if not now < least:
-                    moves //= 2
+                if moves and (now := loss()) < least:
+                    break
+                moves //= 2
             if not moves:
                 variables.set(weights, biases)
                 done = plan.steps

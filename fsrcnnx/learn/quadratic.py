@@ -81,7 +81,7 @@ def weight_gradients(layer: nn.Module, x: torch.Tensor, gradient: torch.Tensor) 
 
 def curvature(module: QuantNet, gradients: Callable[[dict], torch.Tensor], draw: Callable,
               batches: int, generator: torch.Generator,
-              step: Callable[[], object] = int) -> tuple[torch.Tensor, torch.Tensor]:
+              step: Callable[[], object]) -> tuple[torch.Tensor, torch.Tensor]:
     """Gradient and curvature of the joint loss, where the network is.
 
     The error of a patch has the curvature 2/n J'J, its logarithm at least that over the error; J'J,

@@ -244,6 +244,11 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                          stop_after=stop_after, progress=progress)
         return done == steps, best
 
+    def begin() -> None:
+        # what a search left is of another run, or of one that was killed when all was done
+        checkpoints[2].unlink(missing_ok=True)
+        keep(0, calibrated)
+
     def search() -> tuple[bool, float]:
         if not checkpoints[2].exists():  # else it goes on from there
             neighbours.adopt(module, load_qat(output))
@@ -257,8 +262,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
 
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2, 3)]
     if steps == 0 or not checkpoints[1].exists():
-        # what a search left is of another run, or of one that was killed when all was done
-        team.once(lambda: (checkpoints[2].unlink(missing_ok=True), keep(0, calibrated))[1])
+        team.once(begin)
     if steps:
         module = prepared
         soften(module, steps)

@@ -22,13 +22,9 @@ from fsrcnnx.exact import emulate, golden, onnx_io
 from fsrcnnx.exact.network import Network
 from fsrcnnx.prove import compare, hls
 from fsrcnnx.prove.simulate import Result, SimulationFault, simulate
-from fsrcnnx.prove.stimuli import Stimulus, tile
+from fsrcnnx.prove.stimuli import Stimulus, icarus_tile, tile
 
 EMULATED_TILE = 8  # side of the emulator's tiles on made-up frames, so that they have inner borders
-# rows, columns, the largest that fits is taken: Icarus runs at a thousandth of Verilator's speed;
-# the smallest lies within the borders of every kernel, whose inside only Verilator sees
-ICARUS_TILES = ((8, 16), (2, 3))
-ICARUS_WORK = 1 << 21  # multiplications in a tile: half a minute for one frame
 # rows, columns of the frames that HLS projects are compiled for, the largest that fits is taken
 HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
 LOCATED = 4096  # LR pixels simulated with a trace, at most, before the frame to look at
@@ -214,20 +210,6 @@ def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str) ->
 
 def _rtl(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     return _simulated(context, stimuli, "verilator")
-
-
-def icarus_tile(network: Network) -> tuple[int, int]:
-    """Choose the size of the frames for Icarus, by the work in a pixel.
-
-    Args:
-        network: The network.
-
-    Returns:
-        Most rows and columns, one of ICARUS_TILES.
-    """
-    macs = network.macs // network.prescale**2  # of what enters the network
-    return next((tile for tile in ICARUS_TILES if macs * tile[0] * tile[1] <= ICARUS_WORK),
-                ICARUS_TILES[-1])
 
 
 def _icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:

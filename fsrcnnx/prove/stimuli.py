@@ -21,6 +21,10 @@ from fsrcnnx.exact.network import Network
 
 RANDOM = ((17, 29), (1, 1), (1, 7), (7, 1), (2, 2), (3, 5), (11, 13), (4, 1))  # (height, width)
 EXTREME = (6, 9)
+# rows, columns, the largest that fits is taken: Icarus runs at a thousandth of Verilator's speed;
+# the smallest lies within the borders of every kernel, whose inside only Verilator sees
+ICARUS_TILES = ((8, 16), (2, 3))
+ICARUS_WORK = 1 << 21  # multiplications in a tile: some 20 s for one frame
 WIDEST = 64  # the widest random frame: as wide as the core allows, up to this
 
 
@@ -125,3 +129,17 @@ def tile(stimulus: Stimulus, height: int, width: int) -> Stimulus:
     y, x = (rows - height) // 2, (cols - width) // 2
     return Stimulus(f"{stimulus.name}[{width}x{height}+{x}+{y}]",
                     stimulus.lr[y : y + height, x : x + width].copy(), path=stimulus.path)
+
+
+def icarus_tile(network: Network) -> tuple[int, int]:
+    """Choose the size of the frames for Icarus, by the work in a pixel.
+
+    Args:
+        network: The network.
+
+    Returns:
+        Most rows and columns, one of ICARUS_TILES.
+    """
+    macs = network.macs // network.prescale**2  # of what enters the network
+    return next((tile for tile in ICARUS_TILES if macs * tile[0] * tile[1] <= ICARUS_WORK),
+                ICARUS_TILES[-1])

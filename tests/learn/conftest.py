@@ -5,7 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from fsrcnnx.learn import models
 from fsrcnnx.learn.data import prepare
+from fsrcnnx.learn.equalise import equalise
 
 torch.set_num_threads(1)
 
@@ -20,3 +22,16 @@ def files(tmp_path_factory):
     prepare(folder / "pictures", folder / "train.h5", 2, patch=16, stride=8, progress=False)
     prepare(folder / "pictures", folder / "eval.h5", 2, evaluation=True, progress=False)
     return folder / "train.h5", folder / "eval.h5"
+
+
+@pytest.fixture
+def equalised():
+    """Makes a small network with an anchor, its channels of one size on the pixels given."""
+    def make(x):
+        generator = torch.Generator().manual_seed(2)
+        model = models.build("d6s4m1f3l3a_x2", generator=generator)
+        with torch.no_grad():
+            model.deconv.weight.normal_(0, 0.1, generator=generator)
+        equalise(model, x)
+        return model
+    return make

@@ -37,13 +37,9 @@ def batches(patches, monkeypatch):
 
 
 @pytest.fixture
-def module(patches):
+def module(patches, equalised):
     """A network of 3-bit weights, 8 bits in the first layer, two signed digits in the last."""
-    generator = torch.Generator().manual_seed(2)
-    model = models.build("d6s4m1f3l3a_x2", generator=generator)
-    with torch.no_grad():
-        model.deconv.weight.normal_(0, 0.1, generator=generator)
-    equalise(model, patches[0][:, None] / 256)
+    model = equalised(patches[0][:, None] / 256)
     bits = {**uniform(model, Bits(3, 8)), "feature": Bits(), "deconv": Bits(8, 8, 8, 2)}
     return QuantNet(model, fitted_formats(model, bits)).eval()
 

@@ -39,7 +39,8 @@ def test_the_model_is_that_of_the_loss():
     variables = Variables(module)
     x, y = torch.rand(4, 1, 6, 6, generator=generator), torch.rand(4, 2, 12, 12,
                                                                   generator=generator)
-    gradient, bend = curvature(module, variables.gradients, lambda: (x, y), 1500, generator)
+    gradient, bend = curvature(module, variables.gradients, lambda: (x, y), 1500, generator,
+                               lambda: None)
 
     parts = [part.stored.requires_grad_() for part in (*variables.weights, *variables.biases)]
     hr = module(x)

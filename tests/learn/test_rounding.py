@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.learn import models
 from fsrcnnx.learn.calibrate import Bits, uniform
-from fsrcnnx.learn.equalise import equalise, fitted_formats
+from fsrcnnx.learn.equalise import fitted_formats
 from fsrcnnx.learn.fit import WARM_UP
 from fsrcnnx.learn.quantnet import QuantNet, grid, on_grid, qat_run, to_network
 from fsrcnnx.learn.rounding import FLAT, STEEP, Staircase, settle, soften, steepness
@@ -24,13 +23,9 @@ def x():
 
 
 @pytest.fixture
-def module(x):
+def module(x, equalised):
     """A network of 3-bit weights."""
-    generator = torch.Generator().manual_seed(2)
-    model = models.build("d6s4m1f3l3a_x2", generator=generator)
-    with torch.no_grad():
-        model.deconv.weight.normal_(0, 0.1, generator=generator)
-    equalise(model, x)
+    model = equalised(x)
     return QuantNet(model, fitted_formats(model, uniform(model, Bits(3, 8))))
 
 

@@ -12,8 +12,7 @@ from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import requantise, round_shift
 from fsrcnnx.prove.compare import first_difference
 from fsrcnnx.prove.ladder import verify
-from fsrcnnx.prove.rungs import icarus_tile
-from fsrcnnx.prove.stimuli import synthetic, tile
+from fsrcnnx.prove.stimuli import icarus_tile, synthetic, tile
 
 pytestmark = pytest.mark.sim
 SEED = 3

@@ -13,7 +13,7 @@ from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.prove.compare import UNKNOWN, decode, first_difference
 from fsrcnnx.prove.ladder import LATER, RUNGS, verify
-from fsrcnnx.prove.rungs import icarus_tile
+from fsrcnnx.prove.stimuli import icarus_tile
 from tests.networks import random_network
 
 SOFT = ["qonnx", "uint8-onnx", "golden", "emulate"]

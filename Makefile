@@ -68,7 +68,7 @@ VITIS    = $(or $(PROJECT),$(call bad,PROJECT,a folder of `fsrcnnx hls`)) $(if $
 comma   := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast train quantise export results ranges hls csim hls-matrix \
+.PHONY: help setup demo test test-fast hostile train quantise export results ranges hls csim hls-matrix \
         bench-hls hls-synth hls-cosim rtl sim verify \
         verify-models bench synth lint doctor clean
 .NOTPARALLEL:
@@ -94,6 +94,9 @@ test: setup ## run all tests, simulations included
 
 test-fast: setup ## run the tests that take no simulator and little time
 	@$(PYTEST) -m 'not slow and not sim'
+
+hostile: setup ## run every hostile input that the project keeps: tried, answered well, tracebacks, leftovers
+	@.venv/bin/python -m tests.hostile
 
 train: setup ## train the float network of MODEL on DATA, as it was; run again to resume
 	@test -f $(FWORK)/train.h5 || $(FSRCNNX) prepare $(DATA)/train -o $(FWORK)/train.h5 \

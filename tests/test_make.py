@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGETS = ["setup", "demo", "test", "test-fast", "train", "quantise", "export", "rtl", "sim",
-           "ranges", "verify", "bench", "synth", "hls", "csim", "hls-matrix", "bench-hls", "lint",
-           "clean", "doctor"]
+TARGETS = ["setup", "demo", "test", "test-fast", "hostile", "train", "quantise", "export", "rtl",
+           "sim", "ranges", "verify", "bench", "synth", "hls", "csim", "hls-matrix", "bench-hls",
+           "lint", "clean", "doctor"]
 
 
 def make(*args):

@@ -31,10 +31,10 @@ BAD = {
 }
 
 
-def case(code, says="no such file", **more):
+def case(code, says="no such file", seconds=30, **more):
     """A case of a program made up here, with one input."""
     return Case("made-up", ("-c", ERROR + code), lambda home: (home / "given").write_text("a"),
-                says=says, program=sys.executable, seconds=2, megabytes=200, **more)
+                says=says, program=sys.executable, seconds=seconds, megabytes=200, **more)
 
 
 def test_a_good_answer_has_no_faults(tmp_path):
@@ -45,7 +45,7 @@ def test_a_good_answer_has_no_faults(tmp_path):
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_answer_is_caught(tmp_path, kind):
     code, fault = BAD[kind]
-    faults = run(case(code), tmp_path).faults
+    faults = run(case(code, seconds=2 if kind == "slow" else 30), tmp_path).faults
     assert any(fault in found for found in faults), faults
 
 

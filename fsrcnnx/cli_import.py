@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from fsrcnnx.console import FILE, json_option, table
-from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.errors import CheckError, InputError, ModelError
 
 TRIALS = ((31, 29), (1, 1), (8, 64))  # LR sizes that the import is held against the original on
 
@@ -48,6 +48,7 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
         onnx_io.save(network, folder / "model.onnx")
         onnx_io.save_float(network, folder / "model_float.onnx", adopted.values)
         differ = compare_with(file, network)
+        check_exact(adopted, differ)
         try:
             onnx_io.save_uint8(network, folder / "model_uint8.onnx")
             note = ""
@@ -60,6 +61,8 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
                 (folder / name).rename(output / name)
     rows = [[change.layer, change.role, str(change.to), f"{change.greatest:.3g}",
              f"{change.greatest / change.to.step:.3g}"] for change in adopted.changes]
+    for line in adopted.rewrites:
+        click.echo(line)
     if rows:
         table(["layer", "quantised", "format", "greatest change", "in steps"], rows)
     click.echo(f"{file.name} and the imported network on {differ['pixels']} random pixels: "
@@ -71,6 +74,7 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
             "file": str(file), **network.meta, "content_hash": network.content_hash(),
             "changes": [{"layer": c.layer, "role": c.role, "format": str(c.to),
                          "greatest_change": c.greatest} for c in adopted.changes],
+            "rewrites": list(adopted.rewrites), "exact": adopted.exact,
             "against_the_file": differ, "note": note})
 
 
@@ -86,6 +90,17 @@ def check_folder(output: Path, file: Path) -> None:
     elif output.exists() or not output.parent.is_dir():
         raise InputError("cannot be made", where=output,
                          allowed="a new or existing folder in an existing one")
+
+
+def check_exact(adopted, differ: dict[str, int]) -> None:
+    """Refuse an import that rounded nothing and yet gives other pixels than the file."""
+    from fsrcnnx.exact import ranges
+
+    if adopted.exact and differ["differ"] and not ranges.float32_exact(adopted.network):
+        raise CheckError(
+            f"nothing was rounded, and yet {differ['differ']} of {differ['pixels']} random pixels "
+            f"differ from the file's, at most by {differ['greatest']}", where=adopted.network.name,
+            allowed="0", fix="report this as a defect of `fsrcnnx import`")
 
 
 def compare_with(file: Path, network) -> dict[str, int]:

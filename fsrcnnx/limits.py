@@ -14,6 +14,7 @@ LAYERS = 64
 CHANNELS = 1024
 KERNEL = 31
 WEIGHTS = 1 << 22  # in all layers together
+NODES = 4096  # of an ONNX graph: a layer takes about 40 where every constant is a node
 NAME = 64  # characters of a layer's or network's name
 TEXT = 4096  # characters of a text in the metadata
 

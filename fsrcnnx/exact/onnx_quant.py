@@ -8,6 +8,8 @@ power-of-two scale, zero point 0, rounding half to even.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from onnx import NodeProto
 
@@ -31,16 +33,11 @@ def read_quant(view: OnnxView, node: NodeProto, *, narrow: bool) -> Format:
     Raises:
         ModelError: If the node is not exactly a format of the number contract.
     """
-    given = view.attributes(node, signed=1, narrow=0, rounding_mode="ROUND")
-    if given["rounding_mode"].upper() not in ROUND_HALF_EVEN:
-        view.refuse(f"attribute rounding_mode is {given['rounding_mode']}", node, allowed="ROUND",
-                    fix="round half to even")
-    if given["signed"] not in (0, 1):
-        view.refuse(f"attribute signed is {given['signed']}", node, allowed="0, 1")
-    if given["narrow"] not in ((0, 1) if narrow else (0,)):
-        view.refuse(f"attribute narrow is {given['narrow']}", node,
-                    allowed="0 for feature maps, 0 or 1 for constants")
-    scale, zero, bits = (_uniform(view, node, index, role) for index, role in
+    given = _attributes(view, node)
+    if given["narrow"] and not narrow:
+        view.refuse("attribute narrow is 1", node, allowed="0 for feature maps, 0 or 1 for "
+                    "constants")
+    scale, zero, bits = (_uniform(view, node, index, role, of_map=not narrow) for index, role in
                          ((1, "scale"), (2, "zero point"), (3, "bit width")))
     if zero != 0:
         view.refuse(f"zero point {zero:g}", node, allowed="0")
@@ -54,9 +51,12 @@ def read_quant(view: OnnxView, node: NodeProto, *, narrow: bool) -> Format:
     return Format(bool(given["signed"]), int(bits), 1 - int(exponent))
 
 
-def _uniform(view: OnnxView, node: NodeProto, index: int, role: str) -> float:
+def _uniform(view: OnnxView, node: NodeProto, index: int, role: str, *, of_map: bool) -> float:
     """Read a constant that must be the same for the whole tensor."""
     value = view.constant(node, index, role)
+    if of_map and (value.ndim > 4 or (value.size > 1 and not (
+            value.ndim > 2 and value.size == value.shape[-3]))):
+        view.refuse(f"{role} of shape {value.shape}", node, allowed="one value, or (1, C, 1, 1)")
     if value.size == 0 or (value != value.flat[0]).any():
         view.refuse(f"{role} differs between channels", node, allowed="one for the whole tensor",
                     fix="train with one scale per tensor; where weights have power-of-two scales, "
@@ -91,13 +91,11 @@ def read_constant(view: OnnxView, user: NodeProto, index: int,
         view.refuse(f"{role} comes from {quant.op_type}", user, allowed=wanted)
     to = read_quant(view, quant, narrow=True)
     value = view.constant(quant, 0, role)
-    for at, what in ((1, "scale"), (2, "zero point"), (3, "bit width")):
-        if view.constant(quant, at, what).ndim > value.ndim:
-            view.refuse(f"{what} has more axes than the {role}", quant,
-                        allowed=f"{value.ndim} or fewer")
+    _need_shape(view, quant, role, value, [
+        view.constant(quant, at, what)
+        for at, what in enumerate(("scale", "zero point", "bit width"), 1)])
     scaled = np.ldexp(value, to.frac)
-    narrow = view.attributes(quant, signed=1, narrow=0, rounding_mode="")["narrow"]
-    lo, hi = (to.lo + 1, to.hi) if to.signed and narrow else (to.lo, to.hi - narrow)
+    lo, hi = _ends(to, _attributes(view, quant)["narrow"])
     # a Quant rounds and saturates its constant, and exporters such as Brevitas rely on it; a file
     # with a content hash is one of ours, where the stored value is the quantised one
     raw = np.clip(np.rint(scaled), lo, hi)
@@ -125,23 +123,70 @@ def evaluate(view: OnnxView, quant: NodeProto, role: str) -> np.ndarray:
     Raises:
         ModelError: If an input is not a constant, or it does not round half to even.
     """
+    given = _attributes(view, quant)
+    value, scale, zero, bits = (
+        view.constant(quant, at, what)
+        for at, what in enumerate((role, "scale", "zero point", "bit width")))
+    least = 1 + given["signed"]
+    if (scale <= 0).any() or bits.size != 1 or bits != np.rint(bits) or not (
+            least <= bits.flat[0] <= MAX_WIDTH):
+        view.refuse("scale or bit width out of range", quant,
+                    allowed=f"positive scales, {least}..{MAX_WIDTH} bits, whole")
+    _need_shape(view, quant, role, value, (scale, zero, bits))
+    to = Format(bool(given["signed"]), int(bits.flat[0]), 0)
+    lo, hi = _ends(to, given["narrow"])
+    return (np.clip(np.rint(value / scale + zero), lo, hi) - zero) * scale
+
+
+def constant_value(view: OnnxView, node: NodeProto, index: int, role: str) -> np.ndarray:
+    """Read a constant input of a node, through its Quant if it has one.
+
+    Args:
+        view: The file.
+        node: The node that uses it.
+        index: Which input.
+        role: weight, bias or slope.
+
+    Returns:
+        float64 values of the constant's shape.
+
+    Raises:
+        ModelError: If it is neither a constant nor a quantised one.
+    """
+    if node.input[index] in view.constants:
+        return view.constant(node, index, role)
+    quant = view.producer(node.input[index], f"a constant {role}", node)
+    if not is_quant(quant):
+        view.refuse(f"{role} comes from {quant.op_type}", node,
+                    allowed=f"a constant {role}, with or without a Quant node")
+    return evaluate(view, quant, role)
+
+
+def _attributes(view: OnnxView, quant: NodeProto) -> dict:
+    """Read a Quant's attributes, within what QONNX defines."""
     given = view.attributes(quant, signed=1, narrow=0, rounding_mode="ROUND")
     if given["rounding_mode"].upper() not in ROUND_HALF_EVEN:
         view.refuse(f"attribute rounding_mode is {given['rounding_mode']}", quant, allowed="ROUND",
                     fix="round half to even")
-    value, scale, zero, bits = (
-        view.constant(quant, at, what)
-        for at, what in enumerate((role, "scale", "zero point", "bit width")))
-    if (scale <= 0).any() or bits.size != 1 or not 1 + given["signed"] <= bits.flat[0] <= MAX_WIDTH:
-        view.refuse("scale or bit width out of range", quant,
-                    allowed=f"positive scales, {1 + given['signed']}..{MAX_WIDTH} bits")
-    to = Format(bool(given["signed"]), int(bits.flat[0]), 0)
-    narrow = given["narrow"]
-    lo, hi = (to.lo + narrow, to.hi) if to.signed else (to.lo, to.hi - narrow)
-    try:
-        result = (np.clip(np.rint(value / scale + zero), lo, hi) - zero) * scale
-    except ValueError:
-        result = np.zeros(())
-    if result.shape != value.shape:
-        view.refuse(f"scale of shape {scale.shape}", quant, allowed=f"one that suits {value.shape}")
-    return result
+    for name in ("signed", "narrow"):
+        if given[name] not in (0, 1):
+            view.refuse(f"attribute {name} is {given[name]}", quant, allowed="0, 1")
+    return given
+
+
+def _ends(to: Format, narrow: int) -> tuple[int, int]:
+    """Least and greatest raw value that a Quant gives; narrow ones leave one out."""
+    return (to.lo + narrow, to.hi) if to.signed else (to.lo, to.hi - narrow)
+
+
+def _need_shape(view: OnnxView, quant: NodeProto, role: str, value: np.ndarray,
+                parameters: Sequence[np.ndarray]) -> None:
+    """Refuse parameters that would give a constant another shape, or one without end."""
+    for parameter, what in zip(parameters, ("scale", "zero point", "bit width"), strict=True):
+        if parameter.ndim > value.ndim:
+            view.refuse(f"{what} has more axes than the {role}", quant,
+                        allowed=f"{value.ndim} or fewer")
+        sides = zip(parameter.shape[::-1], value.shape[::-1], strict=False)
+        if any(side not in (1, whole) for side, whole in sides):
+            view.refuse(f"{what} of shape {parameter.shape}", quant,
+                        allowed=f"one that suits {value.shape}")

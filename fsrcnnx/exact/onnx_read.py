@@ -10,6 +10,7 @@ one power-of-two scale, zero point 0 and rounding half to even.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -27,6 +28,12 @@ from fsrcnnx.exact.onnx_write import RESERVED
 
 # pairs of Resize attributes that repeat each pixel s times, for whole s
 NEAREST = (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"))
+# names of tensors in the files that we write: of the whole graph, and behind a layer's name
+OURS = re.compile(r"lr|hr|luma|lr_(quant|nearest|cast|value)(_.*)?")
+ROLE = re.compile(r"(weight|bias|slope)(_quant(_(scale|zero_point|bits))?)?"
+                  r"|quant(_(scale|zero_point|bits|scaled(_factor)?|round|lo|hi|clip|float|factor))?"
+                  r"|anchor|prelu|cast|zero|negative|sloped|positive|sum\d+"
+                  r"|digit\d+(_(weight|double))?")
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,21 @@ def check_anchor(view: OnnxView, tensor: str, pixel: str, stage: Stage, scale: i
         view.refuse(f"adds {tensor!r}", stage.node, allowed=f"the quantised input {pixel!r}")
 
 
+def clash(name: str, other: str) -> bool:
+    """Tell whether two layers' tensors could get the same name in a file that we write.
+
+    Args:
+        name: Name of a layer.
+        other: Name of another.
+
+    Returns:
+        True if they are equal, or one is the other with a role of its tensors behind it.
+    """
+    short, long = sorted((name, other), key=len)
+    return name == other or (long.startswith(f"{short}_")
+                             and bool(ROLE.fullmatch(long[len(short) + 1:])))
+
+
 def layer_names(nodes: list[NodeProto]) -> list[str]:
     """Make identifiers of node names: torch's `/body/map1/Conv` becomes `body_map1`.
 
@@ -148,8 +170,12 @@ def layer_names(nodes: list[NodeProto]) -> list[str]:
         if len(path) > 1 and re.fullmatch(rf"{node.op_type}(_\d+)?", path[-1]):
             path.pop()
         name = re.sub(r"\W", "_", "_".join(path), flags=re.ASCII) or f"layer{index}"
-        name = f"layer_{name}" if name[0].isdigit() else name
-        names.append(name if name not in names else f"{name}_{index}")
+        name = f"layer_{name}" if name[0].isdigit() or OURS.fullmatch(name) else name
+        for other in itertools.chain((name, f"{name}_{index}"),
+                                     (f"layer{n}" for n in itertools.count(index))):
+            if not any(clash(other, earlier) for earlier in names):
+                names.append(other)
+                break
     return names
 
 
@@ -167,7 +193,21 @@ def decode(data: bytes, file: str) -> Network:
         ModelError: If the file cannot be represented exactly, or is not what its hash says; names
             node and attribute, what was found and what is allowed.
     """
-    view = OnnxView.parse(data, file)
+    return read_network(OnnxView.parse(data, file))
+
+
+def read_network(view: OnnxView) -> Network:
+    """Read the integer network out of a view.
+
+    Args:
+        view: A file, or what `import` has made of one.
+
+    Returns:
+        The checked network.
+
+    Raises:
+        ModelError: As `decode` does.
+    """
     stages: list[Stage] = []
     found, tensor = read_stage(view, view.output, None)
     while isinstance(found, Stage):
@@ -189,7 +229,7 @@ def decode(data: bytes, file: str) -> Network:
             check_anchor(view, stage.anchor, pixel, stage, layers[-1].stride)
     view.refuse_unvisited()
     meta = {key: value for key, value in view.metadata.items() if key not in RESERVED}
-    name = view.metadata.get("architecture") or PurePath(file).stem
+    name = view.metadata.get("architecture") or PurePath(view.file).stem
     prescale = view.metadata.get("prescale", "1")
     if prescale not in map(str, PRESCALES):
         view.refuse(f"metadata prescale is {prescale!r}",
@@ -198,7 +238,7 @@ def decode(data: bytes, file: str) -> Network:
     try:
         network.check()
     except ModelError as error:
-        raise ModelError(error.what, where=f"{file}: {error.where}", allowed=error.allowed,
+        raise ModelError(error.what, where=f"{view.file}: {error.where}", allowed=error.allowed,
                          fix=error.fix) from error
     for key, actual in (("scale", str(network.scale)), ("content_hash", network.content_hash())):
         if view.metadata.get(key, actual) != actual:

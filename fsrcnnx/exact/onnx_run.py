@@ -16,6 +16,7 @@ import numpy as np
 from fsrcnnx.errors import CheckError, ModelError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL, Network, check_luma
+from fsrcnnx.exact.onnx_check import first_line
 from fsrcnnx.exact.onnx_read import decode
 
 
@@ -73,7 +74,7 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
         int64 (s*H, s*W), raw luma.
 
     Raises:
-        ModelError: If the file is refused.
+        ModelError: If the file is refused, or qonnx cannot run it.
         InputError: If lr is not a picture within the input format.
         CheckError: If the result is not on the output's grid.
     """
@@ -92,15 +93,22 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
                   if value.name not in {tensor.name for tensor in model.graph.initializer})
     target = model.graph.output[0].name
     size = {source: lr.shape, target: tuple(side * network.scale for side in lr.shape)}
-    with warnings.catch_warnings():
-        # qonnx only warns where a result has another shape than inferred
-        warnings.filterwarnings("error", message="Output shapes disagree")
-        wrapper = ModelWrapper(model)
-        for name, (height, width) in size.items():
-            wrapper.set_tensor_shape(name, [1, 1, height, width])
-        wrapper = wrapper.transform(InferShapes())
-        value = (lr * network.in_format.step).astype(np.float32)[None, None]
-        hr = execute_onnx(wrapper, {source: value})[target]
+    value = (lr * network.in_format.step).astype(np.float32)[None, None]
+    try:
+        with warnings.catch_warnings():
+            # qonnx only warns where a result has another shape than inferred
+            warnings.filterwarnings("error", message="Output shapes disagree")
+            wrapper = ModelWrapper(model)
+            for name, (height, width) in size.items():
+                wrapper.set_tensor_shape(name, [1, 1, height, width])
+            wrapper = wrapper.transform(InferShapes())
+            hr = execute_onnx(wrapper, {source: value})[target]
+            if hr.shape != (1, 1, *size[target]):
+                raise ValueError(f"a result of shape {hr.shape}, not {(1, 1, *size[target])}")
+    except Exception as error:  # qonnx and the runtime below it have no common base of errors
+        raise ModelError(f"qonnx fails: {first_line(error)}", where=path,
+                         allowed="an ONNX file that the reference execution runs",
+                         fix="export the model again, with opset 13") from error
     return to_raw(hr[0, 0], network.out_format, str(path))
 
 

@@ -16,22 +16,15 @@ from google.protobuf.message import DecodeError
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fsrcnnx.errors import ModelError
+from fsrcnnx.exact import onnx_check
+from fsrcnnx.exact.onnx_check import STRICT, Dialect, is_quant
 
-# ai.onnx: since 11 no operator that we read has changed its meaning (22 only added types)
-OLDEST_OPSET, NEWEST_OPSET = 11, 23
-QUANT_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas")  # the second is Brevitas' older name
-QUANT_OPERATORS = ("Quant", "IntQuant")  # QONNX has both names for one operator
-QUANT_OPSETS = (1, 2)  # 2 changed Trunc only
-# operator -> least and greatest number of inputs
-QUANT_INPUTS = (4, 4)
-STOCK_OPERATORS = {"Conv": (2, 3), "ConvTranspose": (2, 3), "PRelu": (2, 2), "Relu": (1, 1),
-                   "Add": (2, 2), "Resize": (3, 4), "Constant": (0, 0)}
+__all__ = ["OnnxView", "is_quant"]
+
 ELEMENT_TYPES = {number: name.lower() for name, number in TensorProto.DataType.items()}
-
-
-def is_quant(node: NodeProto) -> bool:
-    """Tell whether a node is a QONNX integer quantiser."""
-    return node.domain in QUANT_DOMAINS and node.op_type in QUANT_OPERATORS
+# attribute of a Constant node -> element type; what it holds, float32 or int64, is exact
+VALUES = {"value_float": np.float32, "value_floats": np.float32,
+          "value_int": np.int64, "value_ints": np.int64}
 
 
 class OnnxView:
@@ -40,22 +33,21 @@ class OnnxView:
     Args:
         model: The parsed file.
         file: Its name, for errors.
+        dialect: The operators that are supported.
+        rewritten: Whether we have rewritten the file's model.
 
     Raises:
         ModelError: If the file is not such a graph.
+        RuntimeError: If a rewritten model is invalid.
     """
 
-    def __init__(self, model: onnx.ModelProto, file: str):
+    def __init__(self, model: onnx.ModelProto, file: str, dialect: Dialect = STRICT, *,
+                 rewritten: bool = False):
         self.file, self.model = file, model
         self.graph = model.graph
+        onnx_check.check(model, file, dialect, rewritten=rewritten)
         self.metadata = {prop.key: prop.value for prop in model.metadata_props}
         self.visited: set[str] = set()
-        self._refuse_structure(model)
-        self._refuse_operators(model)
-        try:
-            onnx.checker.check_model(model)
-        except Exception as error:  # onnx raises several kinds, some of them C++'s
-            self.refuse(f"not a valid ONNX file: {str(error).splitlines()[0]}")
         self.constants = {tensor.name: tensor for tensor in self.graph.initializer}
         for node in self.graph.node:
             if node.op_type == "Constant":
@@ -64,12 +56,13 @@ class OnnxView:
         self.input, self.output = self._boundary()
 
     @classmethod
-    def parse(cls, data: bytes, file: str) -> OnnxView:
+    def parse(cls, data: bytes, file: str, dialect: Dialect = STRICT) -> OnnxView:
         """Parse a file's bytes.
 
         Args:
             data: Content of an .onnx file.
             file: Its name, for errors.
+            dialect: The operators that are supported.
 
         Returns:
             The view.
@@ -88,7 +81,7 @@ class OnnxView:
         if not model.HasField("graph") or not model.graph.node:
             raise ModelError("no graph in it, not an ONNX model", where=file,
                              allowed="a QONNX file", fix=fix)
-        return cls(model, file)
+        return cls(model, file, dialect)
 
     def refuse(self, what: str, node: NodeProto | None = None, *, allowed: str = "",
                fix: str = "") -> NoReturn:
@@ -103,11 +96,7 @@ class OnnxView:
         Raises:
             ModelError: Always.
         """
-        where = self.file
-        if node is not None:
-            name = node.name or f"-> {', '.join(node.output)}"
-            where += f": node {name} ({node.op_type})"
-        raise ModelError(what, where=where, allowed=allowed, fix=fix)
+        onnx_check.refuse(self.file, what, node, allowed=allowed, fix=fix)
 
     def producer(self, tensor: str, wanted: str, of: NodeProto | None) -> NodeProto:
         """Find the node that makes a tensor, and mark it as read.
@@ -145,10 +134,18 @@ class OnnxView:
             ModelError: If it has another attribute, or one of another type.
         """
         values = dict(defaults)
+        given = [attribute.name for attribute in node.attribute]
         for attribute in node.attribute:
             if attribute.name not in defaults:
-                self.refuse(f"attribute {attribute.name}", node, allowed=", ".join(defaults))
-            value = helper.get_attribute_value(attribute)
+                self.refuse(f"attribute {attribute.name}", node,
+                            allowed=", ".join(defaults) or "none")
+            if given.count(attribute.name) > 1 or attribute.ref_attr_name:
+                self.refuse(f"attribute {attribute.name} twice, or by reference", node,
+                            allowed="one value")
+            try:
+                value = helper.get_attribute_value(attribute)
+            except ValueError as error:
+                self.refuse(f"attribute {attribute.name} is corrupt: {error}", node)
             value = value.decode(errors="replace") if isinstance(value, bytes) else value
             like = defaults[attribute.name]
             if like is not None and type(like) is not type(value):
@@ -200,63 +197,16 @@ class OnnxView:
                 self.refuse("not part of the chain from input to output", node,
                             allowed="one chain of layers, each feature map used once")
 
-    def _refuse_structure(self, model: onnx.ModelProto) -> None:
-        """Refuse what would change the meaning of the graph behind our back."""
-        for field in ("functions", "training_info"):
-            if len(getattr(model, field)):
-                self.refuse(f"{field} in the model", allowed="a plain graph")
-        if len(self.graph.sparse_initializer):
-            self.refuse("sparse initializers", allowed="dense ones")
-        # the parser hands out bytes where text is not UTF-8
-        texts = [text for node in self.graph.node
-                 for text in (node.name, node.op_type, node.domain, *node.input, *node.output,
-                              *(attribute.name for attribute in node.attribute))]
-        texts += [text for value in (*self.graph.input, *self.graph.output) for text in (
-            value.name, *(dim.dim_param for dim in value.type.tensor_type.shape.dim))]
-        texts += [tensor.name for tensor in self.graph.initializer]
-        texts += [entry.domain for entry in model.opset_import]
-        if not all(isinstance(text, str) for text in (*texts, *sum(self.metadata.items(), ()))):
-            self.refuse("corrupt: text that is not UTF-8", fix="export the model again")
-        if len(self.metadata) != len(model.metadata_props):
-            self.refuse("metadata keys that occur twice", allowed="unique keys")
-        held = [(tensor, None) for tensor in self.graph.initializer] + [
-            (a.t, node) for node in self.graph.node for a in node.attribute if a.HasField("t")]
-        for tensor, node in held:
-            if tensor.data_location == TensorProto.EXTERNAL:
-                self.refuse(f"the data of {tensor.name or 'a constant'} lies in an external file",
-                            node, allowed="data inside the .onnx file",
-                            fix="save the model without external data")
-
-    def _refuse_operators(self, model: onnx.ModelProto) -> None:
-        """Refuse opsets and operators that we do not read."""
-        opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
-        stock = opsets.get("ai.onnx", 0)
-        if not OLDEST_OPSET <= stock <= NEWEST_OPSET:
-            self.refuse(f"opset {stock or 'missing'} of ai.onnx",
-                        allowed=f"{OLDEST_OPSET}..{NEWEST_OPSET}", fix="export with opset 13")
-        allowed = ", ".join(("Quant (of qonnx.custom_op.general)", *STOCK_OPERATORS))
-        for node in self.graph.node:
-            if is_quant(node):
-                version = opsets.get(node.domain, 0)
-                if version not in QUANT_OPSETS:
-                    self.refuse(f"opset {version or 'missing'} of {node.domain}", node,
-                                allowed=" or ".join(map(str, QUANT_OPSETS)))
-            elif node.domain not in ("", "ai.onnx") or node.op_type not in STOCK_OPERATORS:
-                domain = f" of {node.domain}" if node.domain else ""
-                self.refuse(f"unsupported operator {node.op_type}{domain}", node, allowed=allowed)
-            least, most = STOCK_OPERATORS.get(node.op_type, QUANT_INPUTS)
-            if not least <= len(node.input) <= most or "" in node.input[:1]:
-                self.refuse(f"{len(node.input)} inputs ({', '.join(node.input)})", node,
-                            allowed=f"{least}..{most}")
-            if len(node.output) != 1 or not node.output[0]:
-                self.refuse(f"{len(node.output)} outputs", node, allowed="1")
-
     def _constant_node(self, node: NodeProto) -> TensorProto:
         """Take the tensor out of a Constant node."""
-        if [attribute.name for attribute in node.attribute] != ["value"]:
-            self.refuse(f"attribute {', '.join(a.name for a in node.attribute) or 'missing'}",
-                        node, allowed="value")
-        return node.attribute[0].t
+        names = [given.name for given in node.attribute]
+        if names == ["value"]:
+            return node.attribute[0].t
+        if len(names) != 1 or names[0] not in VALUES:
+            self.refuse(f"attribute {', '.join(names) or 'missing'}", node,
+                        allowed=f"one of value, {', '.join(VALUES)}")
+        given = self.attributes(node, **{names[0]: None})[names[0]]
+        return numpy_helper.from_array(np.array(given, VALUES[names[0]]), node.output[0])
 
     def _boundary(self) -> tuple[str, str]:
         """Find the one float32 input (N, 1, H, W) and the one output."""

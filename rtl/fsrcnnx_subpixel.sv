@@ -4,7 +4,7 @@
 // entries and freed by the last reading. Input never waits for a whole line to be emitted: at
 // Scale*Scale/PixelsPerBeat cycles per LR pixel the stage runs without a gap.
 // Phase py*Scale + px at bits [(py*Scale + px)*PixelBits]. Output: leftmost pixel in the low bits.
-// Latency 3 cycles. Python twin: numpy reshape and transpose (fsrcnnx.exact.tdc.deconvolve).
+// Latency 3 cycles. Python twin: numpy reshape and transpose (fsrcnnx.exact.tdc.gather).
 
 `default_nettype none
 

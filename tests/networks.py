@@ -22,7 +22,7 @@ def random_layer(
     kernel: int,
     *,
     stride: int = 1,
-    deconv: bool = False,
+    kind: str = "conv",
     padding: int | None = None,
     weight_bits: int = 8,
     out_format: Format | None = None,
@@ -31,23 +31,22 @@ def random_layer(
 ) -> Layer:
     """One layer with weights over their whole range, without bias."""
     weight_format = Format(True, weight_bits, weight_bits - 1)
+    kernels = stride**2 if kind == "shuffle" else out_channels
     weight = rng.integers(weight_format.lo, weight_format.hi + 1,
-                          (out_channels, in_channels, kernel, kernel), dtype=np.int64)
+                          (kernels, in_channels, kernel, kernel), dtype=np.int64)
     slope_format = Format(True, slope_bits, slope_bits - 1) if prelu else None
     slope = (rng.integers(slope_format.lo // 4, slope_format.hi + 1, out_channels, dtype=np.int64)
              if prelu else None)
     if padding is None:
-        padding = (kernel - stride + 1) // 2 if deconv else (kernel - 1) // 2
+        padding = (kernel - stride + 1) // 2 if kind == "deconv" else (kernel - 1) // 2
     return Layer(
-        name, "deconv" if deconv else "conv", weight, weight_format,
-        np.zeros(out_channels, np.int64), out_format or Format(True, 8, 4), slope, slope_format,
-        stride, padding)
+        name, kind, weight, weight_format, np.zeros(kernels, np.int64),
+        out_format or Format(True, 8, 4), slope, slope_format, stride, padding)
 
 
 def _fit(rng: np.random.Generator, layer: Layer, x: np.ndarray, in_format: Format):
     """Choose the binary point of the weights, and biases, so that a few outputs saturate."""
-    forward = golden.convolve if layer.kind == "conv" else golden.deconvolve
-    acc = forward(x, layer)
+    acc = golden.accumulate(x, layer)
     out = layer.out_format
     # a standard deviation of half the positive range saturates a few per cent
     want = out.hi / (2 if out.signed else 4)
@@ -57,10 +56,11 @@ def _fit(rng: np.random.Generator, layer: Layer, x: np.ndarray, in_format: Forma
     middle = 0 if out.signed else out.hi << shift >> 1
     spread = max(1, out.hi >> 2) << shift
     bias = middle - np.rint(acc.mean((0, 1))).astype(np.int64) + rng.integers(
-        -spread, spread + 1, layer.out_channels)
+        -spread, spread + 1, layer.bias.size)
     layer = replace(layer, weight_format=replace(layer.weight_format, frac=frac), bias=bias)
     extra = layer.slope_format.frac if layer.slope_format else 0
-    y = requantise(golden.activate(forward(x, layer), layer), shift + extra, out)
+    acted = golden.activate(golden.accumulate(x, layer), layer)
+    y = requantise(acted, shift + extra, out)
     return layer, y
 
 
@@ -75,12 +75,12 @@ def random_network(
     anchor: bool = False,
     prelu: bool = True,
     signed: bool = True,
-    deconv: bool = True,
+    last: str = "deconv",
 ) -> Network:
-    """A checked network: convs between `channels`, then a deconv with the last kernel.
+    """A checked network: convs between `channels`, then a layer of kind `last` and the last kernel.
 
-    The maps between are signed or not; without deconv (scale 1) the last layer is a conv too. With
-    anchor the last layer gives what the LR pixel lacks, so that few outputs saturate.
+    The maps between are signed or not; a last conv wants scale 1. With anchor the last layer gives
+    what the LR pixel lacks, so that few outputs saturate.
     """
     assert len(kernels) == len(channels) + 1
     layers, fmt, previous = [], PIXEL, 1
@@ -92,13 +92,14 @@ def random_network(
         layer, x = _fit(rng, layer, x, fmt)
         layers.append(layer)
         fmt, previous = layer.out_format, out
-    last = random_layer(rng, "deconv" if deconv else "last", previous, 1, kernels[-1], stride=scale,
-                        deconv=deconv, weight_bits=weight_bits, out_format=PIXEL, prelu=False)
-    last, _ = _fit(rng, last, x, fmt)
+    end = random_layer(rng, "last" if last == "conv" else last, previous, 1, kernels[-1],
+                       stride=scale, kind=last, weight_bits=weight_bits, out_format=PIXEL,
+                       prelu=False)
+    end, _ = _fit(rng, end, x, fmt)
     if anchor:
-        up = fmt.frac + last.weight_format.frac - PIXEL.frac
-        last = replace(last, bias=last.bias - (128 << up))
-    layers.append(last)
+        up = fmt.frac + end.weight_format.frac - PIXEL.frac
+        end = replace(end, bias=end.bias - (128 << up))
+    layers.append(end)
     return Network(f"random_x{scale}", tuple(layers), anchor=anchor).check()
 
 

@@ -26,11 +26,13 @@ class Lane:
         row: First window row.
         col: First window column.
         weight: int64 (out, rows, cols, in), in window order.
+        bias: int64 (out,).
     """
 
     row: int
     col: int
     weight: np.ndarray
+    bias: np.ndarray
 
     @property
     def inputs(self) -> int:
@@ -68,7 +70,7 @@ class Fold:
 
 
 def lanes(layer: Layer) -> tuple[Lane, ...]:
-    """Split a layer into lanes: one for a conv, one per output phase for a deconv.
+    """Split a layer into lanes: one for a conv, one per output phase of the other kinds.
 
     Args:
         layer: A checked layer.
@@ -76,17 +78,15 @@ def lanes(layer: Layer) -> tuple[Lane, ...]:
     Returns:
         Lanes in phase order. A phase without taps gets one zero weight at the centre.
     """
-    if layer.kind == "conv":
-        return (Lane(0, 0, layer.weight.transpose(0, 2, 3, 1)),)
     _, before = tdc.window(layer)
     found = []
     for phase in tdc.phases(layer):
         if phase.weight.size:
             found.append(Lane(before + phase.row.first, before + phase.col.first,
-                              phase.weight.transpose(0, 2, 3, 1)))
+                              phase.weight.transpose(0, 2, 3, 1), phase.bias))
         else:
             zero = np.zeros((layer.out_channels, 1, 1, layer.in_channels), np.int64)
-            found.append(Lane(before, before, zero))
+            found.append(Lane(before, before, zero, phase.bias))
     return tuple(found)
 
 

@@ -50,32 +50,33 @@ class Window:
 
     Args:
         weight: (out, in, rows, cols).
+        bias: (out,).
         row: Offset of the first row from the pixel.
         col: Offset of the first column.
     """
 
     weight: np.ndarray
+    bias: np.ndarray
     row: int
     col: int
 
 
 def windows(layer: Layer) -> list[Window]:
-    """List the sums that a layer forms: one, or one per phase of a deconv.
+    """List the sums that a layer forms: one, or one per phase of a deconv or a shuffle.
 
     Args:
-        layer: A conv or deconv layer.
+        layer: A layer of any kind.
 
     Returns:
         The windows; a phase without taps has a single weight 0.
     """
-    if layer.kind == "conv":
-        return [Window(layer.weight, -layer.padding, -layer.padding)]
     found = []
     for phase in tdc.phases(layer):
         if phase.weight.size:
-            found.append(Window(phase.weight, phase.row.first, phase.col.first))
+            found.append(Window(phase.weight, phase.bias, phase.row.first, phase.col.first))
         else:
-            found.append(Window(np.zeros((*layer.weight.shape[:2], 1, 1), np.int64), 0, 0))
+            zero = np.zeros((*phase.weight.shape[:2], 1, 1), np.int64)
+            found.append(Window(zero, phase.bias, 0, 0))
     return found
 
 
@@ -168,7 +169,7 @@ def _trace(network: Network, index: int, window: Window, lines: Sequence[Line],
     layer, before = network.layers[index], network.layers[:index]
     stop, above, below, left, right = _depth(before, window)
     coef, row, col = window.weight[None].astype(float), window.row, window.col
-    low = high = np.broadcast_to(layer.bias.astype(float), (1, layer.out_channels))
+    low = high = window.bias.astype(float)[None]
     size = np.abs(low)
     up = 1 << (network.acc_frac(index) - network.in_format.frac) if (
         network.anchor and index == len(network.layers) - 1) else 0

@@ -85,7 +85,7 @@ class Stage:
     @cached_property
     def channels(self) -> int:
         """Channels of the widest map that the layer makes."""
-        return self.layer.kernel**2 if self.layer.kind == "deconv" else self.layer.out_channels
+        return self.layer.kernel**2 if self.layer.kind == "deconv" else self.layer.bias.size
 
     def tensor(self, raw: np.ndarray, factor: float = 1.0) -> Tensor:
         """Bring integers to the stage's type, exactly, since factors are powers of two."""
@@ -111,7 +111,7 @@ class Stage:
             pixel: (1, 1, h, w), raw LR.
 
         Returns:
-            (1, out, h, w) of a conv, (1, s*s, h, w) of a deconv, raw, in the stage's type.
+            (1, out, h, w) of a conv, (1, s*s, h, w) of the other kinds, raw, in the stage's type.
         """
         from torch.nn.functional import conv2d, prelu
 
@@ -155,8 +155,8 @@ class Stage:
         x = rng.integers(lo, hi + 1, (*size, layer.in_channels))
         ends = rng.integers(0, 2, x.shape).astype(bool)
         x = np.where(rng.integers(0, 2, x.shape), np.where(ends, lo, hi), x)
-        forward = golden.convolve if layer.kind == "conv" else golden.deconvolve
-        want = requantise(golden.activate(forward(x, layer), layer), shift, layer.out_format)
+        want = requantise(golden.activate(golden.accumulate(x, layer), layer), shift,
+                          layer.out_format)
         padded = np.pad(x, (self.reach, self.reach, (0, 0))).transpose(2, 0, 1)[None]
         with _one_thread():
             got = self.run(self.tensor(padded), _torch().zeros(1, 1, *size))

@@ -21,14 +21,14 @@ def convolve(x: np.ndarray, layer: Layer) -> np.ndarray:
 
     Args:
         x: int64 (H, W, in), raw.
-        layer: A conv layer.
+        layer: A conv or shuffle layer.
 
     Returns:
-        int64 (H, W, out): bias + sum of w * x, exact.
+        int64 (H, W, kernels): bias + sum of w * x, exact.
     """
     height, width, _ = x.shape
     padded = np.pad(x, ((layer.padding,) * 2, (layer.padding,) * 2, (0, 0)))
-    acc = np.broadcast_to(layer.bias, (height, width, layer.out_channels)).copy()
+    acc = np.broadcast_to(layer.bias, (height, width, layer.bias.size)).copy()
     for ky in range(layer.kernel):
         for kx in range(layer.kernel):
             acc += padded[ky : ky + height, kx : kx + width] @ layer.weight[:, :, ky, kx].T
@@ -54,6 +54,35 @@ def deconvolve(x: np.ndarray, layer: Layer) -> np.ndarray:
                 x @ layer.weight[:, :, ky, kx].T
             )
     return full[p : p + s * height, p : p + s * width] + layer.bias
+
+
+def shuffle(x: np.ndarray, layer: Layer) -> np.ndarray:
+    """Convolve, then lay the sums of each pixel out as a block of pixels.
+
+    Args:
+        x: int64 (H, W, in), raw.
+        layer: A shuffle layer.
+
+    Returns:
+        int64 (s*H, s*W, 1): the sum py*s + px of a pixel in row py and column px of its block.
+    """
+    (height, width, _), s = x.shape, layer.stride
+    blocks = convolve(x, layer).reshape(height, width, s, s)
+    return blocks.transpose(0, 2, 1, 3).reshape(s * height, s * width, 1)
+
+
+def accumulate(x: np.ndarray, layer: Layer) -> np.ndarray:
+    """Form a layer's complete sums.
+
+    Args:
+        x: int64 (H, W, in), raw.
+        layer: A layer of any kind.
+
+    Returns:
+        int64 (s*H, s*W, out), without anchor.
+    """
+    forward = {"conv": convolve, "deconv": deconvolve, "shuffle": shuffle}[layer.kind]
+    return forward(x, layer)
 
 
 def activate(acc: np.ndarray, layer: Layer) -> np.ndarray:
@@ -94,7 +123,7 @@ def trace(network: Network, lr: np.ndarray) -> dict[str, np.ndarray]:
     x = lr.astype(np.int64)[:, :, None]
     outputs = {}
     for index, layer in enumerate(network.layers):
-        acc = convolve(x, layer) if layer.kind == "conv" else deconvolve(x, layer)
+        acc = accumulate(x, layer)
         if network.anchor and index == len(network.layers) - 1:
             nearest = lr.astype(np.int64).repeat(layer.stride, 0).repeat(layer.stride, 1)
             acc += (nearest << (network.acc_frac(index) - network.in_format.frac))[:, :, None]

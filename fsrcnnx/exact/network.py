@@ -18,28 +18,32 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact.formats import Format
 
 PIXEL = Format(False, 8, 8)  # luma in and out: pixel / 256
+KINDS = ("conv", "deconv", "shuffle")
 PRESCALES = range(1, 9)  # how many times a picture may be enlarged before
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One convolution or deconvolution with its activation and requantisation.
+    """One convolution, deconvolution or sub-pixel convolution, with activation and requantisation.
 
     Args:
         name: Layer name, also its node name in ONNX.
-        kind: `conv` (stride 1, zero padding (k-1)/2) or `deconv` (output cropped to stride * size).
-        weight: int64 (out, in, k, k), raw in weight_format, for both kinds.
+        kind: `conv` (stride 1, zero padding (k-1)/2), `deconv` (output cropped to stride * size) or
+            `shuffle` (a conv to stride^2 sums, laid out as a block of stride x stride pixels of one
+            channel, sum py * stride + px at (py, px): a sub-pixel convolution, PixelShuffle).
+        weight: int64 (out, in, k, k), raw in weight_format, for all kinds; (stride^2, in, k, k) of
+            a shuffle.
         weight_format: Format of the weights, signed.
-        bias: int64 (out,), raw at frac = input frac + weight frac.
+        bias: int64, one per kernel of the weights, raw at frac = input frac + weight frac.
         out_format: Format after requantisation.
         slope: int64 (out,) PReLU slopes, or None without activation.
         slope_format: Format of the slopes, or None.
-        stride: Upscaling factor of a deconv; 1 for a conv.
-        padding: Zero padding of a conv, crop offset p of a deconv.
+        stride: Upscaling factor of a deconv or a shuffle; 1 for a conv.
+        padding: Zero padding of a conv or a shuffle, crop offset p of a deconv.
     """
 
     name: str
-    kind: Literal["conv", "deconv"]
+    kind: Literal["conv", "deconv", "shuffle"]
     weight: np.ndarray
     weight_format: Format
     bias: np.ndarray
@@ -52,7 +56,7 @@ class Layer:
     @property
     def out_channels(self) -> int:
         """Number of output channels."""
-        return self.weight.shape[0]
+        return 1 if self.kind == "shuffle" else self.weight.shape[0]
 
     @property
     def in_channels(self) -> int:
@@ -81,7 +85,7 @@ class Layer:
             if not ok:
                 raise ModelError(what, where=f"layer {self.name}", allowed=allowed)
 
-        need(self.kind in ("conv", "deconv"), f"kind {self.kind!r}", "conv, deconv")
+        need(self.kind in KINDS, f"kind {self.kind!r}", ", ".join(KINDS))
         need(self.weight.ndim == 4 and self.weight.shape[3] == k,
              f"weights of shape {self.weight.shape}", "(out, in, k, k)")
         for name in ("weight", "bias", "slope"):
@@ -89,21 +93,26 @@ class Layer:
             need(raw is None or raw.dtype == np.int64, f"{name} is not int64", "int64")
         need(self.weight_format.signed and self.weight_format.holds(self.weight),
              f"weights outside {self.weight_format}", "signed, within the format")
-        need(self.bias.shape == (out,), f"bias of shape {self.bias.shape}", f"({out},)")
+        kernels = self.weight.shape[:1]
+        need(self.bias.shape == kernels, f"bias of shape {self.bias.shape}", f"{kernels}")
         need((self.slope is None) == (self.slope_format is None), "slope without format", "both")
         if self.slope is not None:
             need(self.slope.shape == (out,), f"slopes of shape {self.slope.shape}", f"({out},)")
             need(self.slope_format.holds(self.slope), f"slopes outside {self.slope_format}",
                  "within the format")
-        if self.kind == "conv":
-            need(self.stride == 1 and k % 2 == 1 and self.padding == (k - 1) // 2,
-                 f"kernel {k}, stride {self.stride}, padding {self.padding}",
-                 "odd kernel, stride 1, padding (k-1)/2")
-        else:
+        shape = f"kernel {k}, stride {self.stride}, padding {self.padding}"
+        if self.kind == "deconv":
             extra = self.stride - k + 2 * self.padding
-            need(self.stride >= 1 and self.padding >= 0 and 0 <= extra < max(self.stride, 1),
-                 f"kernel {k}, stride {self.stride}, padding {self.padding}",
+            need(self.stride >= 1 and self.padding >= 0 and 0 <= extra < max(self.stride, 1), shape,
                  "0 <= stride - kernel + 2*padding < stride (output is stride * size)")
+            return
+        odd = k % 2 == 1 and self.padding == (k - 1) // 2
+        if self.kind == "conv":
+            need(odd and self.stride == 1, shape, "odd kernel, stride 1, padding (k-1)/2")
+        else:
+            need(odd and self.stride >= 2, shape, "odd kernel, stride 2 or more, padding (k-1)/2")
+            need(kernels[0] == self.stride**2, f"{kernels[0]} kernels for stride {self.stride}",
+                 f"{self.stride**2}, one per output phase")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +121,7 @@ class Network:
 
     Args:
         name: Architecture name with scale, e.g. `fsrcnn-x_x2`.
-        layers: Layers in order; only the last may be a deconv.
+        layers: Layers in order; only the last may be a deconv or a shuffle.
         in_format: Format of the input luma.
         anchor: Whether the LR pixel, shifted to the accumulator's frac, is added to each phase of
             the last layer before its requantisation.
@@ -183,9 +192,9 @@ class Network:
             if layer.in_channels != channels:
                 raise ModelError(f"{layer.in_channels} input channels", where=where,
                                  allowed=f"{channels}, as the layer before gives")
-            if layer.kind == "deconv" and index != len(self.layers) - 1:
-                raise ModelError("a deconv before the last layer", where=where,
-                                 allowed="one deconv, at the end")
+            if layer.kind != "conv" and index != len(self.layers) - 1:
+                raise ModelError(f"a {layer.kind} before the last layer", where=where,
+                                 allowed="one deconv or shuffle, at the end")
             if self.shift(index) < 0:
                 raise ModelError(
                     f"the output has {-self.shift(index)} more fraction bits than the accumulator",

@@ -56,7 +56,7 @@ def _frame(network: Network, lr: np.ndarray) -> list[Seen]:
     found, x = [], lr.astype(np.int64)[:, :, None]
     for index, layer in enumerate(network.layers):
         s = layer.stride
-        acc = (golden.convolve if layer.kind == "conv" else golden.deconvolve)(x, layer)
+        acc = golden.accumulate(x, layer)
         if network.anchor and index == len(network.layers) - 1:
             up = network.acc_frac(index) - network.in_format.frac
             acc += lr.astype(np.int64).repeat(s, 0).repeat(s, 1)[:, :, None] << up

@@ -4,7 +4,7 @@ May import numpy, the formats, the network, TDC and the affine bounds. Two inter
 
 - `acc_lo..acc_hi` covers every partial sum in every order (each term's interval contains 0, since
   padding is 0), so hardware sized from it cannot wrap, not even for a moment;
-- `sum_lo..sum_hi` covers complete sums only, each phase of a deconv by itself, and knows that the
+- `sum_lo..sum_hi` covers complete sums only, each phase of a deconv or a shuffle by itself, and knows that the
   channels of a window come from the same pixels (see affine.py). What the layer puts out, and so
   what enters the next one, follows from it.
 
@@ -92,7 +92,7 @@ def acc_bounds(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray
     """Bound a layer's sums and every partial sum, with or without the bias.
 
     Args:
-        layer: A conv or deconv layer.
+        layer: A layer of any kind.
         lo: int64 (in,), least input per channel.
         hi: int64 (in,), greatest input per channel.
 
@@ -106,13 +106,14 @@ def acc_bounds(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray
     least, most = np.zeros(layer.out_channels, np.int64), np.zeros(layer.out_channels, np.int64)
     for window in affine.windows(layer):
         size = np.abs(window.weight.astype(float)) * np.maximum(-lo, hi)
-        if (size.sum((1, 2, 3)) + np.abs(layer.bias) >= 2.0**MAX_WIDTH).any():
+        if (size.sum((1, 2, 3)) + np.abs(window.bias) >= 2.0**MAX_WIDTH).any():
             raise ModelError("sums beyond 62 bits", where=f"layer {layer.name}",
                              allowed=f"{MAX_WIDTH} bits", fix="use fewer bits")
         products = np.stack([window.weight * lo, window.weight * hi])
-        least = np.minimum(least, products.min(0).sum((1, 2, 3)))
-        most = np.maximum(most, products.max(0).sum((1, 2, 3)))
-    return least + np.minimum(layer.bias, 0), most + np.maximum(layer.bias, 0)
+        below, above = np.minimum(window.bias, 0), np.maximum(window.bias, 0)
+        least = np.minimum(least, products.min(0).sum((1, 2, 3)) + below)
+        most = np.maximum(most, products.max(0).sum((1, 2, 3)) + above)
+    return least, most
 
 
 def _interval(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,8 +131,8 @@ def _interval(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray,
         least[:, beyond] = np.minimum(least[:, beyond], 0)
         most[:, beyond] = np.maximum(most[:, beyond], 0)
         products = np.stack([window.weight * least, window.weight * most])
-        found.append((products.min(0).sum((1, 2, 3)) + layer.bias,
-                      products.max(0).sum((1, 2, 3)) + layer.bias))
+        found.append((products.min(0).sum((1, 2, 3)) + window.bias,
+                      products.max(0).sum((1, 2, 3)) + window.bias))
     return np.stack([low for low, _ in found]), np.stack([high for _, high in found])
 
 

@@ -1,8 +1,9 @@
-"""TDC: a deconvolution transformed to s*s small convolutions over LR, one per output phase.
+"""TDC: a layer as s*s small convolutions over LR, one per output phase.
 
 May import numpy and the network. With HR row Y = s*y + py, the scatter
 HR[s*y' + ky - p] += w[ky] * LR[y'] gathers LR rows y' = y + d with ky = py + p - s*d, for every d
-that keeps ky in 0..k-1. No product with an inserted zero remains.
+that keeps ky in 0..k-1. No product with an inserted zero remains. The phases of a shuffle are its
+s*s kernels, each over the whole window; a conv is its own only phase.
 Source: Chang et al., "An Energy-Efficient FPGA-Based Deconvolutional Neural Networks Accelerator
 for Single Image Super-Resolution", TCSVT 2020, section III.
 
@@ -40,12 +41,14 @@ class Phase:
         row: Reach along rows.
         col: Reach along columns.
         weight: int64 (out, in, rows, cols), in window order.
+        bias: int64 (out,).
     """
 
     index: int
     row: Reach
     col: Reach
     weight: np.ndarray
+    bias: np.ndarray
 
 
 def reach(kernel: int, stride: int, padding: int, phase: int) -> Reach:
@@ -67,18 +70,24 @@ def reach(kernel: int, stride: int, padding: int, phase: int) -> Reach:
 
 
 def phases(layer: Layer) -> list[Phase]:
-    """Transform a deconvolution to its s*s phase convolutions.
+    """Transform a layer to its s*s phase convolutions.
 
     Args:
-        layer: A deconv layer.
+        layer: A layer of any kind.
 
     Returns:
         Phases in the order py * s + px.
     """
+    if layer.kind != "deconv":
+        whole = Reach(-layer.padding, tuple(range(layer.kernel)))
+        parts = zip(*(np.split(raw, layer.stride**2) for raw in (layer.weight, layer.bias)),
+                    strict=True)
+        return [Phase(index, whole, whole, *part) for index, part in enumerate(parts)]
     axis = [reach(layer.kernel, layer.stride, layer.padding, p) for p in range(layer.stride)]
     return [
         Phase(py * layer.stride + px, row, col,
-              layer.weight[:, :, np.array(row.taps, int)[:, None], np.array(col.taps, int)])
+              layer.weight[:, :, np.array(row.taps, int)[:, None], np.array(col.taps, int)],
+              layer.bias)
         for py, row in enumerate(axis)
         for px, col in enumerate(axis)
     ]
@@ -88,35 +97,33 @@ def window(layer: Layer) -> tuple[int, int]:
     """Give the square window over LR that all taps of a layer lie in, the centre included.
 
     Args:
-        layer: A conv or deconv layer.
+        layer: A layer of any kind.
 
     Returns:
         (side, before): window side, and how many rows (and columns) precede the centre pixel.
     """
-    if layer.kind == "conv":
-        return layer.kernel, layer.padding
-    axis = [reach(layer.kernel, layer.stride, layer.padding, p) for p in range(layer.stride)]
+    axis = [phase.row for phase in phases(layer)]
     first = min([0] + [r.first for r in axis if r.taps])
     last = max([0] + [r.first + len(r.taps) - 1 for r in axis if r.taps])
     return last - first + 1, -first
 
 
-def deconvolve(x: np.ndarray, layer: Layer) -> np.ndarray:
-    """Deconvolve by gathering, phase by phase, as the hardware does.
+def gather(x: np.ndarray, layer: Layer) -> np.ndarray:
+    """Form a layer's complete sums by gathering, phase by phase, as the hardware does.
 
     Args:
         x: int64 (H, W, in), raw.
-        layer: A deconv layer.
+        layer: A layer of any kind.
 
     Returns:
-        int64 (s*H, s*W, out), equal to the scatter's.
+        int64 (s*H, s*W, out), equal to golden's.
     """
     height, width, _ = x.shape
     side, before = window(layer)
     padded = np.pad(x, ((before, side - 1 - before),) * 2 + ((0, 0),))
     out = np.empty((height, layer.stride, width, layer.stride, layer.out_channels), np.int64)
     for phase in phases(layer):
-        acc = np.broadcast_to(layer.bias, (height, width, layer.out_channels)).copy()
+        acc = np.broadcast_to(phase.bias, (height, width, layer.out_channels)).copy()
         for r in range(len(phase.row.taps)):
             for c in range(len(phase.col.taps)):
                 y0, x0 = before + phase.row.first + r, before + phase.col.first + c

@@ -47,9 +47,9 @@ def made_up(network: Network, seed: int) -> list[np.ndarray]:
 
 
 def _groups(layer: Layer, bound: LayerRange) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
-    """Group channels: by phase for a deconv, else by the sign that the proof leaves them."""
+    """Group channels: by phase, or those of a conv by the sign that the proof leaves them."""
     phases, out = bound.sum_lo.shape
-    if layer.kind == "deconv":
+    if layer.kind != "conv":
         for phase in range(phases):
             yield f"phase {phase}", (np.full(out, phase), np.arange(out))
         return

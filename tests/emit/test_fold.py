@@ -29,7 +29,7 @@ def test_one_cycle_means_one_multiplier_per_product():
 
 
 def test_a_deconvolution_multiplies_by_no_inserted_zero():
-    layer = random_layer(np.random.default_rng(0), "d", 23, 1, 3, stride=2, deconv=True,
+    layer = random_layer(np.random.default_rng(0), "d", 23, 1, 3, stride=2, kind="deconv",
                          prelu=False)
     assert fold(layer, 1).multipliers == 9 * 23
     assert [lane.inputs for lane in lanes(layer)] == [23, 46, 46, 92]

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from fsrcnnx.exact import emulate, golden, onnx_io, ranges
+from fsrcnnx.exact.network import KINDS
 from tests.networks import extreme_pictures, random_network, random_picture
 
 SIDES = st.sampled_from([1, 2, 3, 5, 7, 11, 13])  # 1x1, 1xN, Nx1 and primes
@@ -12,11 +13,11 @@ SIDES = st.sampled_from([1, 2, 3, 5, 7, 11, 13])  # 1x1, 1xN, Nx1 and primes
 
 @st.composite
 def family(draw):
-    """FSRCNN(d, s, m) with a deconv, or SRCNN (convs only), over formats, scales and kernels."""
+    """FSRCNN(d, s, m), ESPCN, or SRCNN (convs only), over formats, scales and kernels."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    deconv = draw(st.booleans())
+    kind = draw(st.sampled_from(KINDS))
     kernel = st.sampled_from([1, 3, 5, 7, 9])
-    if deconv:
+    if kind == "deconv":
         d, s, m = draw(st.integers(1, 6)), draw(st.integers(1, 4)), draw(st.integers(0, 3))
         scale = draw(st.integers(1, 4))
         last = draw(st.sampled_from([k for k in range(1, 10)
@@ -24,10 +25,11 @@ def family(draw):
         shape = {"channels": (d, s, *[s] * m, d), "scale": scale,
                  "kernels": (draw(kernel), 1, *[draw(st.sampled_from([1, 3]))] * m, 1, last)}
     else:
-        shape = {"channels": (draw(st.integers(1, 6)), draw(st.integers(1, 4))), "scale": 1,
+        shape = {"channels": (draw(st.integers(1, 6)), draw(st.integers(1, 4))),
+                 "scale": 1 if kind == "conv" else draw(st.integers(2, 4)),
                  "kernels": (draw(kernel), draw(kernel), draw(kernel))}
     return random_network(
-        rng, **shape, deconv=deconv, weight_bits=draw(st.integers(2, 14)),
+        rng, **shape, last=kind, weight_bits=draw(st.integers(2, 14)),
         activation_bits=draw(st.integers(5, 14)), anchor=draw(st.booleans()),
         prelu=draw(st.booleans()), signed=draw(st.booleans()))
 

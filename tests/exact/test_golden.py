@@ -1,5 +1,7 @@
 """The golden model against torch's own float64 operators, and against its definition."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -34,13 +36,25 @@ def test_convolve_equals_torch(kernel, size):
                          [(3, 2, 1), (9, 2, 4), (4, 2, 1), (3, 3, 0), (9, 4, 3), (2, 2, 0)])
 def test_deconvolve_equals_torch(kernel, stride, padding):
     rng = np.random.default_rng(kernel)
-    layer = random_layer(rng, "d", 3, 2, kernel, stride=stride, deconv=True, padding=padding)
+    layer = random_layer(rng, "d", 3, 2, kernel, stride=stride, kind="deconv", padding=padding)
     x = rng.integers(-128, 128, (5, 6, 3))
     want = functional.conv_transpose2d(
         _tensor(x), torch.tensor(layer.weight, dtype=torch.float64).transpose(0, 1),
         torch.tensor(layer.bias, dtype=torch.float64), stride=stride, padding=padding,
         output_padding=stride - kernel + 2 * padding)
     np.testing.assert_array_equal(golden.deconvolve(x, layer), _array(want))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 2), (3, 2), (5, 3), (3, 4)])
+def test_shuffle_equals_torch(kernel, stride):
+    rng = np.random.default_rng(kernel)
+    layer = random_layer(rng, "s", 3, 1, kernel, stride=stride, kind="shuffle")
+    layer = replace(layer, bias=rng.integers(-1000, 1000, stride**2))
+    x = rng.integers(-128, 128, (5, 6, 3))
+    sums = functional.conv2d(_tensor(x), torch.tensor(layer.weight, dtype=torch.float64),
+                             torch.tensor(layer.bias, dtype=torch.float64), padding=layer.padding)
+    np.testing.assert_array_equal(golden.shuffle(x, layer),
+                                  _array(functional.pixel_shuffle(sums, stride)))
 
 
 def test_activation_by_hand():
@@ -60,9 +74,10 @@ def test_trace_ends_in_run_and_stays_in_the_formats():
     np.testing.assert_array_equal(outputs["deconv"][:, :, 0], golden.run(network, lr))
 
 
-def test_anchor_adds_the_lr_pixel_to_every_phase():
+@pytest.mark.parametrize("kind", ["deconv", "shuffle"])
+def test_anchor_adds_the_lr_pixel_to_every_phase(kind):
     rng = np.random.default_rng(3)
-    network = random_network(rng, channels=(2,), kernels=(3, 3), anchor=True)
+    network = random_network(rng, channels=(2,), kernels=(3, 3), anchor=True, last=kind)
     last = network.layers[-1]
     silent = type(last)(**{**vars(last), "weight": last.weight * 0, "bias": last.bias * 0})
     network = type(network)("a", (network.layers[0], silent), anchor=True).check()

@@ -33,11 +33,33 @@ def test_a_faulty_layer_is_named(message):
     assert "conv0" in str(caught.value)
 
 
+SHUFFLE = random_network(np.random.default_rng(0), channels=(2,), kernels=(3, 3), last="shuffle")
+SHUFFLE_FAULTS = {
+    "4 kernels for stride 3; allowed: 9, one per output phase": {"stride": 3},
+    "stride 1, padding 1; allowed: odd kernel, stride 2 or more": {"stride": 1},
+    "kernel 3, stride 2, padding 0": {"padding": 0},
+    r"bias of shape \(1,\) .*allowed: \(4,\)": {"bias": np.zeros(1, np.int64)},
+    r"slopes of shape \(4,\) .*allowed: \(1,\)": {
+        "slope": np.zeros(4, np.int64), "slope_format": Format(True, 4, 2)},
+}
+
+
+@pytest.mark.parametrize("message", SHUFFLE_FAULTS)
+def test_a_faulty_shuffle_is_named(message):
+    last = SHUFFLE.layers[-1]
+    assert (last.out_channels, last.bias.size, SHUFFLE.scale) == (1, 4, 2)
+    broken = replace(SHUFFLE, layers=(SHUFFLE.layers[0], replace(last, **SHUFFLE_FAULTS[message])))
+    with pytest.raises(ModelError, match=f"layer shuffle.*{message}"):
+        broken.check()
+
+
 @pytest.mark.parametrize(("layers", "message"), [
     ((), "without layers"),
     (NETWORK.layers[1:], "input channels"),
     (NETWORK.layers[:-1], "output channels"),
     ((LAST, LAST), "input channels"),
+    ((SHUFFLE.layers[0], SHUFFLE.layers[1], replace(FIRST, name="after")),
+     "a shuffle before the last layer"),
 ])
 def test_a_faulty_row_of_layers_is_refused(layers, message):
     with pytest.raises(ModelError, match=message):

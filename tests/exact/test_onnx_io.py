@@ -26,14 +26,16 @@ SIZES = [(1, 1), (1, 7), (5, 1), (7, 11), (13, 2)]
 def networks(draw):
     """Random networks of the family: widths, kernels, scales, formats, anchor, activation."""
     scale = draw(st.integers(1, 4))
-    last = draw(st.sampled_from([k for k in range(1, 8) if k >= scale and (scale > 1 or k % 2)]))
+    kind = draw(st.sampled_from(["deconv", "shuffle"])) if scale > 1 else "deconv"
+    last = draw(st.sampled_from([1, 3, 5] if kind == "shuffle" else [
+        k for k in range(1, 8) if k >= scale and (scale > 1 or k % 2)]))
     channels = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
     kernels = tuple(draw(st.sampled_from([1, 3, 5])) for _ in channels)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     return random_network(
         rng, channels=channels, kernels=(*kernels, last), scale=scale,
         weight_bits=draw(st.integers(2, 10)), activation_bits=draw(st.integers(5, 10)),
-        anchor=draw(st.booleans()), prelu=draw(st.booleans()))
+        anchor=draw(st.booleans()), prelu=draw(st.booleans()), last=kind)
 
 
 def equal(a: Network, b: Network) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import affine, golden, ranges
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.exact.network import Layer, Network
+from fsrcnnx.exact.network import KINDS, Layer, Network
 from tests.networks import extreme_pictures, random_network, random_picture
 
 # (height, width, bits): every frame of these is tried, 2^(height * width * bits) each
@@ -24,7 +24,7 @@ def accumulators(network, lr):
     outputs = golden.trace(network, lr)
     for index, layer in enumerate(network.layers):
         s = layer.stride
-        acc = (golden.convolve if layer.kind == "conv" else golden.deconvolve)(x, layer)
+        acc = golden.accumulate(x, layer)
         if network.anchor and index == len(network.layers) - 1:
             up = network.acc_frac(index) - network.in_format.frac
             acc += (lr.astype(np.int64).repeat(s, 0).repeat(s, 1) << up)[:, :, None]
@@ -36,13 +36,13 @@ def accumulators(network, lr):
 
 def positive_parts(layer, x):
     """The sum of all positive terms and of all negative ones: the ends of all partial sums."""
-    forward = golden.convolve if layer.kind == "conv" else golden.deconvolve
     parts = []
     for sign in (1, -1):
-        same = replace(layer, weight=np.maximum(sign * layer.weight, 0), bias=layer.bias * 0)
+        same = replace(layer, weight=np.maximum(sign * layer.weight, 0),
+                       bias=np.maximum(sign * layer.bias, 0))
         other = replace(layer, weight=np.maximum(-sign * layer.weight, 0), bias=layer.bias * 0)
-        parts.append(forward(np.maximum(x, 0), same) + forward(np.maximum(-x, 0), other)
-                     + np.maximum(sign * layer.bias, 0))
+        parts.append(golden.accumulate(np.maximum(x, 0), same)
+                     + golden.accumulate(np.maximum(-x, 0), other))
     return parts[0], -parts[1]
 
 
@@ -80,18 +80,18 @@ def tiny(draw, bits):
     count = draw(st.integers(2, 3))
     for index in range(count):
         last = index == count - 1
-        deconv = last and draw(st.booleans())
-        kernel = draw(st.sampled_from([2, 3] if deconv else [1, 3]))
+        kind = draw(st.sampled_from(KINDS)) if last else "conv"
+        kernel = draw(st.sampled_from([2, 3] if kind == "deconv" else [1, 3]))
         out = 1 if last else draw(st.integers(1, 3))
-        shape = (out, channels, kernel, kernel)
+        kernels = 4 if kind == "shuffle" else out
+        shape = (kernels, channels, kernel, kernel)
         slope = rng.integers(-4, 8, out) if draw(st.booleans()) else None
         full = frac + 1 + (0 if slope is None else 2)
         frac = full - draw(st.integers(0, min(3, full + 1)))  # an anchor wants -1 or more
         layers.append(Layer(
-            f"l{index}", "deconv" if deconv else "conv", rng.integers(-4, 4, shape),
-            Format(True, 3, 1), rng.integers(-6, 7, out),
-            Format(draw(st.booleans()), 3, frac), slope,
-            None if slope is None else Format(True, 4, 2), 2 if deconv else 1,
+            f"l{index}", kind, rng.integers(-4, 4, shape), Format(True, 3, 1),
+            rng.integers(-6, 7, kernels), Format(draw(st.booleans()), 3, frac), slope,
+            None if slope is None else Format(True, 4, 2), 1 if kind == "conv" else 2,
             {1: 0, 2: 0, 3: 1}[kernel]))
         channels = out
     return Network("tiny", tuple(layers), in_format=Format(draw(st.booleans()), bits, 0),
@@ -110,11 +110,12 @@ def test_no_input_of_a_small_network_leaves_the_proved_range(size, data):
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), weight_bits=st.integers(2, 8), scale=st.integers(1, 4),
-       anchor=st.booleans(), signed=st.booleans())
-def test_no_picture_leaves_the_proved_range(seed, weight_bits, scale, anchor, signed):
+       anchor=st.booleans(), signed=st.booleans(), last=st.sampled_from(["deconv", "shuffle"]))
+def test_no_picture_leaves_the_proved_range(seed, weight_bits, scale, anchor, signed, last):
     rng = np.random.default_rng(seed)
     network = random_network(rng, channels=(3, 2), kernels=(3, 1, 3), scale=scale, anchor=anchor,
-                             weight_bits=weight_bits, signed=signed)
+                             weight_bits=weight_bits, signed=signed,
+                             last=last if scale > 1 else "deconv")
     proved = ranges.prove(network)
     for lr in (*extreme_pictures(5, 6).values(), random_picture(rng, 5, 6)):
         assert violations(network, proved, lr) == []

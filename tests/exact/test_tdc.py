@@ -1,4 +1,6 @@
-"""TDC gathers what the golden model scatters."""
+"""TDC gathers what the golden model scatters, and what it convolves and shuffles."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ LEGAL = [(k, s, p) for k in range(1, 10) for s in range(1, 5) for p in range(k +
 
 def _layer(kernel, stride, padding, seed=0):
     return random_layer(np.random.default_rng(seed), "d", 2, 2, kernel, stride=stride,
-                        deconv=True, padding=padding)
+                        kind="deconv", padding=padding)
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), LEGAL)
@@ -22,7 +24,19 @@ def _layer(kernel, stride, padding, seed=0):
 def test_gather_equals_scatter(kernel, stride, padding, seed, height, width):
     layer = _layer(kernel, stride, padding, seed)
     x = np.random.default_rng(seed).integers(-128, 128, (height, width, 2))
-    np.testing.assert_array_equal(tdc.deconvolve(x, layer), golden.deconvolve(x, layer))
+    np.testing.assert_array_equal(tdc.gather(x, layer), golden.deconvolve(x, layer))
+
+
+@pytest.mark.parametrize(("kind", "stride"), [("conv", 1), ("shuffle", 2), ("shuffle", 3)])
+@given(seed=st.integers(0, 2**32 - 1), kernel=st.sampled_from([1, 3, 5]),
+       height=st.integers(1, 6), width=st.integers(1, 6))
+def test_phases_of_the_other_kinds(kind, stride, seed, kernel, height, width):
+    rng = np.random.default_rng(seed)
+    layer = random_layer(rng, "l", 2, 3, kernel, stride=stride, kind=kind)
+    layer = replace(layer, bias=rng.integers(-1000, 1000, layer.bias.shape))
+    x = rng.integers(-128, 128, (height, width, 2))
+    np.testing.assert_array_equal(tdc.gather(x, layer), golden.accumulate(x, layer))
+    assert tdc.window(layer) == (kernel, kernel // 2)
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), LEGAL)
@@ -40,6 +54,6 @@ def test_the_default_deconvolution_has_1_2_2_4_taps():
 def test_swapped_phases_are_seen():
     layer = _layer(3, 2, 1)
     x = np.random.default_rng(1).integers(-128, 128, (4, 4, 2))
-    got = tdc.deconvolve(x, layer)
+    got = tdc.gather(x, layer)
     got[0::2, 0::2], got[0::2, 1::2] = got[0::2, 1::2].copy(), got[0::2, 0::2].copy()
     assert (got != golden.deconvolve(x, layer)).any()

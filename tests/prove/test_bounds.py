@@ -40,7 +40,7 @@ def test_what_is_seen_is_what_golden_gives(network):
 def test_saturation_is_counted():
     """y = 4x: 64 and more of 8 bits saturate."""
     network = random_network(np.random.default_rng(0), channels=(), kernels=(1,), scale=1,
-                             deconv=False)
+                             last="conv")
     layer = network.layers[0]
     layer = replace(layer, weight=np.full((1, 1, 1, 1), 4), bias=np.zeros(1, int),
                     weight_format=replace(layer.weight_format, frac=0))

@@ -38,8 +38,8 @@ def test_frames_of_all_sizes_back_to_back_equal_golden(name, simulator, idle, st
 
 
 WIDE = {  # kernels as SRCNN's and FSRCNN's -> network
-    "srcnn 9-1-5": {"channels": (3, 2), "kernels": (9, 1, 5), "scale": 1, "deconv": False},
-    "srcnn 9-5-5": {"channels": (2, 2), "kernels": (9, 5, 5), "scale": 1, "deconv": False},
+    "srcnn 9-1-5": {"channels": (3, 2), "kernels": (9, 1, 5), "scale": 1, "last": "conv"},
+    "srcnn 9-5-5": {"channels": (2, 2), "kernels": (9, 5, 5), "scale": 1, "last": "conv"},
     "fsrcnn x2": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 2},
     "fsrcnn x3": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 3},
     "fsrcnn x4": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 4},

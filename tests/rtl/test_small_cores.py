@@ -53,7 +53,7 @@ def test_the_manifest_counts_the_line_memories(tmp_path, anchor):
     ({"channels": (2,), "kernels": (1, 3)}, {"cycles_per_pixel": 64}),
     ({"channels": (), "kernels": (3,)}, {"cycles_per_pixel": 1, "pixels_per_beat": 2}),
     ({"channels": (), "kernels": (3,), "anchor": True}, {"cycles_per_pixel": 1}),
-    ({"channels": (2, 2), "kernels": (9, 1, 5), "scale": 1, "deconv": False, "anchor": True},
+    ({"channels": (2, 2), "kernels": (9, 1, 5), "scale": 1, "last": "conv", "anchor": True},
      {"cycles_per_pixel": 64}),
     ({"channels": (3, 2), "kernels": (5, 3, 9), "scale": 3, "prelu": False}, {"max_width": 33}),
 ])

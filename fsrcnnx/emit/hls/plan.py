@@ -2,7 +2,7 @@
 
 May import numpy, the integer side, the errors; not hls4ml. The plan is the contract that the audit
 holds the generated project against. A deconvolution becomes a convolution with one output channel
-per phase (TDC) and a depth-to-space; a convolution keeps its exact sum until the last stage of its
+per phase (TDC) and a depth-to-space, a shuffle is one already; a convolution keeps its exact sum until the last stage of its
 layer rounds once, half to even.
 
     lr -> feature -> feature_prelu -> ... -> deconv -> [deconv_anchor] -> deconv_subpixel
@@ -72,16 +72,15 @@ class Stage:
 def _kernel(layer: Layer) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """A layer as one stride-1 convolution: raw (rows, cols, in, out), bias (out,), padding."""
     side, before = tdc.window(layer)
-    if layer.kind == "conv":
-        return layer.weight.transpose(2, 3, 1, 0), layer.bias, (before, side - 1 - before)
-    out, phases = layer.out_channels, layer.stride**2
-    kernel = np.zeros((side, side, layer.in_channels, phases * out), np.int64)
-    for phase in tdc.phases(layer):
+    out, phases = layer.out_channels, tdc.phases(layer)
+    kernel = np.zeros((side, side, layer.in_channels, len(phases) * out), np.int64)
+    for phase in phases:
         y, x = before + phase.row.first, before + phase.col.first
         rows, cols = phase.weight.shape[2:]
         kernel[y : y + rows, x : x + cols, :, phase.index * out : (phase.index + 1) * out] = (
             phase.weight.transpose(2, 3, 1, 0))
-    return kernel, np.tile(layer.bias, phases), (before, side - 1 - before)
+    bias = np.concatenate([phase.bias for phase in phases])
+    return kernel, bias, (before, side - 1 - before)
 
 
 def _convolution(layer: Layer, source: str, size: tuple[int, int], types: dict[str, str],

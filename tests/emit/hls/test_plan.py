@@ -17,7 +17,7 @@ from tests.networks import random_layer, random_network
 @pytest.mark.parametrize("kernel", range(3, 10))
 def test_a_deconvolution_is_its_phases_convolved(kernel, scale):
     rng = np.random.default_rng(kernel * 10 + scale)
-    last = random_layer(rng, "up", 2, 1, kernel, stride=scale, deconv=True, prelu=False)
+    last = random_layer(rng, "up", 2, 1, kernel, stride=scale, kind="deconv", prelu=False)
     first = random_layer(rng, "in", 1, 2, 1, out_format=Format(True, 8, 7))
     net = random_network(rng)
     net = replace(net, layers=(replace(first, weight_format=Format(True, 8, 7)),

@@ -90,7 +90,12 @@ def adopt(data: bytes, file: str, *, slope_bits: int = 8, weight_bits: int = 16)
         origin["imported_producer"] = f"{view.model.producer_name} {view.model.producer_version}"
     network = replace(network, meta={**network.meta, **origin})
     names = [layer.name for layer in network.layers]
-    return Adopted(network, dict(zip(names, rewriter.values, strict=True)),
+    # a shuffle has a kernel for each phase, and one slope
+    values = {
+        layer.name: value if value.slope is None else replace(
+            value, slope=value.slope[: layer.out_channels])
+        for layer, value in zip(network.layers, rewriter.values, strict=True)}
+    return Adopted(network, values,
                    tuple(replace(change, layer=names[at]) for at, change in rewriter.changes),
                    (*notes, *draft.notes),
                    not rewriter.folded and not any(c.greatest for _, c in rewriter.changes))

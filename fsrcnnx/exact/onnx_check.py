@@ -26,7 +26,7 @@ QUANT_INPUTS = (4, 4)
 OLDEST_IR = 3  # 3 lists initializers as graph inputs too, and is the first with operator sets
 # operator -> least and greatest number of inputs
 STOCK_OPERATORS = {"Conv": (2, 3), "ConvTranspose": (2, 3), "PRelu": (2, 2), "Relu": (1, 1),
-                   "Add": (2, 2), "Resize": (3, 4), "Constant": (0, 0)}
+                   "Add": (2, 2), "Resize": (3, 4), "DepthToSpace": (1, 1), "Constant": (0, 0)}
 # those that `import` rewrites, on the way to the ones above
 REWRITTEN = {"BatchNormalization": (5, 5), "Cast": (1, 1), "Clip": (1, 3), "Dropout": (1, 3),
              "Identity": (1, 1), "LeakyRelu": (1, 1), "Reshape": (2, 2), "Squeeze": (1, 2),

@@ -20,7 +20,7 @@ RELU_FORMAT = Format(False, 1, 0)  # holds the slope 0
 
 
 def read_layer(view: OnnxView, node: NodeProto, activation: NodeProto | None, name: str,
-               in_frac: int, out_format: Format) -> Layer:
+               in_frac: int, out_format: Format, block: int = 1) -> Layer:
     """Read a layer's weights and shape.
 
     Args:
@@ -30,6 +30,7 @@ def read_layer(view: OnnxView, node: NodeProto, activation: NodeProto | None, na
         name: Its name.
         in_frac: Fraction bits of the feature map that enters it.
         out_format: Format of the feature map that leaves it.
+        block: Side of the blocks of pixels that a DepthToSpace lays its sums out to, 1 without.
 
     Returns:
         The layer.
@@ -37,7 +38,7 @@ def read_layer(view: OnnxView, node: NodeProto, activation: NodeProto | None, na
     Raises:
         ModelError: If it is not a convolution of the number contract.
     """
-    kind = "conv" if node.op_type == "Conv" else "deconv"
+    kind = "deconv" if node.op_type == "ConvTranspose" else "shuffle" if block > 1 else "conv"
     weight, weight_format = read_constant(view, node, 1, "weight")
     if weight.ndim != 4 or weight.shape[2] != weight.shape[3] or not weight.size:
         view.refuse(f"weight of shape {weight.shape}", node, allowed="four axes, square kernel")
@@ -52,9 +53,14 @@ def read_layer(view: OnnxView, node: NodeProto, activation: NodeProto | None, na
         bias = _to_accumulator(view, node, bias, given, in_frac + weight_format.frac)
         if bias.shape != weight.shape[:1]:
             view.refuse(f"bias of shape {bias.shape}", node, allowed=f"{weight.shape[:1]}")
+    if kind == "shuffle":
+        stride = block
+        if len(weight) != block**2:
+            view.refuse(f"{len(weight)} output channels in front of a DepthToSpace of {block}",
+                        node, allowed=f"{block**2}, one per pixel of a block of luma")
     slope = slope_format = None
     if activation is not None:
-        slope, slope_format = read_slope(view, activation, weight.shape[0])
+        slope, slope_format = read_slope(view, activation, 1 if block > 1 else len(weight))
     return Layer(name, kind, weight, weight_format, bias, out_format, slope, slope_format,
                  stride, padding)
 
@@ -96,13 +102,34 @@ def read_slope(view: OnnxView, node: NodeProto, channels: int) -> tuple[np.ndarr
     return slope.reshape(channels), to
 
 
+def read_block(view: OnnxView, node: NodeProto) -> int:
+    """Read how far a DepthToSpace lays sums out.
+
+    Args:
+        view: The file.
+        node: The DepthToSpace; its modes DCR and CRD agree where it gives one channel.
+
+    Returns:
+        Side of its blocks, 2 or more.
+
+    Raises:
+        ModelError: If an attribute is out of range.
+    """
+    given = view.attributes(node, blocksize=0, mode="DCR")
+    if given["mode"] not in ("DCR", "CRD"):
+        view.refuse(f"attribute mode is {given['mode']}", node, allowed="DCR or CRD")
+    if given["blocksize"] < 2:
+        view.refuse(f"attribute blocksize is {given['blocksize']}", node, allowed="2 or more")
+    return given["blocksize"]
+
+
 def read_geometry(view: OnnxView, node: NodeProto, kind: str, kernel: int) -> tuple[int, int]:
     """Read stride and padding.
 
     Args:
         view: The file.
         node: The Conv or ConvTranspose.
-        kind: conv or deconv.
+        kind: conv, deconv or shuffle.
         kernel: Kernel side.
 
     Returns:
@@ -125,7 +152,7 @@ def read_geometry(view: OnnxView, node: NodeProto, kind: str, kernel: int) -> tu
     for name in ("auto_pad", "dilations", "group", "kernel_shape"):
         need(name, [defaults[name]])
     stride = given["strides"][0] if given["strides"] else 0
-    if kind == "conv":
+    if kind != "deconv":
         need("strides", [[1, 1]])
         if kernel % 2 == 0:
             view.refuse(f"kernel_shape {[kernel] * 2}", node, allowed="odd kernels")

@@ -2,6 +2,7 @@
 
 May import the network, the formats and the other ONNX parts. It walks from the output back to the
 input: Quant <- [PRelu | Relu] <- [Add of the LR pixel] <- Conv | ConvTranspose <- Quant ...
+One DepthToSpace may stand anywhere behind a Conv: all that follows treats each phase alike.
 Files of other tools load when every weight, bias, slope and feature map passes a Quant node with
 one power-of-two scale, zero point 0 and rounding half to even.
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -21,7 +23,7 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PRESCALES, Layer, Network
 from fsrcnnx.exact.onnx_graph import activation_format_fits
-from fsrcnnx.exact.onnx_layer import read_layer
+from fsrcnnx.exact.onnx_layer import read_block, read_layer
 from fsrcnnx.exact.onnx_quant import read_quant
 from fsrcnnx.exact.onnx_view import OnnxView, is_quant
 from fsrcnnx.exact.onnx_write import RESERVED
@@ -45,12 +47,16 @@ class Stage:
         activation: The PRelu or Relu after it, or None.
         anchor: Tensor that is added to its accumulator, "" if none.
         out_format: Format that the Quant after it gives.
+        block: Side of the blocks of the DepthToSpace behind it, 1 without.
+        anchor_in_lr: Whether the anchor is added in front of that DepthToSpace.
     """
 
     node: NodeProto
     activation: NodeProto | None
     anchor: str
     out_format: Format
+    block: int
+    anchor_in_lr: bool
 
 
 def read_stage(view: OnnxView, tensor: str, user: NodeProto | None) -> tuple[Stage | Format, str]:
@@ -68,7 +74,19 @@ def read_stage(view: OnnxView, tensor: str, user: NodeProto | None) -> tuple[Sta
     Raises:
         ModelError: If the nodes are not those of a layer.
     """
-    quant = view.producer(tensor, "a feature map through a Quant node", user)
+    blocks: list[int] = []
+
+    def before(tensor: str, wanted: str, user: NodeProto | None) -> NodeProto:
+        """Find what makes a tensor, one DepthToSpace stepped over."""
+        node = view.producer(tensor, wanted, user)
+        if node.op_type != "DepthToSpace":
+            return node
+        if blocks:
+            view.refuse("a second DepthToSpace behind one layer", node, allowed="1")
+        blocks.append(read_block(view, node))
+        return view.producer(node.input[0], wanted, node)
+
+    quant = before(tensor, "a feature map through a Quant node", user)
     if not is_quant(quant):
         where = "the graph's output" if user is None else f"the input of {user.name}"
         view.refuse(f"{where} comes from it without a Quant", quant,
@@ -78,28 +96,33 @@ def read_stage(view: OnnxView, tensor: str, user: NodeProto | None) -> tuple[Sta
         view.refuse(f"bit width {out_format.width}", quant,
                     allowed="1..24 unsigned, 2..25 signed for feature maps")
     if quant.input[0] == view.input:
+        if blocks:
+            view.refuse("a DepthToSpace behind it", quant, allowed="behind the last Conv")
         return out_format, ""
-    node = view.producer(quant.input[0], "a layer or the graph's input", quant)
+    node = before(quant.input[0], "a layer or the graph's input", quant)
     activation = None
     if node.op_type in ("PRelu", "Relu"):
         view.attributes(node)
-        activation, node = node, view.producer(node.input[0], "a Conv or ConvTranspose", node)
-    anchor = ""
+        activation, node = node, before(node.input[0], "a Conv or ConvTranspose", node)
+    anchor, in_lr = "", bool(blocks)
     if node.op_type == "Add":
-        anchor, node = _read_add(view, node)
+        anchor, node = _read_add(view, node, before)
     if node.op_type not in ("Conv", "ConvTranspose"):
         view.refuse("found where a layer should be", node,
                     allowed="Conv or ConvTranspose, then Add of the LR pixel, PRelu or Relu, Quant")
-    return Stage(node, activation, anchor, out_format), node.input[0]
+    if blocks and node.op_type != "Conv":
+        view.refuse("a DepthToSpace behind it", node, allowed="behind the last Conv")
+    return Stage(node, activation, anchor, out_format, *blocks or [1], in_lr), node.input[0]
 
 
-def _read_add(view: OnnxView, add: NodeProto) -> tuple[str, NodeProto]:
+def _read_add(view: OnnxView, add: NodeProto,
+              before: Callable[[str, str, NodeProto], NodeProto]) -> tuple[str, NodeProto]:
     """Split an Add into the tensor of the anchor and the layer's node."""
     view.attributes(add)
     for layer_side, anchor_side in (add.input, reversed(add.input)):
         if layer_side in view.constants or layer_side == view.input:
             continue
-        node = view.producer(layer_side, "a layer", add)
+        node = before(layer_side, "a layer", add)
         if node.op_type in ("Conv", "ConvTranspose"):
             return anchor_side, node
     view.refuse("adds something other than a layer and the LR pixel", add,
@@ -114,7 +137,7 @@ def check_anchor(view: OnnxView, tensor: str, pixel: str, stage: Stage, scale: i
         tensor: What is added.
         pixel: The quantised input.
         stage: The layer it is added to.
-        scale: That layer's stride.
+        scale: How many times the pixel must be repeated.
 
     Raises:
         ModelError: If it is anything else.
@@ -220,13 +243,14 @@ def read_network(view: OnnxView) -> Network:
     frac = found.frac
     for stage, name in zip(stages, layer_names([stage.node for stage in stages]), strict=True):
         layers.append(read_layer(view, stage.node, stage.activation, name, frac,
-                                 stage.out_format))
+                                 stage.out_format, stage.block))
         frac = stage.out_format.frac
         if stage.anchor:
             if stage is not stages[-1]:
                 view.refuse("something is added to its result", stage.node,
                             allowed="an anchor at the last layer only")
-            check_anchor(view, stage.anchor, pixel, stage, layers[-1].stride)
+            check_anchor(view, stage.anchor, pixel, stage,
+                         1 if stage.anchor_in_lr else layers[-1].stride)
     view.refuse_unvisited()
     meta = {key: value for key, value in view.metadata.items() if key not in RESERVED}
     name = view.metadata.get("architecture") or PurePath(view.file).stem

@@ -29,10 +29,12 @@ from fsrcnnx.exact.onnx_graph import (
     exact_float32,
 )
 from fsrcnnx.exact.onnx_write import (
+    OPERATOR,
     add_nearest,
     check_names,
     enlarged,
     geometry,
+    lay_out,
     luma_shapes,
     metadata,
     onnx_weight,
@@ -44,8 +46,8 @@ class FloatLayer:
     """Float values of one layer.
 
     Args:
-        weight: float (out, in, k, k), for conv and deconv alike.
-        bias: float (out,).
+        weight: float (out, in, k, k), as in Layer.
+        bias: float, one per kernel.
         slope: float (out,) PReLU slopes, or None without activation.
     """
 
@@ -72,7 +74,6 @@ def dequantise(network: Network) -> dict[str, FloatLayer]:
     return values
 
 
-OPERATOR = {"conv": "Conv", "deconv": "ConvTranspose"}
 MOST_DIGITS = 8
 
 
@@ -85,6 +86,7 @@ def _layer(graph: GraphBuilder, x: str, pixel: str, layer: Layer, anchor: bool,
         [x, graph.constant(f"{name}_weight", onnx_weight(weight, layer.kind)),
          graph.constant(f"{name}_bias", bias)],
         name, **geometry(layer))
+    acc = lay_out(graph, acc, layer)
     if anchor:
         acc = graph.node("Add", [acc, add_nearest(graph, pixel, layer.stride)], f"{name}_anchor")
     if slope is None:
@@ -143,10 +145,13 @@ def _wide_layer(graph: GraphBuilder, x: str, pixel: str, network: Network, index
             term, **geometry(layer))))
     terms.append(graph.constant(f"{name}_bias", layer.bias.reshape(-1, 1, 1) * 2.0**-frac))
     if network.anchor and index == len(network.layers) - 1:
-        terms.append(double(add_nearest(graph, pixel, layer.stride)))
+        # sums that are not laid out yet take the pixel as it is, one for all phases
+        terms.append(double(pixel if layer.kind == "shuffle"
+                            else add_nearest(graph, pixel, layer.stride)))
     acc = terms[0]
     for place, term in enumerate(terms[1:], 1):
         acc = graph.node("Add", [acc, term], name if term is terms[-1] else f"{name}_sum{place}")
+    acc = lay_out(graph, acc, layer)
     if layer.slope is None:
         return acc
     zero = graph.constant(f"{name}_zero", np.float64(0))

@@ -1,4 +1,4 @@
-"""The QONNX writer: an integer network as Quant, Conv, ConvTranspose and PRelu nodes.
+"""The QONNX writer: an integer network as Quant, Conv, ConvTranspose, DepthToSpace, PRelu nodes.
 
 May import numpy, the network, the formats and the ONNX builder. Values in the file are raw *
 2^-frac in float32; names are the layer names, so that the graph reads well in a viewer:
@@ -22,6 +22,7 @@ from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.onnx_graph import FLOAT, GraphBuilder, activation_format_fits, exact_float32
 
+OPERATOR = {"conv": "Conv", "deconv": "ConvTranspose", "shuffle": "Conv"}
 LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED = ("architecture", "scale", "content_hash", "fsrcnnx_version", "prescale")
 
@@ -96,12 +97,13 @@ def geometry(layer: Layer) -> dict[str, object]:
     """Say a layer's shape in ONNX attributes.
 
     Args:
-        layer: A conv or deconv layer.
+        layer: A layer of any kind.
 
     Returns:
-        Attributes of Conv or ConvTranspose; the output is stride times the input.
+        Attributes of Conv or ConvTranspose; a deconv's output is stride times the input.
     """
-    attributes = {"kernel_shape": [layer.kernel] * 2, "strides": [layer.stride] * 2,
+    stride = layer.stride if layer.kind == "deconv" else 1
+    attributes = {"kernel_shape": [layer.kernel] * 2, "strides": [stride] * 2,
                   "pads": [layer.padding] * 4, "dilations": [1, 1], "group": 1}
     if layer.kind == "deconv":
         # ONNX: out = s*(H-1) + output_padding + k - 2p, to be s*H
@@ -120,6 +122,23 @@ def onnx_weight(weight: np.ndarray, kind: str) -> np.ndarray:
         The other order, same dtype.
     """
     return weight.transpose(1, 0, 2, 3) if kind == "deconv" else weight
+
+
+def lay_out(graph: GraphBuilder, acc: str, layer: Layer) -> str:
+    """Lay the sums of a shuffle out as pixels; those of other kinds are so already.
+
+    Args:
+        graph: The graph so far.
+        acc: What the layer's convolution gives.
+        layer: The layer.
+
+    Returns:
+        Name of the tensor (N, out, s*H, s*W).
+    """
+    if layer.kind != "shuffle":
+        return acc
+    return graph.node("DepthToSpace", [acc], f"{layer.name}_shuffle", mode="CRD",
+                      blocksize=layer.stride)
 
 
 def add_nearest(graph: GraphBuilder, pixel: str, stride: int) -> str:
@@ -186,8 +205,8 @@ def encode(network: Network) -> bytes:
 
         weight = quantised("weight", onnx_weight(layer.weight, layer.kind), layer.weight_format)
         bias = quantised("bias", layer.bias, bias_format(layer, frac))
-        operator = {"conv": "Conv", "deconv": "ConvTranspose"}[layer.kind]
-        acc = graph.node(operator, [x, weight, bias], name, **geometry(layer))
+        acc = graph.node(OPERATOR[layer.kind], [x, weight, bias], name, **geometry(layer))
+        acc = lay_out(graph, acc, layer)
         last = index == len(network.layers) - 1
         if network.anchor and last:
             nearest = add_nearest(graph, pixel, layer.stride)

@@ -4,7 +4,7 @@ May import numpy, the formats, the network, TDC and the affine bounds. Two inter
 
 - `acc_lo..acc_hi` covers every partial sum in every order (each term's interval contains 0, since
   padding is 0), so hardware sized from it cannot wrap, not even for a moment;
-- `sum_lo..sum_hi` covers complete sums only, each phase of a deconv or a shuffle by itself, and knows that the
+- `sum_lo..sum_hi` covers complete sums only, each output phase by itself, and knows that the
   channels of a window come from the same pixels (see affine.py). What the layer puts out, and so
   what enters the next one, follows from it.
 

@@ -2,8 +2,8 @@
 
 May import numpy, the integer side, the errors; not hls4ml. The plan is the contract that the audit
 holds the generated project against. A deconvolution becomes a convolution with one output channel
-per phase (TDC) and a depth-to-space, a shuffle is one already; a convolution keeps its exact sum until the last stage of its
-layer rounds once, half to even.
+per phase (TDC) and a depth-to-space, which a shuffle is already; a convolution keeps its exact sum
+until the last stage of its layer rounds once, half to even.
 
     lr -> feature -> feature_prelu -> ... -> deconv -> [deconv_anchor] -> deconv_subpixel
 

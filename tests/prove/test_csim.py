@@ -65,6 +65,26 @@ def test_the_family_is_exact(tmp_path, name):
     assert compare(net, compiled(net, tmp_path, **options)) == [0] * 12
 
 
+@pytest.mark.parametrize(("scale", "options"), [
+    (2, {}), (3, {"strategy": "resource", "reuse": 18}),
+    (4, {"strategy": "distributed_arithmetic"})])
+def test_a_sub_pixel_convolution_is_exact(tmp_path, scale, options):
+    net = random_network(np.random.default_rng(4), channels=(3,), kernels=(3, 3), scale=scale,
+                         anchor=scale == 3, last="shuffle")
+    project = compiled(net, tmp_path, **options)
+    assert compare(net, project) == [0] * 12
+    if scale == 2:  # two phases' biases change places
+        name = next(path.name for path in sorted((project.folder / "weights").glob("b*.txt"))
+                    if len(path.read_text().split(",")) == 4)
+
+        def swap(text):
+            bias = text.split(", ")
+            return ", ".join([bias[0], bias[2], bias[1], bias[3]])
+        wrong = faulty(project, tmp_path, name, swap)
+        assert sum(compare(net, wrong)) > 0
+        assert hls.locate(net, wrong, frames(0)[0]).layer == "shuffle"
+
+
 def test_a_shipped_model_is_exact(tmp_path):
     net = onnx_io.load(engines.find_model("fsrcnn-x_x2"))
     assert compare(net, compiled(net, tmp_path)) == [0] * 12

@@ -17,20 +17,33 @@ from tests.networks import random_layer, random_network
 @pytest.mark.parametrize("kernel", range(3, 10))
 def test_a_deconvolution_is_its_phases_convolved(kernel, scale):
     rng = np.random.default_rng(kernel * 10 + scale)
-    last = random_layer(rng, "up", 2, 1, kernel, stride=scale, kind="deconv", prelu=False)
+    phases_are_convolved(rng, random_layer(rng, "up", 2, 1, kernel, stride=scale, kind="deconv",
+                                           prelu=False), [7])
+
+
+@pytest.mark.parametrize(("kernel", "scale"), [(1, 2), (3, 3), (5, 4)])
+def test_a_shuffle_is_its_kernels_convolved(kernel, scale):
+    rng = np.random.default_rng(kernel * 10 + scale)
+    last = random_layer(rng, "up", 2, 1, kernel, stride=scale, kind="shuffle", prelu=False)
+    phases_are_convolved(rng, last, rng.integers(-999, 999, scale**2))
+
+
+def phases_are_convolved(rng, last, bias):
+    """Hold the plan's convolution and biases against golden."""
+    scale, last = last.stride, replace(last, bias=np.array(bias))
     first = random_layer(rng, "in", 1, 2, 1, out_format=Format(True, 8, 7))
     net = random_network(rng)
     net = replace(net, layers=(replace(first, weight_format=Format(True, 8, 7)),
-                               replace(last, bias=np.array([7]),
-                                       out_format=Format(False, 8, 8)))).check()
+                               replace(last, out_format=Format(False, 8, 8)))).check()
     stage = next(s for s in plan(net, 6, 5) if s.name == "up")
     x = rng.integers(-128, 128, (5, 6, 2))
     padded = np.pad(x, (stage.pad, stage.pad, (0, 0)))
     raw = np.rint(stage.attributes["weight_data"] * 2.0**last.weight_format.frac).astype(int)
     rows, cols = raw.shape[:2]
     sums = sum(padded[r : r + 5, c : c + 6] @ raw[r, c] for r in range(rows) for c in range(cols))
-    out = (sums + 7).reshape(5, 6, scale, scale).transpose(0, 2, 1, 3)
-    want = golden.deconvolve(x, replace(last, bias=np.array([7])))[:, :, 0]
+    sums = sums + np.ldexp(stage.attributes["bias_data"], net.acc_frac(1)).astype(int)
+    out = sums.reshape(5, 6, scale, scale).transpose(0, 2, 1, 3)
+    want = golden.accumulate(x, last)[:, :, 0]
     np.testing.assert_array_equal(out.reshape(want.shape), want)
 
 

@@ -35,11 +35,10 @@ def read_batchnorm(view: OnnxView, node: NodeProto,
     Raises:
         ModelError: If it is in training mode, its constants do not suit, or a factor is another.
     """
-    given = view.attributes(node, epsilon=EPSILON, momentum=0.9, training_mode=0, spatial=1)
-    for name, only in (("training_mode", 0), ("spatial", 1)):
-        if given[name] != only:
-            view.refuse(f"attribute {name} is {given[name]}", node, allowed=str(only),
-                        fix="export the model in inference mode (model.eval())")
+    given = view.attributes(node, epsilon=EPSILON, momentum=0.9, training_mode=0)
+    if given["training_mode"]:
+        view.refuse(f"attribute training_mode is {given['training_mode']}", node, allowed="0",
+                    fix="export the model in inference mode (model.eval())")
     constants = []
     for index, role in enumerate(("scale", "B", "mean", "var"), 1):
         value = view.constant(node, index, role)

@@ -40,7 +40,7 @@ class Bounds:
 
 
 def read_bounds(view: OnnxView, clip: NodeProto) -> Bounds:
-    """Read a Clip's bounds: attributes up to opset 10, then inputs that may be missing.
+    """Read a Clip's bounds, inputs that may be missing.
 
     Args:
         view: The file.
@@ -50,10 +50,9 @@ def read_bounds(view: OnnxView, clip: NodeProto) -> Bounds:
         The bounds.
 
     Raises:
-        ModelError: If one is computed or not finite, or no value lies between them.
+        ModelError: If one is computed or not finite, or none is below the other.
     """
-    given = view.attributes(clip, min=None, max=None)
-    ends = [given["min"], given["max"]]
+    ends: list[float | None] = [None, None]
     for index, role in ((1, "min"), (2, "max")):
         if index < len(clip.input) and clip.input[index]:
             value = view.constant(clip, index, role)
@@ -61,9 +60,8 @@ def read_bounds(view: OnnxView, clip: NodeProto) -> Bounds:
                 view.refuse(f"input {role} of shape {value.shape}", clip, allowed="one value")
             ends[index - 1] = float(value.flat[0])
     bounds = Bounds(*ends)
-    if any(end is not None and not np.isfinite(end) for end in ends) or (
-            None not in ends and bounds.lo >= bounds.hi):
-        view.refuse(f"clips to {bounds}", clip, allowed="a finite min below a finite max")
+    if None not in ends and bounds.lo >= bounds.hi:
+        view.refuse(f"clips to {bounds}", clip, allowed="a min below the max")
     return bounds
 
 

@@ -2,7 +2,7 @@
 
 May import numpy, onnx and the other ONNX parts. One walk in the order of the nodes, which the
 checker has proved to be a topological one. Older forms become today's: initializers that are listed
-as inputs too (IR 3), LeakyRelu as PRelu with one slope for all channels.
+as inputs too (IR 3), bounds of Clip that are attributes, LeakyRelu as PRelu with one slope for all.
 
     view, notes = simplify(OnnxView.parse(data, "foreign.onnx", FOREIGN))
 """
@@ -110,8 +110,9 @@ class Simplifier:
         for node in self.draft.graph.node:
             for index, name in enumerate(node.input):
                 node.input[index] = self.same.get(name, name)
-            handle = {"Identity": self._identity, "Dropout": self._dropout,
-                      "LeakyRelu": self._leaky}.get(node.op_type)
+            handle = {"Identity": self._identity, "Dropout": self._dropout, "Clip": self._clip,
+                      "LeakyRelu": self._leaky, "BatchNormalization": self._batchnorm,
+                      }.get(node.op_type)
             if node.op_type in SHAPED:
                 handle = self._shaped
             if node.domain not in ("", "ai.onnx") or handle is None or not handle(node):
@@ -150,6 +151,28 @@ class Simplifier:
         node.op_type = "PRelu"
         node.ClearField("attribute")
         node.input.append(slope)
+        return False
+
+    def _clip(self, node: NodeProto) -> bool:
+        """Turn the bounds of a Clip up to opset 10, attributes, into inputs."""
+        given = self.view.attributes(node, min=None, max=None)
+        if node.attribute:
+            node.ClearField("attribute")
+            node.input.extend(
+                "" if given[end] is None else
+                self.draft.constant(f"{node.output[0]}_{end}", np.float32(given[end]))
+                for end in ("min", "max"))
+        return False
+
+    def _batchnorm(self, node: NodeProto) -> bool:
+        """Take off an attribute that BatchNormalization had up to opset 8."""
+        given = self.view.attributes(node, epsilon=None, momentum=None, training_mode=None,
+                                     spatial=1)
+        if given["spatial"] != 1:
+            self.view.refuse(f"attribute spatial is {given['spatial']}", node, allowed="1")
+        kept = [attribute for attribute in node.attribute if attribute.name != "spatial"]
+        del node.attribute[:]
+        node.attribute.extend(kept)
         return False
 
     def _shaped(self, node: NodeProto) -> bool:

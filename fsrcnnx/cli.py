@@ -13,7 +13,8 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import cli_exact, cli_hls, cli_import, cli_learn, cli_video, cli_vitis
+from fsrcnnx import cli_exact, cli_hls, cli_import, cli_learn, cli_pictures, cli_video, cli_vitis
+from fsrcnnx.cli_pictures import Images, images_option, max_pixels_option
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -63,15 +64,17 @@ for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS,
 @sim_option
 @click.option("--max-width", type=int, default=1920, help="Widest frame of the emitted core.")
 @cli_video.options
+@max_pixels_option
 def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
     """Upscale pictures, videos, or a folder of frames into another.
 
-    Luma goes through the network, chroma through bicubic; gray stays gray. In videos sound is
-    copied, and pixel format, frame rate, colour range and matrix stay; luma is taken as it is
-    stored, and a variable frame rate is refused unless --rate says what it is to become.
+    Luma goes through the network, chroma and alpha through bicubic; gray stays gray. Pictures come
+    out upright, with their ICC profile and dpi as the format allows; what does not come out is
+    listed as left out. In videos sound is copied, and pixel format, frame rate, colour range and
+    matrix stay; luma is taken as it is stored, and a variable frame rate is refused unless --rate
+    says what it is to become.
     """
     from fsrcnnx import engines
-    from fsrcnnx.imaging import check_writable, read_picture, write_picture
 
     path = None if engine == "bicubic" else engines.find_model(model)
     own = scale or 2
@@ -86,23 +89,9 @@ def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
     if cli_video.takes(inputs, output):
         cli_video.upscale(inputs, outputs, engine, path, own, simulator=sim, max_width=max_width,
                           **video)
-        return
-    engine = engine or "golden"
-    if len(inputs) > 1 and not output.exists():
-        check_writable(output.parent / "picture.png")
     else:
-        for name in outputs:
-            check_writable(name)
-    pictures = [read_picture(name) for name in inputs]
-    simulated = {"rtl": f"simulate on {sim}", "hls": "compile and run C++"}
-    with bar(simulated.get(engine, ""), engine in simulated) as progress:
-        done = engines.upscale(engine, path, pictures, scale=own, simulator=sim,
-                               max_width=max_width, progress=progress)
-    if len(inputs) > 1:
-        output.mkdir(exist_ok=True)
-    for name, picture in zip(outputs, done, strict=True):
-        write_picture(name, picture)
-        click.echo(f"{name}: {picture.luma.shape[1]}x{picture.luma.shape[0]}")
+        cli_pictures.upscale(inputs, outputs, engine or "golden", path, own, simulator=sim,
+                             max_width=max_width)
 
 
 def output_names(inputs, output: Path) -> list[Path]:
@@ -125,6 +114,7 @@ def output_names(inputs, output: Path) -> list[Path]:
 @click.option("--image", type=FILE, help="Another photograph.")
 @model_option
 @sim_option
+@max_pixels_option
 def demo(output, image, model, sim):
     """Double a photograph by bicubic, float, golden, ONNX and simulated RTL; compare."""
     from fsrcnnx import demo as show
@@ -190,16 +180,20 @@ def sim(benches, sim, seed, waves):
         raise CheckError("a bench failed", where="sim", fix="see above how to repeat it")
 
 
-@main.command()
+@main.command(cls=Images)
 @model_argument
-@click.option("--images", type=FILE, multiple=True, help="HR pictures or folders of them.")
+@images_option
+@max_pixels_option
 @click.option("--lr", is_flag=True, help="The pictures are LR already.")
 @click.option("--rungs", help="Comma-separated names; default: all but hls-pictures.")
 @click.option("--rtl-dir", type=FILE, help="Check this emitted folder.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Seed of the random frames.")
 @json_option
 def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
-    """Compare every form of the network bit for bit."""
+    """Compare every form of the network bit for bit.
+
+    MODEL comes before --images, which takes all pictures behind it.
+    """
     from fsrcnnx import engines
     from fsrcnnx.prove import ladder
 

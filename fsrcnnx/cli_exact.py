@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import click
 
+from fsrcnnx.cli_pictures import Images, images_option, max_pixels_option
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -21,16 +22,20 @@ from fsrcnnx.console import (
 )
 
 
-@click.command()
+@click.command(cls=Images)
 @click.argument("model", default=MODEL)
-@click.option("--images", type=FILE, multiple=True, help="HR pictures or folders of them.")
+@images_option
+@max_pixels_option
 @click.option("--lr", is_flag=True, help="The pictures are LR already.")
 @click.option("--channels", is_flag=True, help="One row per channel.")
 @click.option("--seed", type=click.IntRange(0), default=1, help="Seed of the noise.")
 @click.option("--plot", type=FILE, help="Draw the ranges there (.png, .pdf or .svg).")
 @json_option
 def ranges(model, images, lr, channels, seed, plot, json_file):
-    """Print each layer's proved accumulators beside what frames reach."""
+    """Print each layer's proved accumulators beside what frames reach.
+
+    MODEL comes before --images, which takes all pictures behind it.
+    """
     from fsrcnnx import engines
     from fsrcnnx.exact import onnx_io
     from fsrcnnx.prove import bounds, stimuli

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import click
 
+from fsrcnnx.cli_pictures import max_pixels_option
 from fsrcnnx.console import (
     FILE,
     MODEL,
@@ -48,6 +49,7 @@ def _teacher(given, own, taught):
 @click.option("--holdout", type=int, default=0,
               help="Every N-th picture is for --eval only; 0: none.")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@max_pixels_option
 def prepare(images, output, scale, aug, evaluation, holdout, protocol):
     """Turn a folder of pictures into one HDF5 file."""
     from fsrcnnx.learn import data
@@ -120,6 +122,7 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 @click.option("--engine", type=click.Choice(["float", "golden", "emulate", "onnx"]),
               default="golden")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@max_pixels_option
 @json_option
 def test(images, model, engine, protocol, json_file):
     """Measure PSNR and SSIM over a folder of HR pictures."""
@@ -211,6 +214,7 @@ def export(weights, output, training_data):
 @click.argument("folders", type=FILE, nargs=-1, required=True)
 @click.option("--plot", type=FILE, help="Draw dB over bits there (.png, .pdf or .svg).")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@max_pixels_option
 def results(folders, plot, protocol):
     """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
     from fsrcnnx import results as measure
@@ -232,6 +236,7 @@ def results(folders, plot, protocol):
 @click.command()
 @click.argument("folder", type=FILE)
 @click.argument("pictures", type=FILE, nargs=-1, required=True)
+@max_pixels_option
 def card(folder, pictures):
     """Measure the network in FOLDER over folders of HR PICTURES; write its card.md."""
     from fsrcnnx import card as cards

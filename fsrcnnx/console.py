@@ -93,6 +93,28 @@ def bar(label: str, shown: bool = True) -> Iterator[Callable[[float], None]]:
         yield lambda fraction: view.update(fraction - view.n)
 
 
+def free_memory() -> int | None:
+    """Say how much memory there is for this process.
+
+    Returns:
+        Bytes: what the machine has available, or what the container has left if that is less;
+        None where neither can be known.
+    """
+    found = []
+    try:
+        words = Path("/proc/meminfo").read_text().split("MemAvailable:")[1].split()
+        found.append(int(words[0]) * 1024)
+    except (OSError, IndexError, ValueError):
+        pass  # not Linux
+    try:
+        group = Path("/sys/fs/cgroup")
+        found.append(int((group / "memory.max").read_text())
+                     - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass  # no group, or one without a limit: `max`
+    return min(found, default=None)
+
+
 def pictures_of(paths: Sequence[Path]) -> list[Path]:
     """Expand folders to the pictures in them.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsrcnnx.errors import CheckError, InputError, ModelError
-from fsrcnnx.imaging import Picture, bicubic, upscale_chroma
+from fsrcnnx.imaging import Picture, bicubic
 
 if TYPE_CHECKING:
     from fsrcnnx.exact.emulate import Emulator
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from fsrcnnx.prove.simulate import Result
 
 ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
+# bytes: what the widest map of an engine that holds a whole frame takes, per channel and pixel of
+# it; and what resampling, and colour there and back, take
+PER_CHANNEL = {"golden": 64, "float": 18, "onnx": 18}
+PER_HR_PIXEL = 100
 SHIPPED = Path(__file__).resolve().parent / "models"
 
 
@@ -204,9 +208,31 @@ def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, 
     raise InputError(f"unknown engine {engine!r}", where="engine", allowed=", ".join(ENGINES))
 
 
+def memory(engine: str, model: Path | None, pixels: int, scale: int) -> int:
+    """Estimate the memory that upscaling one picture takes.
+
+    Args:
+        engine: One of ENGINES.
+        model: Path of the QONNX file; None for bicubic.
+        pixels: Width times height.
+        scale: Factor.
+
+    Returns:
+        Bytes, as measured on the shipped networks; within a third of it.
+    """
+    each = PER_HR_PIXEL * scale**2
+    if engine in PER_CHANNEL:
+        from fsrcnnx.exact import onnx_io
+
+        network = onnx_io.load(model)
+        widest = max(layer.out_channels for layer in network.layers)
+        each += PER_CHANNEL[engine] * widest * network.prescale**2
+    return each * pixels
+
+
 def upscale(engine: str, model: Path | None, pictures: Sequence[Picture], *, scale: int = 2,
             **options) -> list[Picture]:
-    """Upscale pictures: luma by the engine, chroma by bicubic.
+    """Upscale pictures: luma by the engine, chroma and alpha by bicubic.
 
     Args:
         engine: One of ENGINES.
@@ -222,5 +248,5 @@ def upscale(engine: str, model: Path | None, pictures: Sequence[Picture], *, sca
         InputError, ModelError, ToolError: As `upscale_luma`.
     """
     lumas = upscale_luma(engine, model, [p.luma for p in pictures], scale=scale, **options)
-    return [Picture(luma, upscale_chroma(picture.chroma, scale))
+    return [picture.enlarged(luma, scale)
             for luma, picture in zip(lumas, pictures, strict=True)]

@@ -40,6 +40,28 @@ def carried(folder: str, holding: str) -> Path:
     return path
 
 
+def regular(path: Path, kind: str) -> Path:
+    """Refuse what is no plain file: a folder, and what would never end or never begin to be read.
+
+    Args:
+        path: File to read; a link to one will do.
+        kind: What it is to be, with an article, for the error.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: If it is missing, a folder, a pipe, a socket or a device.
+    """
+    if path.is_file():
+        return path
+    if path.is_dir():
+        what = "a folder"
+    else:
+        what = "not a regular file" if path.exists() else "no such file"
+    raise InputError(what, where=path, allowed=kind, fix="check the path")
+
+
 @contextmanager
 def atomic(path: str | Path, *raised: type[Exception]) -> Iterator[Path]:
     """Write beside a file, then rename: an error or a kill leaves the old file as it was.

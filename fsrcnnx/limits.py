@@ -20,3 +20,12 @@ TEXT = 4096  # characters of a text in the metadata
 
 # files
 MODEL_BYTES = 64 * MIB  # .onnx and .pth
+
+# pictures: an engine takes 0.1 to 1.5 kB a pixel, so that 100 million are 10 GB and more
+PIXELS = 100_000_000  # width times height
+PIXELS_VARIABLE = "FSRCNNX_MAX_PIXELS"  # lifts it, as --max-pixels does
+PICTURE_BYTES_PER_PIXEL = 8  # 16 bits of red, green, blue, alpha: no picture needs a larger file
+PICTURE_BYTES_BESIDE = 64 * MIB  # metadata
+COUNTED_BYTES = 32 * MIB  # of a file whose frames are counted: it has to be read through
+PROFILE_BYTES = 4 * MIB  # the largest ICC profiles in use have 3
+DPI = 65535  # what JPEG holds

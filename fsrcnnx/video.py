@@ -9,6 +9,7 @@ as it is stored, 16..235 (tv) or 0..255 (pc), and keeps its range; networks are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,7 +25,16 @@ from fsrcnnx.clip import Clip, probe
 from fsrcnnx.errors import InputError
 from fsrcnnx.ffmpeg import Codec, check_output, decode, encode, other_streams
 from fsrcnnx.files import atomic
-from fsrcnnx.imaging import SUFFIXES, Picture, read_picture, upscale_chroma, write_picture
+from fsrcnnx.imaging import (
+    SUFFIXES,
+    Picture,
+    check_folder,
+    check_size,
+    left_out,
+    picture_size,
+    read_picture,
+    write_picture,
+)
 from fsrcnnx.resample import bicubic_sited
 from fsrcnnx.y4m import Header
 
@@ -235,13 +245,17 @@ def upscale_folder(source: Path, output: Path, engine: str, model: Path | None, 
     if not output.exists() and not output.parent.is_dir():
         raise InputError("the folder does not exist", where=output.parent,
                          allowed="an existing folder", fix="create it")
+    for name in names:  # those that cannot be are found before minutes of work
+        width, height = picture_size(source / name)
+        check_size(output / name, scale * width, scale * height)
+    check_folder(output if output.exists() else output.parent)
     output.mkdir(exist_ok=True)
 
     def read() -> Iterator[tuple[str, Picture]]:
         for name in names:
             yield name, read_picture(source / name)
 
-    count, size = 0, (0, 0)
+    count, size, lost = 0, (0, 0), Counter()
     with ThreadPoolExecutor(1) as writer:
         written: list[Future] = []
         for batch in ahead(batches(read(), lambda item: item[1].luma.size)):
@@ -249,14 +263,17 @@ def upscale_folder(source: Path, output: Path, engine: str, model: Path | None, 
                                          scale=scale, **options)
             for future in written:
                 future.result()
-            written = [writer.submit(write_picture, output / name, Picture(
-                luma, upscale_chroma(picture.chroma, scale)))
-                for luma, (name, picture) in zip(lumas, batch, strict=True)]
+            written = [writer.submit(write_picture, output / name, picture.enlarged(luma, scale))
+                       for luma, (name, picture) in zip(lumas, batch, strict=True)]
+            for name, picture in batch:
+                lost.update(left_out(output / name, picture))
             size = size if count else lumas[0].shape[::-1]
             count += len(batch)
             if progress:
                 progress(count, len(names))
         for future in written:
             future.result()
-    return Done(output, count, size, None,
-                (f"{others} other file{'s' * (others > 1)}",) if others else ())
+    notes = [f"{others} other file{'s' * (others > 1)}"] if others else []
+    notes += [note if len(names) == 1 else f"{note} of {number} picture{'s' * (number > 1)}"
+              for note, number in lost.items()]
+    return Done(output, count, size, None, tuple(notes))

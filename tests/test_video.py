@@ -263,7 +263,25 @@ def test_a_folder_of_frames(tiny, capsys):
     (tiny / "in" / "1.png").write_text("no picture")
     assert upscale("in", "again") == 2
     assert "in/1.png: cannot be read" in capsys.readouterr().err
+    assert not os.path.exists("again"), "every header is looked at before any work"
+    with open("in/0.png", "rb") as whole:
+        (tiny / "in" / "1.png").write_bytes(whole.read()[:80])
+    assert upscale("in", "again") == 2
+    assert "in/1.png: cannot be read" in capsys.readouterr().err
     assert not [name for name in os.listdir("again") if name.startswith(".")]
+
+
+def test_what_the_frames_of_a_folder_lose_is_said_together(tiny, capsys):
+    (tiny / "in").mkdir()
+    rng = np.random.default_rng(3)
+    for number in range(2):
+        Image.fromarray(rng.integers(0, 256, (4, 5, 4), dtype=np.uint8)).save(f"in/{number}.png")
+        Image.fromarray(rng.integers(0, 65535, (4, 5), dtype=np.uint16)).save(f"in/1{number}.png")
+    assert upscale("in", "out") == 0
+    assert "left out: the low 8 bits of 16 of 2 pictures\n" in capsys.readouterr().out
+    for number in range(2):
+        want = bicubic(np.asarray(Image.open(f"in/{number}.png"))[..., 3], 2)
+        assert (np.asarray(Image.open(f"out/{number}.png"))[..., 3] == want).all()
 
 
 def test_folders_that_cannot_be_used(tiny, capsys):

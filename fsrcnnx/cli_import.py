@@ -33,12 +33,12 @@ TRIALS = ((31, 29), (1, 1), (8, 64))  # LR sizes that the import is held against
 def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
     """Bring a QONNX file of Brevitas or another tool to our exact form."""
     from fsrcnnx.console import check_json, write_json
-    from fsrcnnx.exact import onnx_io, onnx_run
+    from fsrcnnx.exact import onnx_bytes, onnx_io
     from fsrcnnx.exact.onnx_adopt import adopt
 
     if json_file:
         check_json(json_file)
-    adopted = adopt(onnx_run.read_bytes(file), file.name, slope_bits=slope_bits,
+    adopted = adopt(onnx_bytes.read_bytes(file), file.name, slope_bits=slope_bits,
                     weight_bits=weight_bits)
     network = adopted.network
     network = replace(network, prescale=prescale or network.prescale).check()

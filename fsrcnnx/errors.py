@@ -7,6 +7,25 @@ Imports nothing. The command line prints such an error as one line and exits wit
 """
 
 
+LONGEST_WHAT, LONGEST_WHERE = 240, 200  # characters; the text may be a file's
+
+
+def shown(text: str, longest: int | None = None) -> str:
+    """Make one harmless line of a text that may come from a file.
+
+    Args:
+        text: Any text.
+        longest: Characters to keep; the middle is left out of a longer one. None: all.
+
+    Returns:
+        The text on one line; what does not print (it could drive a terminal) as an escape.
+    """
+    line = " ".join(text.split())
+    if longest and len(line) > longest:
+        line = f"{line[: longest * 2 // 3]}...{line[-longest // 4 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
 class FsrcnnxError(Exception):
     """Base of all errors that the command line reports in one line.
 
@@ -21,12 +40,14 @@ class FsrcnnxError(Exception):
 
     def __init__(self, what: str, *, where: str = "", allowed: str = "", fix: str = ""):
         self.what, self.where, self.allowed, self.fix = what, str(where), allowed, fix
-        line = f"{self.where}: {what}" if where else what
+        line = shown(what, LONGEST_WHAT)
+        if self.where:
+            line = f"{shown(self.where, LONGEST_WHERE)}: {line}"
         if allowed:
             line += f"; allowed: {allowed}"
         if fix:
             line += f"; fix: {fix}"
-        super().__init__(" ".join(line.split()))
+        super().__init__(shown(line))
 
 
 class InputError(FsrcnnxError):

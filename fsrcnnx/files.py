@@ -10,8 +10,10 @@ Imports the errors only.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -60,6 +62,32 @@ def regular(path: Path, kind: str) -> Path:
     else:
         what = "not a regular file" if path.exists() else "no such file"
     raise InputError(what, where=path, allowed=kind, fix="check the path")
+
+
+def read_limited(path: Path, most: int) -> bytes:
+    """Read a file that a stranger may have made: a plain one, and not too large for memory.
+
+    Args:
+        path: The file.
+        most: Largest size in bytes.
+
+    Returns:
+        Its content.
+
+    Raises:
+        OSError: If it cannot be read.
+        InputError: If it is no plain file, or too large; what, allowed and where are said.
+    """
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
+        raise InputError("not a plain file", where=path, allowed="a file")
+    if status.st_size > most:
+        raise InputError(f"{status.st_size} bytes, too large", where=path,
+                         allowed=f"up to {most} bytes")
+    with open(path, "rb") as file:
+        return file.read(most)
 
 
 @contextmanager

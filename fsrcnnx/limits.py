@@ -13,13 +13,17 @@ MIB = 1 << 20
 LAYERS = 64
 CHANNELS = 1024
 KERNEL = 31
+SCALE = 16  # stride of the deconvolution
 WEIGHTS = 1 << 22  # in all layers together
 NODES = 4096  # of an ONNX graph: a layer takes about 40 where every constant is a node
 NAME = 64  # characters of a layer's or network's name
 TEXT = 4096  # characters of a text in the metadata
+TEXTS = 256  # texts in the metadata
+FRACTION = 512  # fraction bits of a format, either sign: two float32 scales multiplied
 
 # files
 MODEL_BYTES = 64 * MIB  # .onnx and .pth
+ONNX_FIELDS = 1 << 18  # fields and list elements in an .onnx file, bulk data apart
 
 # pictures: an engine takes 0.1 to 1.5 kB a pixel, so that 100 million are 10 GB and more
 PIXELS = 100_000_000  # width times height

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fsrcnnx"
-GROUND = ("errors", "files", "limits", "tools", "resample", "picture", "picture_notes",
+GROUND = ("errors", "files", "limits", "names", "tools", "resample", "picture", "picture_notes",
           "picture_read", "picture_write", "imaging", "__init__")
 # what each floor may import of the package; the command line (and what serves it) imports all
 BELOW = {

@@ -1,7 +1,7 @@
 """Fixed-point formats and the one requantisation rule of the number contract.
 
-May import numpy and the errors. A value is raw * 2^-frac; scales are powers of two and zero
-points are 0. Rounding is half to even, then saturation: QONNX `ROUND`, ONNX `Round` and
+May import numpy, the limits and the errors. A value is raw * 2^-frac; scales are powers of two and
+zero points are 0. Rounding is half to even, then saturation: QONNX `ROUND`, ONNX `Round` and
 `QuantizeLinear`, `torch.round`, `numpy.rint`, and ap_fixed's `AP_RND_CONV, AP_SAT`.
 
     requantise(np.array([5, 7]), shift=1, to=Format(True, 8, 4))   # [2, 4]
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fsrcnnx import limits
 from fsrcnnx.errors import FormatError
 
 MAX_WIDTH = 62  # raw values and their sums stay inside int64
@@ -29,7 +30,7 @@ class Format:
         frac: Fraction bits; may be negative or exceed the width.
 
     Raises:
-        FormatError: If the width is out of range.
+        FormatError: If the width or the fraction is out of range.
     """
 
     signed: bool
@@ -41,6 +42,9 @@ class Format:
             raise FormatError(
                 f"a format of {self.width} bits", where=str(self), allowed=f"1..{MAX_WIDTH} bits"
             )
+        if abs(self.frac) > limits.FRACTION:
+            raise FormatError(f"a format of {self.frac} fraction bits", where=str(self),
+                              allowed=f"{-limits.FRACTION}..{limits.FRACTION}")
 
     @property
     def lo(self) -> int:
@@ -74,7 +78,8 @@ class Format:
         Raises:
             FormatError: If the text has another form.
         """
-        match = re.fullmatch(r"\s*ap_(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*>\s*", text)
+        match = re.fullmatch(r"\s*ap_(u?)fixed<\s*(\d{1,4})\s*,\s*(-?\d{1,4})\s*>\s*", text,
+                             re.ASCII)
         if not match:
             raise FormatError("not a format", where=repr(text), allowed="ap_[u]fixed<W,I>")
         return cls(not match[1], int(match[2]), int(match[2]) - int(match[3]))

@@ -1,6 +1,6 @@
 """The integer network: what crosses from training to hardware, as frozen data.
 
-May import numpy, the formats and the errors. All weights are raw integers; the formats say what
+May import numpy, the formats and the ground. All weights are raw integers; the formats say what
 they are worth. Accumulators have frac = input frac + weight frac, biases the same.
 
     net.layers[0].weight.shape   # (23, 1, 3, 3)
@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from fsrcnnx import limits, names
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact.formats import Format
 
@@ -74,20 +75,28 @@ class Layer:
         return self.weight.size
 
     def check(self) -> None:
-        """Hold the layer against the number contract.
+        """Hold the layer against the number contract, and its name and size against the limits.
 
         Raises:
             ModelError: Naming the layer and what is wrong.
         """
-        out, k = self.out_channels, self.kernel
+        if not names.is_layer(self.name):
+            raise ModelError("a layer name that is no identifier", where=f"layer {self.name!r}",
+                             allowed=names.LAYER_SAYS)
 
         def need(ok: bool, what: str, allowed: str) -> None:
             if not ok:
                 raise ModelError(what, where=f"layer {self.name}", allowed=allowed)
 
         need(self.kind in KINDS, f"kind {self.kind!r}", ", ".join(KINDS))
-        need(self.weight.ndim == 4 and self.weight.shape[3] == k,
+        need(self.weight.ndim == 4 and self.weight.shape[3] == self.weight.shape[2],
              f"weights of shape {self.weight.shape}", "(out, in, k, k)")
+        out, k = self.out_channels, self.kernel
+        for number, what, most in ((out, "output channels", limits.CHANNELS),
+                                   (self.in_channels, "input channels", limits.CHANNELS),
+                                   (k, "lines of kernel", limits.KERNEL),
+                                   (self.stride, "stride", limits.SCALE)):
+            need(1 <= number <= most, f"{number} {what}", f"1..{most}")
         for name in ("weight", "bias", "slope"):
             raw = getattr(self, name)
             need(raw is None or raw.dtype == np.int64, f"{name} is not int64", "int64")
@@ -172,7 +181,7 @@ class Network:
         return self.acc_frac(index) + extra - layer.out_format.frac
 
     def check(self) -> Network:
-        """Hold the network against the number contract.
+        """Hold the network against the number contract, and its texts and size against the limits.
 
         Returns:
             The network itself.
@@ -180,8 +189,14 @@ class Network:
         Raises:
             ModelError: Naming the layer and what is wrong.
         """
+        self._check_texts()
         if not self.layers:
             raise ModelError("a network without layers", where=self.name, allowed="1 or more")
+        weights = sum(layer.weight.size for layer in self.layers)
+        for number, what, most in ((len(self.layers), "layers", limits.LAYERS),
+                                   (weights, "weights", limits.WEIGHTS)):
+            if number > most:
+                raise ModelError(f"{number} {what}", where=self.name, allowed=f"up to {most}")
         if type(self.prescale) is not int or self.prescale not in PRESCALES:
             raise ModelError(f"prescale {self.prescale!r}", where=self.name,
                              allowed=f"{PRESCALES[0]}..{PRESCALES[-1]}, whole")
@@ -206,6 +221,21 @@ class Network:
             raise ModelError("the anchor has more fraction bits than the last accumulator",
                              where=self.name, allowed="at most as many")
         return self
+
+    def _check_texts(self) -> None:
+        """Refuse a name that is none, and metadata that is no text of a sane length."""
+        if not names.is_network(self.name):
+            raise ModelError("a network name that cannot be one", where=f"network {self.name!r}",
+                             allowed=names.NETWORK_SAYS)
+        if len(self.meta) > limits.TEXTS:
+            raise ModelError(f"{len(self.meta)} texts in the metadata", where=self.name,
+                             allowed=f"up to {limits.TEXTS}")
+        for key, value in self.meta.items():
+            for text, most in ((key, limits.NAME), (value, limits.TEXT)):
+                if not isinstance(text, str) or len(text) > most:
+                    raise ModelError(f"metadata {repr(key)[:99]}: {repr(value)[:99]}",
+                                     where=self.name, allowed=f"text of up to {limits.TEXT} "
+                                     f"characters, keys of up to {limits.NAME}")
 
     def check_pixels(self) -> Network:
         """Hold luma in and out against what a picture's pixels hold.

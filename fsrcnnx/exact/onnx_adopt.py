@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import onnx
 
+from fsrcnnx.errors import shown
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx_check import FOREIGN
@@ -85,7 +86,7 @@ def adopt(data: bytes, file: str, *, slope_bits: int = 8, weight_bits: int = 16)
         if not any(slopes[index].frac > 1 for index in wide):
             break
         caps |= {index: max(slopes[index].frac - 1, 1) for index in wide}
-    origin = {"imported_from": file, "imported_sha256": hashlib.sha256(data).hexdigest()}
+    origin = {"imported_from": shown(file), "imported_sha256": hashlib.sha256(data).hexdigest()}
     if view.model.producer_name:
         origin["imported_producer"] = f"{view.model.producer_name} {view.model.producer_version}"
     network = replace(network, meta={**network.meta, **origin})

@@ -144,8 +144,11 @@ def refuse_structure(model: onnx.ModelProto, file: str) -> None:
         refuse(file, "sparse initializers", allowed="dense ones")
     if len(graph.node) > limits.NODES:
         refuse(file, f"{len(graph.node)} nodes", allowed=f"up to {limits.NODES}")
-    if not all(isinstance(text, str) for text in _texts(model)):
+    texts = _texts(model)
+    if not all(isinstance(text, str) for text in texts):
         refuse(file, "corrupt: text that is not UTF-8", fix="export the model again")
+    if any(len(text) > limits.TEXT for text in texts):
+        refuse(file, "a name or text that is too long", allowed=f"up to {limits.TEXT} characters")
     keys = [prop.key for prop in model.metadata_props]
     if len(set(keys)) != len(keys):
         refuse(file, "metadata keys that occur twice", allowed="unique keys")

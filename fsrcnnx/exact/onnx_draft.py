@@ -67,6 +67,7 @@ class Draft:
             name: Tensor that no node makes any more.
             value: Array of any shape.
         """
+        self.view.spend(np.size(value))
         self.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
         self.view.constants[name] = self.graph.initializer[-1]
 

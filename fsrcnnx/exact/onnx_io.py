@@ -14,9 +14,10 @@ from pathlib import Path
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.network import Network
+from fsrcnnx.exact.onnx_bytes import read_bytes
 from fsrcnnx.exact.onnx_graph import write_atomically
 from fsrcnnx.exact.onnx_read import decode
-from fsrcnnx.exact.onnx_run import read_bytes, run_float, run_qonnx, run_uint8
+from fsrcnnx.exact.onnx_run import run_float, run_qonnx, run_uint8
 from fsrcnnx.exact.onnx_stock import FloatLayer, dequantise, encode_float, encode_uint8
 from fsrcnnx.exact.onnx_write import encode
 

@@ -45,6 +45,7 @@ def read_layer(view: OnnxView, node: NodeProto, activation: NodeProto | None, na
     if not weight_format.signed:
         view.refuse("attribute signed is 0 for the weight", view.producer(
             node.input[1], "", node), allowed="1")
+    view.spend(weight.size, node)
     weight = np.ascontiguousarray(onnx_weight(weight, kind))
     stride, padding = read_geometry(view, node, kind, weight.shape[2])
     bias = np.zeros(weight.shape[0], np.int64)

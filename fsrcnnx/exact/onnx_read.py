@@ -1,7 +1,8 @@
 """The strict QONNX reader: by graph structure, not by names; exact, or refused.
 
-May import the network, the formats and the other ONNX parts. It walks from the output back to the
-input: Quant <- [PRelu | Relu] <- [Add of the LR pixel] <- Conv | ConvTranspose <- Quant ...
+May import the network, the formats, the ground and the other ONNX parts. It walks from the output
+back to the input:
+Quant <- [PRelu | Relu] <- [Add of the LR pixel] <- Conv | ConvTranspose <- Quant ...
 One DepthToSpace may stand anywhere behind a Conv: all that follows treats each phase alike.
 Files of other tools load when every weight, bias, slope and feature map passes a Quant node with
 one power-of-two scale, zero point 0 and rounding half to even.
@@ -19,6 +20,7 @@ from pathlib import PurePath
 
 from onnx import NodeProto
 
+from fsrcnnx import limits, names
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PRESCALES, Layer, Network
@@ -187,19 +189,21 @@ def layer_names(nodes: list[NodeProto]) -> list[str]:
     Returns:
         One name per layer, unique; identifiers stay as they are.
     """
-    names: list[str] = []
+    found: list[str] = []
     for index, node in enumerate(nodes):
         path = [part for part in node.name.split("/") if part]
         if len(path) > 1 and re.fullmatch(rf"{node.op_type}(_\d+)?", path[-1]):
             path.pop()
         name = re.sub(r"\W", "_", "_".join(path), flags=re.ASCII) or f"layer{index}"
         name = f"layer_{name}" if name[0].isdigit() or OURS.fullmatch(name) else name
+        if len(name) > limits.NAME:  # its end tells more than its start
+            name = f"layer_{name[6 - limits.NAME:]}"
         for other in itertools.chain((name, f"{name}_{index}"),
                                      (f"layer{n}" for n in itertools.count(index))):
-            if not any(clash(other, earlier) for earlier in names):
-                names.append(other)
+            if names.is_layer(other) and not any(clash(other, earlier) for earlier in found):
+                found.append(other)
                 break
-    return names
+    return found
 
 
 def decode(data: bytes, file: str) -> Network:
@@ -235,6 +239,9 @@ def read_network(view: OnnxView) -> Network:
     found, tensor = read_stage(view, view.output, None)
     while isinstance(found, Stage):
         stages.insert(0, found)
+        if len(stages) > limits.LAYERS:
+            view.refuse(f"more than {limits.LAYERS} layers", found.node,
+                        allowed=f"up to {limits.LAYERS}")
         pixel = tensor
         found, tensor = read_stage(view, tensor, found.node)
     if not stages:
@@ -253,7 +260,7 @@ def read_network(view: OnnxView) -> Network:
                          1 if stage.anchor_in_lr else layers[-1].stride)
     view.refuse_unvisited()
     meta = {key: value for key, value in view.metadata.items() if key not in RESERVED}
-    name = view.metadata.get("architecture") or PurePath(view.file).stem
+    name = view.metadata.get("architecture") or names.from_stem(PurePath(view.file).stem)
     prescale = view.metadata.get("prescale", "1")
     if prescale not in map(str, PRESCALES):
         view.refuse(f"metadata prescale is {prescale!r}",

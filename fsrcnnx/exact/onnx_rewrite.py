@@ -120,6 +120,7 @@ class Rewriter:
         weight = self.view.constant(quant, 0, "weight")
         if weight.ndim != 4 or not weight.size:
             self.view.refuse(f"weight of shape {weight.shape}", node, allowed="four axes")
+        self.view.spend(weight.size, node)
         weight = onnx_weight(weight, kind)
         factor, offset = np.ones(len(weight)), np.zeros(len(weight))
         if norm is not None:

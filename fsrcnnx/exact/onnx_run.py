@@ -16,27 +16,10 @@ import numpy as np
 from fsrcnnx.errors import CheckError, ModelError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL, Network, check_luma
+from fsrcnnx.exact.onnx_bytes import parse, read_bytes
 from fsrcnnx.exact.onnx_check import first_line
 from fsrcnnx.exact.onnx_read import decode
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a model file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its content.
-
-    Raises:
-        ModelError: If it is missing or unreadable.
-    """
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror}", where=path,
-                         allowed="an .onnx file") from error
+from fsrcnnx.exact.onnx_runnable import check_runnable
 
 
 def to_raw(value: np.ndarray, to: Format, where: str) -> np.ndarray:
@@ -78,7 +61,6 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
         InputError: If lr is not a picture within the input format.
         CheckError: If the result is not on the output's grid.
     """
-    import onnx
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
@@ -86,7 +68,7 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
     data = read_bytes(path)
     network = network or decode(data, str(path))
     lr = check_luma(lr, network.in_format)
-    model = onnx.load_model_from_string(data)
+    model = parse(data, str(path))
     # qonnx wants every shape to be known, and none to contradict the size of this picture
     del model.graph.value_info[:]
     source = next(value.name for value in model.graph.input
@@ -119,6 +101,7 @@ def _run_stock(path: Path, lr: np.ndarray, dtype: str) -> np.ndarray:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only; they also arrive as exceptions
     data = read_bytes(path)
+    check_runnable(parse(data, str(path)), str(path))
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no common base of its errors

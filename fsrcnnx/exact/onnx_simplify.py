@@ -9,15 +9,17 @@ as inputs too (IR 3), bounds of Clip that are attributes, LeakyRelu as PRelu wit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from onnx import NodeProto, TensorProto, numpy_helper
 
+from fsrcnnx import limits
 from fsrcnnx.exact.onnx_check import FOREIGN, STRICT
 from fsrcnnx.exact.onnx_draft import Draft
 from fsrcnnx.exact.onnx_graph import IR_VERSION, OPSET
-from fsrcnnx.exact.onnx_view import ELEMENT_TYPES, OnnxView
+from fsrcnnx.exact.onnx_view import ELEMENT_TYPES, MOST_AXES, OnnxView
 
 LEAKY_ALPHA = 0.01  # ONNX's default
 
@@ -82,8 +84,12 @@ def array(view: OnnxView, node: NodeProto, index: int) -> np.ndarray:
     if name not in view.constants:
         view.refuse(f"input {name!r} is not a constant", node,
                     allowed="an initializer or Constant node")
+    tensor = view.constants[name]
+    if len(tensor.dims) > MOST_AXES or not 0 <= math.prod(tensor.dims) <= limits.WEIGHTS:
+        view.refuse(f"input {name!r} has shape {tuple(tensor.dims)}", node,
+                    allowed=f"up to {MOST_AXES} axes and {limits.WEIGHTS} values")
     try:
-        return numpy_helper.to_array(view.constants[name])
+        return numpy_helper.to_array(tensor)
     except (ValueError, TypeError) as error:
         view.refuse(f"input {name!r} is corrupt: {error}", node)
 

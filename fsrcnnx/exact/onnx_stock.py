@@ -31,7 +31,6 @@ from fsrcnnx.exact.onnx_graph import (
 from fsrcnnx.exact.onnx_write import (
     OPERATOR,
     add_nearest,
-    check_names,
     enlarged,
     geometry,
     lay_out,
@@ -177,7 +176,6 @@ def encode_uint8(network: Network) -> bytes:
             weight's digit beyond float32; or if the network breaks the number contract.
     """
     network.check()
-    check_names(network)
     network.check_pixels()
     graph = GraphBuilder(f"{network.name}_uint8")
     lr_shape, hr_shape = luma_shapes(network.scale)
@@ -242,7 +240,6 @@ def encode_float(network: Network, weights: Mapping[str, FloatLayer] | None = No
             network's or is not finite.
     """
     network.check()
-    check_names(network)
     weights = dequantise(network) if weights is None else weights
     wanted = {layer.name for layer in network.layers}
     if set(weights) != wanted:

@@ -1,27 +1,30 @@
 """A strict view of an ONNX file: who makes a tensor, what a constant holds, which attributes exist.
 
-May import numpy, onnx and the errors. Every refusal names file, node, attribute, what was found
-and what is allowed. Nodes that were looked at are remembered, so that a caller can refuse the rest.
+May import numpy, onnx, its bytes and the ground. Every refusal names file, node, attribute, what
+was found and what is allowed. Nodes that were looked at are remembered, so that a caller can refuse
+the rest.
 
     view = OnnxView.parse(data, "model.onnx"); node = view.producer("hr")
 """
 
 from __future__ import annotations
 
+import math
 from typing import NoReturn
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from fsrcnnx.errors import ModelError
+from fsrcnnx import limits
 from fsrcnnx.exact import onnx_check
+from fsrcnnx.exact.onnx_bytes import parse
 from fsrcnnx.exact.onnx_check import STRICT, Dialect, is_quant
 
 __all__ = ["OnnxView", "is_quant"]
 
 ELEMENT_TYPES = {number: name.lower() for name, number in TensorProto.DataType.items()}
+MOST_AXES = 8
 # attribute of a Constant node -> element type; what it holds, float32 or int64, is exact
 VALUES = {"value_float": np.float32, "value_floats": np.float32,
           "value_int": np.int64, "value_ints": np.int64}
@@ -48,6 +51,7 @@ class OnnxView:
         onnx_check.check(model, file, dialect, rewritten=rewritten)
         self.metadata = {prop.key: prop.value for prop in model.metadata_props}
         self.visited: set[str] = set()
+        self._weights = 0
         self.constants = {tensor.name: tensor for tensor in self.graph.initializer}
         for node in self.graph.node:
             if node.op_type == "Constant":
@@ -70,18 +74,7 @@ class OnnxView:
         Raises:
             ModelError: If the bytes are no ONNX model, or one that is not supported.
         """
-        fix = "export the model again"
-        if not data:
-            raise ModelError("the file is empty", where=file, allowed="a QONNX file", fix=fix)
-        try:
-            model = onnx.load_model_from_string(data)
-        except (DecodeError, UnicodeDecodeError, ValueError) as error:
-            raise ModelError("corrupt, not an ONNX file", where=file, allowed="a QONNX file",
-                             fix=fix) from error
-        if not model.HasField("graph") or not model.graph.node:
-            raise ModelError("no graph in it, not an ONNX model", where=file,
-                             allowed="a QONNX file", fix=fix)
-        return cls(model, file, dialect)
+        return cls(parse(data, file), file, dialect)
 
     def refuse(self, what: str, node: NodeProto | None = None, *, allowed: str = "",
                fix: str = "") -> NoReturn:
@@ -177,6 +170,10 @@ class OnnxView:
             self.refuse(f"input {role} ({name}) has element type "
                         f"{ELEMENT_TYPES.get(tensor.data_type, tensor.data_type)}", node,
                         allowed="float")
+        if len(tensor.dims) > MOST_AXES or min(tensor.dims, default=0) < 0 \
+                or math.prod(tensor.dims) > limits.WEIGHTS:
+            self.refuse(f"input {role} ({name}) has shape {tuple(tensor.dims)}", node,
+                        allowed=f"up to {MOST_AXES} axes and {limits.WEIGHTS} values")
         try:
             value = numpy_helper.to_array(tensor).astype(np.float64)
         except (ValueError, TypeError) as error:
@@ -185,6 +182,21 @@ class OnnxView:
             self.refuse(f"input {role} ({name}) holds {value[~np.isfinite(value)].flat[0]}", node,
                         allowed="finite values", fix="train or export the model again")
         return value
+
+    def spend(self, weights: int, node: NodeProto | None = None) -> None:
+        """Count weights that are taken out of the file; several layers may take the same.
+
+        Args:
+            weights: How many.
+            node: For what, if for a layer.
+
+        Raises:
+            ModelError: If with those before they are more than a network may have.
+        """
+        self._weights += weights
+        if self._weights > limits.WEIGHTS:
+            self.refuse(f"{self._weights} weights so far", node,
+                        allowed=f"up to {limits.WEIGHTS} in all layers together")
 
     def refuse_unvisited(self) -> None:
         """Refuse nodes that nothing has read.

@@ -12,8 +12,6 @@ Source: QONNX operator Quant, https://github.com/fastmachinelearning/qonnx, docs
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from fsrcnnx import __version__
@@ -23,7 +21,6 @@ from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.onnx_graph import FLOAT, GraphBuilder, activation_format_fits, exact_float32
 
 OPERATOR = {"conv": "Conv", "deconv": "ConvTranspose", "shuffle": "Conv"}
-LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED = ("architecture", "scale", "content_hash", "fsrcnnx_version", "prescale")
 
 
@@ -76,21 +73,6 @@ def enlarged(network: Network) -> str:
     if network.prescale == 1:
         return ""
     return f" The input is luma that bicubic has enlarged {network.prescale} times."
-
-
-def check_names(network: Network) -> None:
-    """Hold layer names against what a file, a viewer and generated hardware can carry.
-
-    Args:
-        network: The network.
-
-    Raises:
-        ModelError: If a name is not an identifier.
-    """
-    for layer in network.layers:
-        if not LAYER_NAME.fullmatch(layer.name):
-            raise ModelError("a layer name that is no identifier", where=f"layer {layer.name!r}",
-                             allowed="letters, digits and _, not starting with a digit")
 
 
 def geometry(layer: Layer) -> dict[str, object]:
@@ -186,7 +168,6 @@ def encode(network: Network) -> bytes:
             fit into such a file.
     """
     network.check()
-    check_names(network)
     for where, to in [("the input", network.in_format)] + [
             (f"layer {layer.name}", layer.out_format) for layer in network.layers]:
         if not activation_format_fits(to):

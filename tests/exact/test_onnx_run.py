@@ -1,6 +1,7 @@
 """Runners of ONNX files: what they refuse, and that they never round a result onto the grid."""
 
 import numpy as np
+import onnx
 import pytest
 
 from fsrcnnx.errors import CheckError, InputError, ModelError
@@ -34,13 +35,17 @@ def test_runners_refuse_the_wrong_file(tmp_path, network):
     onnx_io.save_uint8(network, tmp_path / "uint8.onnx")
     onnx_io.save_float(network, tmp_path / "float.onnx")
     (tmp_path / "text.onnx").write_text("hello")
+    odd = onnx.load(tmp_path / "float.onnx")
+    odd.graph.node[0].input[0] = "nothing"
+    onnx.save(odd, tmp_path / "odd.onnx")
     for run, file, message in [
         (onnx_io.run_qonnx, "uint8.onnx", "unsupported operator Cast"),
         (onnx_io.run_qonnx, "float.onnx", "unsupported operator Identity"),
-        (onnx_io.run_uint8, "model.onnx", "onnxruntime refuses it"),
+        (onnx_io.run_uint8, "model.onnx", "operator Quant qonnx"),
         (onnx_io.run_uint8, "float.onnx", r"allowed: one input and one output, tensor\(uint8\)"),
         (onnx_io.run_float, "uint8.onnx", r"allowed: one input and one output, tensor\(float\)"),
-        (onnx_io.run_float, "text.onnx", "onnxruntime refuses it"),
+        (onnx_io.run_float, "text.onnx", "corrupt, not an ONNX file"),
+        (onnx_io.run_float, "odd.onnx", "onnxruntime refuses it"),
         (onnx_io.run_uint8, "missing.onnx", "cannot be read: No such file"),
         (onnx_io.run_qonnx, "missing.onnx", "cannot be read: No such file"),
     ]:

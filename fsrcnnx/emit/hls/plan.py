@@ -20,7 +20,7 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges, tdc
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
-from fsrcnnx.exact.onnx_write import bias_format, check_names
+from fsrcnnx.exact.onnx_write import bias_format
 
 INPUT, OUTPUT = "lr", "hr"
 MAX_SIDE = 16384
@@ -103,7 +103,6 @@ def _convolution(layer: Layer, source: str, size: tuple[int, int], types: dict[s
 def _check(network: Network, width: int, height: int) -> None:
     """Refuse what a project cannot be made of."""
     network.check()
-    check_names(network)
     for name, side in (("--width", width), ("--height", height)):
         if not 1 <= side <= MAX_SIDE:
             raise InputError(f"{side} pixels", where=name, allowed=f"1..{MAX_SIDE}")

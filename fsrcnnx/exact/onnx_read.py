@@ -81,12 +81,12 @@ def read_stage(view: OnnxView, tensor: str, user: NodeProto | None) -> tuple[Sta
     def before(tensor: str, wanted: str, user: NodeProto | None) -> NodeProto:
         """Find what makes a tensor, one DepthToSpace stepped over."""
         node = view.producer(tensor, wanted, user)
-        if node.op_type != "DepthToSpace":
-            return node
-        if blocks:
-            view.refuse("a second DepthToSpace behind one layer", node, allowed="1")
-        blocks.append(read_block(view, node))
-        return view.producer(node.input[0], wanted, node)
+        while node.op_type == "DepthToSpace":
+            if blocks:
+                view.refuse("a second DepthToSpace behind one layer", node, allowed="1")
+            blocks.append(read_block(view, node))
+            node = view.producer(node.input[0], wanted, node)
+        return node
 
     quant = before(tensor, "a feature map through a Quant node", user)
     if not is_quant(quant):

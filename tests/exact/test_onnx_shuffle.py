@@ -109,6 +109,8 @@ FAULTS = {
     "colour": (colour, r"node shuffle \(Conv\): 12 output channels .*allowed: 4, one per pixel"),
     "twice": (lambda p: p.insert("DepthToSpace", "shuffle_prelu", blocksize=2),
               "a second DepthToSpace behind one layer"),
+    "twice in a row": (lambda p: p.insert("DepthToSpace", SHUFFLE, blocksize=2),
+                       r"node planted \(DepthToSpace\): a second DepthToSpace behind one layer"),
     "behind a deconvolution": (behind_a_deconvolution,
                                r"\(ConvTranspose\): a DepthToSpace behind it; allowed: behind the"),
     "in front of the last layer": (
@@ -176,10 +178,18 @@ def test_a_file_of_brevitas_is_imported(tmp_path, activation):
     onnx_io.save(network, tmp_path / "model.onnx")
     onnx_io.save_uint8(network, tmp_path / "model_uint8.onnx")
     onnx_io.save_float(network, tmp_path / "model_float.onnx", adopted.values)
+    # the original with its constants rounded by the stated rule
+    for index, layer in enumerate(network.layers):
+        edited.give(edited.node("Conv", index), 2, layer.bias * 2.0 ** -network.acc_frac(index))
+        if layer.slope is not None and (index < 2 or activation == "PRelu"):
+            edited.give(edited.node("PRelu", index), 1,
+                        layer.slope.reshape(-1, 1, 1) * layer.slope_format.step)
+    onnx.save(edited.model, tmp_path / "rounded.onnx")
     for size in ((1, 1), (6, 5)):
         lr = random_picture(rng, *size)
         hr = golden.run(network, lr)
-        assert (onnx_io.run_qonnx(tmp_path / "model.onnx", lr) == hr).all()
+        for name in ("model", "rounded"):
+            assert (onnx_io.run_qonnx(tmp_path / f"{name}.onnx", lr, network) == hr).all()
         assert (onnx_io.run_uint8(tmp_path / "model_uint8.onnx", lr) == hr).all()
         assert onnx_io.run_float(tmp_path / "model_float.onnx", lr).shape == hr.shape
     assert len(np.unique(hr)) > 20

@@ -1,6 +1,6 @@
 """Conv, ConvTranspose, PRelu and Relu nodes as layers of the integer network: exact, or refused.
 
-May import numpy, the network, the formats and the ONNX view.
+May import numpy, the limits, the network, the formats and the ONNX view.
 
     layer = read_layer(view, conv, prelu, "feature", 8, Format(True, 8, 5))
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
+from fsrcnnx import limits
 from fsrcnnx.exact.formats import MAX_WIDTH, Format
 from fsrcnnx.exact.network import Layer
 from fsrcnnx.exact.onnx_quant import read_constant
@@ -111,7 +112,7 @@ def read_block(view: OnnxView, node: NodeProto) -> int:
         node: The DepthToSpace; its modes DCR and CRD agree where it gives one channel.
 
     Returns:
-        Side of its blocks, 2 or more.
+        Side of its blocks, 2..limits.SCALE.
 
     Raises:
         ModelError: If an attribute is out of range.
@@ -119,8 +120,9 @@ def read_block(view: OnnxView, node: NodeProto) -> int:
     given = view.attributes(node, blocksize=0, mode="DCR")
     if given["mode"] not in ("DCR", "CRD"):
         view.refuse(f"attribute mode is {given['mode']}", node, allowed="DCR or CRD")
-    if given["blocksize"] < 2:
-        view.refuse(f"attribute blocksize is {given['blocksize']}", node, allowed="2 or more")
+    if not 2 <= given["blocksize"] <= limits.SCALE:
+        view.refuse(f"attribute blocksize is {given['blocksize']}", node,
+                    allowed=f"2..{limits.SCALE}")
     return given["blocksize"]
 
 

@@ -18,7 +18,7 @@ from fsrcnnx.errors import ModelError
 
 LAYERS = ("Conv", "ConvTranspose")
 SMALL = ("Add", "Mul", "Min", "Max", "PRelu", "Relu", "Clip", "Round", "Cast", "Identity")
-OPERATORS = (*LAYERS, *SMALL, "Resize", "Constant")
+OPERATORS = (*LAYERS, *SMALL, "Resize", "DepthToSpace", "Constant")
 KINDS = (AttributeProto.INT, AttributeProto.INTS, AttributeProto.STRING, AttributeProto.FLOAT,
          AttributeProto.TENSOR)
 
@@ -54,7 +54,7 @@ def check_runnable(model: onnx.ModelProto, file: str) -> None:
                  f"0..{limits.CHANNELS}")
             if attribute.type == AttributeProto.TENSOR:
                 held += [(name, attribute.t) for name in node.output]
-            need(not attribute.name.startswith(("stride", "output_shape"))
+            need(not attribute.name.startswith(("stride", "output_shape", "blocksize"))
                  or max(numbers) <= limits.SCALE,
                  f"{where}: attribute {attribute.name} of {max(numbers)}", f"up to {limits.SCALE}")
     for name, tensor in held:

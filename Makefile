@@ -158,11 +158,13 @@ synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 # the default project is made first, another one is taken as it is
 hls-synth hls-cosim: $(if $(filter $(HLS),$(PROJECT)),hls)
 
-hls-synth: setup ## synthesise PROJECT with Vitis HLS; without it: SKIP
-	@$(FSRCNNX) hls-synth $(VITIS) --json $(PROJECT)/synth.json
+hls-synth: setup ## synthesise PROJECT with Vitis HLS, in PROJECT-vitis; without it: SKIP
+	@mkdir -p $(WORK)
+	@$(FSRCNNX) hls-synth $(VITIS) --json $(WORK)/hls-synth.json
 
 hls-cosim: setup ## simulate the RTL of PROJECT in Vitis HLS against golden; without it: SKIP
-	@$(FSRCNNX) hls-cosim $(VITIS) --json $(PROJECT)/cosim.json
+	@mkdir -p $(WORK)
+	@$(FSRCNNX) hls-cosim $(VITIS) --json $(WORK)/hls-cosim.json
 
 lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys
 	@.venv/bin/ruff check .
@@ -171,6 +173,6 @@ lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys
 doctor: setup ## list the tools: wanted, found, what for
 	@$(FSRCNNX) doctor
 
-clean: ## remove what was made, but not .venv
+clean: ## remove what was made, but not .venv, nor the builds in the user's cache folder
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

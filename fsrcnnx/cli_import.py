@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
 from fsrcnnx.console import FILE, json_option, table
 from fsrcnnx.errors import CheckError, InputError, ModelError
+from fsrcnnx.owned import check, whole_folder
 
+KIND = "an imported model"
 TRIALS = ((31, 29), (1, 1), (8, 64))  # LR sizes that the import is held against the original on
 
 
@@ -43,8 +44,7 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
     network = adopted.network
     network = replace(network, prescale=prescale or network.prescale).check()
     check_folder(output, file)
-    with TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as temp:
-        folder = Path(temp)
+    with whole_folder(output, KIND) as folder:
         onnx_io.save(network, folder / "model.onnx")
         onnx_io.save_float(network, folder / "model_float.onnx", adopted.values)
         differ = compare_with(file, network)
@@ -54,11 +54,6 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
             note = ""
         except ModelError as error:  # wider than float32, or luma of other than 8 bits
             note = f"model_uint8.onnx is not written: {error}"
-        output.mkdir(exist_ok=True)
-        for name in ("model.onnx", "model_float.onnx", "model_uint8.onnx"):
-            (output / name).unlink(missing_ok=True)  # of an earlier import
-            if (folder / name).exists():
-                (folder / name).rename(output / name)
     rows = [[change.layer, change.role, str(change.to), f"{change.greatest:.3g}",
              f"{change.greatest / change.to.step:.3g}"] for change in adopted.changes]
     for line in adopted.rewrites:
@@ -79,17 +74,10 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
 
 
 def check_folder(output: Path, file: Path) -> None:
-    """Refuse an output folder that cannot be written, or that holds the input."""
-    if output.is_dir():
-        if (output / "model.onnx").resolve() == file.resolve():
-            raise InputError("the output is the input", where=output, allowed="another folder")
-        if (output / "weights.pth").exists():  # the rung `qat` would compare with that network
-            raise InputError("holds a trained network's weights.pth", where=output,
-                             allowed="a new folder, or one of an earlier import",
-                             fix="choose another -o")
-    elif output.exists() or not output.parent.is_dir():
-        raise InputError("cannot be made", where=output,
-                         allowed="a new or existing folder in an existing one")
+    """Refuse an output folder that holds the input, or what is not of an earlier import."""
+    if output.is_dir() and (output / "model.onnx").resolve() == file.resolve():
+        raise InputError("the output is the input", where=output, allowed="another folder")
+    check(output, KIND)
 
 
 def check_exact(adopted, differ: dict[str, int]) -> None:

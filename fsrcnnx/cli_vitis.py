@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.console import FILE, bar, check_json, json_option, table, write_json
+from fsrcnnx.console import FILE, check_json, json_option, table, write_json
 from fsrcnnx.errors import CheckError, InputError, ToolError
+from fsrcnnx.progress import bar
 
 require_option = click.option("--require", is_flag=True,
                               help="Fail instead of SKIP where the tool is missing.")
@@ -19,6 +20,7 @@ require_option = click.option("--require", is_flag=True,
 def start(folder, require: bool, json_file):
     """Read the project and find the tool; without it print SKIP and give None, or fail."""
     from fsrcnnx.prove import vitis
+    from fsrcnnx.prove.vitis_work import work_copy
 
     project = vitis.read_project(folder)
     if json_file:
@@ -29,7 +31,8 @@ def start(folder, require: bool, json_file):
                         fix=vitis.INSTALL)
     if tool is None:
         click.echo(f"SKIP(vitis_hls not found); to install: {vitis.INSTALL}")
-    return project, tool
+        return project, None
+    return work_copy(project), tool
 
 
 @click.command("hls-synth")

@@ -1,11 +1,11 @@
 """Files and folders that appear whole or not at all.
 
-Imports the errors only.
+Imports the errors and interrupts only. Whole folders are in owned.
 
     with atomic(Path("report.json")) as part:      # .report.1234.part.json
         part.write_text("{}")
-    with whole_folder(Path("core"), "an RTL folder", "files.f") as folder:
-        (folder / "files.f").write_text("")
+    with scratch() as folder:                      # gone afterwards, whatever happens
+        (folder / "a").write_text("")
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fsrcnnx.errors import InputError
+from fsrcnnx.interrupts import held
+
+# no room on a device, for a user, in a file
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def carried(folder: str, holding: str) -> Path:
@@ -108,47 +112,46 @@ def atomic(path: str | Path, *raised: type[Exception]) -> Iterator[Path]:
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
-        os.replace(part, path)
+        with held():
+            os.replace(part, path)
     except (OSError, *raised) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise InputError(f"cannot be written ({reason})", where=path,
                          allowed="a file in an existing, writable folder",
                          fix="choose another output") from error
     finally:
-        part.unlink(missing_ok=True)
+        with held():
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
-def whole_folder(path: Path, kind: str, mark: str) -> Iterator[Path]:
-    """Fill a hidden folder, then move it into place: an error leaves the old one as it was.
+def scratch(parent: Path | None = None, prefix: str = "fsrcnnx-") -> Iterator[Path]:
+    """Make a folder for the block; it goes with all that is in it, also when the block is stopped.
 
     Args:
-        path: Folder to write; an empty one, or one that holds `mark`, is replaced.
-        kind: What it is, with an article, for the error.
-        mark: File that every such folder holds and no other.
+        parent: Where; the system's temporary folder if None.
+        prefix: What its name begins with.
 
     Yields:
-        Empty folder to fill.
+        The folder, with an absolute path.
 
     Raises:
-        InputError: If something else is in the way, or the folder cannot be written.
+        InputError: If the system's temporary folder is full.
     """
-    if path.exists() and not (path.is_dir() and ((path / mark).is_file()
-                                                 or not any(path.iterdir()))):
-        raise InputError(f"in the way, and not {kind}", where=path,
-                         allowed=f"a new or empty folder, or {kind}", fix="choose another output")
+    folder = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as temp:
-            folder = Path(temp) / "folder"
-            folder.mkdir()
-            yield folder
-            if path.exists():
-                shutil.rmtree(path)
-            os.replace(folder, path)
+        with held():
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).absolute()
+        yield folder
     except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=path,
-                         fix="choose a writable folder") from error
+        if parent or error.errno not in FULL:
+            raise
+        raise InputError(f"cannot be written ({error.strerror})", where=tempfile.gettempdir(),
+                         fix="make room there, or set TMPDIR to another folder") from error
+    finally:
+        if folder:
+            with held():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

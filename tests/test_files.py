@@ -1,11 +1,12 @@
 """Files and folders appear whole or not at all."""
 
+import errno
 import stat
 
 import pytest
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import atomic, made, whole_folder
+from fsrcnnx.files import atomic, made, scratch
 
 
 def test_a_finished_file_takes_the_place_of_the_old_one(tmp_path):
@@ -47,35 +48,23 @@ def test_what_cannot_be_written_is_said_in_one_line(tmp_path):
         raise ValueError("bad suffix")
 
 
-def test_a_folder_gives_way_to_its_own_kind_alone(tmp_path):
-    (tmp_path / "void").mkdir()
-    for name in ("void", "core", "core", "deep/core"):
-        with whole_folder(tmp_path / name, "a core", "files.f") as folder:
-            (folder / "files.f").write_text(name)
-        assert (tmp_path / name / "files.f").read_text() == name
-    (tmp_path / "project").mkdir()
-    for other in ("manifest.json", "thesis.txt"):  # another kind of ours has a manifest too
-        (tmp_path / "project" / other).write_text("dear")
-    (tmp_path / "file").write_text("dear")
-    for name in ("project", "file"):
-        with (pytest.raises(InputError, match=f"{name}: in the way, and not a core"),
-              whole_folder(tmp_path / name, "a core", "files.f")):
-            pytest.fail("it was begun")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["core", "deep", "file", "project", "void"]
-    assert len(list((tmp_path / "project").iterdir())) == 2
+def test_a_scratch_folder_goes_whatever_happens(tmp_path):
+    for error in (KeyboardInterrupt, ZeroDivisionError, FileNotFoundError(2, "gone")):
+        with pytest.raises(type(error) if isinstance(error, OSError) else error), \
+                scratch(tmp_path) as folder:
+            (folder / "deep").mkdir()
+            (folder / "deep" / "a").write_text("")
+            assert folder.parent == tmp_path
+            raise error
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, OSError(28, "full")])
-def test_an_error_leaves_the_old_folder(tmp_path, error):
-    path = tmp_path / "core"
-    with whole_folder(path, "a core", "files.f") as folder:
-        (folder / "files.f").write_text("old")
-    with (pytest.raises(InputError if isinstance(error, OSError) else error),
-          whole_folder(path, "a core", "files.f") as folder):
-        (folder / "files.f").write_text("new")
-        raise error
-    assert (path / "files.f").read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["core"]
+def test_a_full_temporary_folder_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(InputError, match=f"{tmp_path}: cannot be written .No space left on device.;"
+                                         " fix: make room there, or set TMPDIR"), scratch():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_made_in_vain_goes_again(tmp_path):

@@ -22,7 +22,7 @@ from fsrcnnx import __version__
 from fsrcnnx.emit.rtl import source_dir
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.files import whole_folder
+from fsrcnnx.owned import whole_folder
 
 TOP = "fsrcnnx_hls_top"
 MODULES = ("skid", "axis_guard", "hls_top")  # users after what they use
@@ -237,7 +237,7 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
                  **{key: manifest[key] for key in ("network", "content_hash", "scale", "width",
                                                    "height", "in_format", "out_format")},
                  "prescale": manifest.get("prescale", 1)}
-    with whole_folder(out_dir, "an RTL folder", "files.f") as folder:
+    with whole_folder(out_dir, "an RTL folder") as folder:
         for module in MODULES:
             name = f"fsrcnnx_{module}.sv"
             shutil.copyfile(source_dir() / name, folder / name)

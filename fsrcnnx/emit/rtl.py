@@ -19,7 +19,8 @@ from fsrcnnx.emit.package import Build, line_bits, package
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
-from fsrcnnx.files import carried, whole_folder
+from fsrcnnx.files import carried
+from fsrcnnx.owned import whole_folder
 
 ENGINES = ("mac",)
 MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
@@ -145,7 +146,7 @@ def emit(
         "manifest.json": json.dumps(described, indent=2) + "\n",
         **{f"mem/{name}": text for name, text in memories(network, folds).items()},
     }
-    with whole_folder(out_dir, "an RTL folder", "files.f") as folder:
+    with whole_folder(out_dir, "an RTL folder") as folder:
         (folder / "mem").mkdir()
         for name, text in texts.items():
             (folder / name).write_text(text)

@@ -92,7 +92,7 @@ def test_a_folder_that_stands_alone(tmp_path):
     names = (folder / "files.f").read_text().split()
     assert names[0] == "fsrcnnx_hls_pkg.sv" and names[-1] == "fsrcnnx_hls_top.sv"
     assert {path.name for path in folder.iterdir()} == {*names, "files.f", "manifest.json",
-                                                        "rom.dat"}
+                                                        "SHA256SUMS", "rom.dat"}
     package = (folder / "fsrcnnx_hls_pkg.sv").read_text()
     assert "FRAME_WIDTH = 6;" in package and f"256'h{'ab' * 32};" in package
     assert wrap(made, MANIFEST, folder) == described  # again, in its place

@@ -97,11 +97,10 @@ class Vitis:
     Args:
         folder: Folder for all of it.
         monkeypatch: pytest's.
-        project: The project that it will be run on.
         name: Name of the executable.
     """
 
-    def __init__(self, folder: Path, monkeypatch, project: Path, name: str = "vitis_hls"):
+    def __init__(self, folder: Path, monkeypatch, name: str = "vitis_hls"):
         self.samples, self._calls, self._patch = folder / "samples", folder / "calls", monkeypatch
         self.samples.mkdir()
         (folder / "bin").mkdir()
@@ -109,8 +108,7 @@ class Vitis:
         path.write_text(f'#!/bin/sh\nexec tclsh {STUB} "$@"\n')
         path.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
-        for key, value in (("CALLS", self._calls), ("SAMPLES", self.samples),
-                           ("PROJECT", project)):
+        for key, value in (("CALLS", self._calls), ("SAMPLES", self.samples)):
             monkeypatch.setenv(f"VITIS_{key}", str(value))
         self.give(csynth_xml=CSYNTH.format(top=TOP, latency=123), cosim_rpt=COSIM,
                   layer_xml=CSYNTH.format(top="layer", latency="undef"))
@@ -134,8 +132,8 @@ class Vitis:
 
 
 @pytest.fixture
-def vitis(tmp_path, monkeypatch, project) -> Vitis:
+def vitis(tmp_path, monkeypatch) -> Vitis:
     """The stand-in on PATH as vitis_hls."""
     if not shutil.which("tclsh"):
         pytest.skip("tclsh is not installed; run `make setup`")
-    return Vitis(tmp_path, monkeypatch, project)
+    return Vitis(tmp_path, monkeypatch)

@@ -15,6 +15,7 @@ from fsrcnnx.console import outcome
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.prove.vitis import add_resets, cosim, find_tool, read_project, synth
 from fsrcnnx.prove.vitis_reports import read_cosim, read_csynth, read_modules
+from fsrcnnx.prove.vitis_work import work_copy
 from tests.emit.test_hls_top import verilog
 from tests.hls.conftest import COSIM, CSYNTH, TOP, Vitis
 
@@ -73,15 +74,15 @@ def test_progress_reaches_the_end(vitis, project):
 @pytest.mark.parametrize(("name", "words"), [
     ("vitis-run", "--mode hls --tcl build_prj.tcl"), ("vivado_hls", "-f build_prj.tcl")])
 def test_other_versions_of_the_tool(tmp_path, monkeypatch, project, name, words):
-    Vitis(tmp_path, monkeypatch, project, name)
+    Vitis(tmp_path, monkeypatch, name)
     path = tmp_path / "bin" / name
     path.write_text(path.read_text().replace("exec", f'echo "$*" > {tmp_path}/words\nexec'))
     assert synth(read_project(project), find_tool())["tool"] == name
     assert (tmp_path / "words").read_text().strip() == words
 
 
-def test_the_newest_tool_is_taken(tmp_path, monkeypatch, project):
-    Vitis(tmp_path, monkeypatch, project, "vivado_hls")
+def test_the_newest_tool_is_taken(tmp_path, monkeypatch):
+    Vitis(tmp_path, monkeypatch, "vivado_hls")
     shutil.copy(tmp_path / "bin" / "vivado_hls", tmp_path / "bin" / "vitis-run")
     assert find_tool().name == "vitis-run"
 
@@ -273,7 +274,41 @@ def test_the_synthesis_command(vitis, project, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "fsrcnnx_hls" in said and "layer" in said and "make sim DUT=hls HLS_RTL=" in said
     assert json.loads((tmp_path / "report.json").read_text())["total"]["dsp"] == 11
-    assert (project / "rtl" / "fsrcnnx_hls_top.sv").is_file()
+    work = project.with_name(f"{project.name}-vitis")
+    assert (work / "rtl" / "fsrcnnx_hls_top.sv").is_file()
+
+
+def test_the_project_stays_as_it_was_emitted(vitis, project, tmp_path):
+    vitis.give(top_v=verilog())
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    for _ in range(2):
+        assert outcome(cli_vitis.hls_synth, [str(project)]) == 0
+        assert {p: p.read_bytes() for p in project.rglob("*") if p.is_file()} == before
+
+
+def test_the_copy_follows_the_project_and_keeps_what_holds(vitis, project):
+    found = read_project(project)
+    copy = work_copy(found)
+    assert read_project(copy.folder) == copy and copy.folder.parent == project.parent
+    lrs, want = frames()
+    vitis.give(hr_txt=text_of(want), hr_cosim_txt=text_of(want))
+    for _ in range(2):  # what is synthesised already is not synthesised again
+        cosim(work_copy(found), find_tool(), lrs, want)
+        assert vitis.calls().count("csynth_design") == 1
+    header = next((project / "firmware").rglob("*.h"))
+    header.write_text(header.read_text() + "// another network\n")
+    cosim(work_copy(found), find_tool(), lrs, want)
+    assert vitis.calls().count("csynth_design") == 2
+    assert "another network" in (copy.folder / header.relative_to(project)).read_text()
+
+
+def test_what_lies_where_the_copy_goes_is_left_alone(project):
+    place = project.with_name(f"{project.name}-vitis")
+    place.mkdir()
+    (place / "project.tcl").write_text("dear")
+    with pytest.raises(InputError, match="-vitis: in the way, and not a work folder"):
+        work_copy(read_project(project))
+    assert [path.read_text() for path in place.iterdir()] == ["dear"]
 
 
 def test_the_co_simulation_command_needs_the_network_of_the_project(vitis, project, capsys):
@@ -293,7 +328,7 @@ def test_make_targets_and_variables():
         assert f"\n  {word} " in done.stdout
     for target in ("hls-synth", "hls-cosim"):
         said = make(target, "PROJECT=some/where", "REQUIRE=vitis").stdout
-        assert f"fsrcnnx {target} some/where --require --json some/where/" in said
+        assert f"fsrcnnx {target} some/where --require --json build/fsrcnn-x_x2/" in said
     assert "hls_top" in make("sim", "DUT=hls").stdout
     assert "hls_top" not in make("sim").stdout
     assert f"HLS_RTL={ROOT}/x " in make("sim", "DUT=hls", "HLS_RTL=x").stdout

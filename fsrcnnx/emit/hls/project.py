@@ -32,7 +32,7 @@ from fsrcnnx.emit.hls.plan import INPUT, OUTPUT, Stage, plan
 from fsrcnnx.emit.hls.reuse import reuse_factors
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import Network
-from fsrcnnx.files import whole_folder
+from fsrcnnx.owned import whole_folder
 
 PROJECT = "fsrcnnx_hls"  # name of the top function and of the files around it
 PART = "xcku5p-ffvb676-2-e"
@@ -192,7 +192,7 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
     if not re.fullmatch(r"[A-Za-z0-9_-]+", part):  # it becomes a word of Tcl
         raise InputError(f"part {part!r}", where="--part",
                          allowed=f"letters, digits, - and _, e.g. {PART}")
-    with whole_folder(out_dir, "an HLS project", "project.tcl") as folder:
+    with whole_folder(out_dir, "an HLS project") as folder:
         config = _config(stages, folder, strategy, factors, part, clock)
         model, depths = convert(network, folder, stages, config, width)
         audit(model, stages, folder, strategy, factors)

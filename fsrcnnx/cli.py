@@ -18,7 +18,6 @@ from fsrcnnx.cli_pictures import Images, images_option, max_pixels_option
 from fsrcnnx.console import (
     FILE,
     MODEL,
-    bar,
     check_json,
     enlarged,
     guard,
@@ -29,6 +28,7 @@ from fsrcnnx.console import (
     write_json,
 )
 from fsrcnnx.errors import CheckError, InputError, ToolError
+from fsrcnnx.progress import bar
 
 ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
@@ -163,15 +163,19 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width):
 def sim(benches, sim, seed, waves):
     """Run the cocotb BENCHES (all, or those whose names contain a word given)."""
     import os
-    import subprocess
+    import signal
     import sys
+
+    from fsrcnnx import processes
 
     root = Path(__file__).resolve().parents[1]
     if not (root / "tests" / "rtl").is_dir():
         raise InputError("the benches are not here", where=root, allowed="a clone of the project")
     chosen = ["-k", " or ".join(benches)] if benches else []
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/rtl", "-m", "sim", *chosen], cwd=root, check=False,
+    # as by Ctrl-C, so that pytest ends the simulators and what lies around
+    done = processes.run(
+        [sys.executable, "-m", "pytest", "tests/rtl", "-m", "sim", *chosen], cwd=root,
+        polite=signal.SIGINT, grace=10.0, stdout=None, stderr=None,
         env={**os.environ, "SIM": sim or "", "SEED": str(seed), "WAVES": str(int(waves))})
     if done.returncode == 5:  # pytest: no test was selected
         raise InputError("no such bench", where=" ".join(benches), allowed="a word of its name",

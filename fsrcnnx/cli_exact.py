@@ -13,13 +13,13 @@ from fsrcnnx.cli_pictures import Images, images_option, max_pixels_option
 from fsrcnnx.console import (
     FILE,
     MODEL,
-    bar,
     check_json,
     json_option,
     pictures_of,
     table,
     write_json,
 )
+from fsrcnnx.progress import bar
 
 
 @click.command(cls=Images)

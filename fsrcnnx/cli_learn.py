@@ -13,7 +13,6 @@ from fsrcnnx.cli_pictures import max_pixels_option
 from fsrcnnx.console import (
     FILE,
     MODEL,
-    bar,
     check_json,
     json_option,
     model_option,
@@ -22,6 +21,7 @@ from fsrcnnx.console import (
 )
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
+from fsrcnnx.progress import bar
 
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
                              default="auto", help="auto: a GPU if there is one.")

@@ -15,9 +15,10 @@ from pathlib import Path
 import click
 
 from fsrcnnx import limits
-from fsrcnnx.console import FILE, bar, free_memory
+from fsrcnnx.console import FILE, free_memory
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
+from fsrcnnx.progress import bar
 
 IMAGES = "--images"
 GIB = 1 << 30

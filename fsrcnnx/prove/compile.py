@@ -1,27 +1,28 @@
 """Compile an emitted core with the bulk driver sim/photo_tb.sv, in Verilator or Icarus.
 
 May import the ground, prove.cache, prove.core and the standard library. Builds are cached by
-content under build/sim; memories are read at run time, so that new weights need no new build.
+content; memories are read at run time, so that new weights need no new build. Everything is
+compiled by names relative to a scratch folder: make knows no path with a space.
 
     build(Path("build/rtl")).command
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsrcnnx import tools
+from fsrcnnx import processes, tools
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.prove import verilated
-from fsrcnnx.prove.cache import cached, content_key
+from fsrcnnx.prove.cache import cached, content_key, home, keep_log
 from fsrcnnx.prove.core import Core, read_core
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "sim" / "photo_tb.sv"
-CACHE = ROOT / "build" / "sim"
 TOOL = {"verilator": "verilator", "icarus": "iverilog"}
 SIMULATORS = tuple(TOOL)
 VERILATOR_FLAGS = (
@@ -53,27 +54,28 @@ def _key(core: Core, simulator: str, trace: bool) -> str:
 
 def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:
     """Compile core and bench into folder/sim, or raise ToolError naming the kept log."""
-    sources = [str(path) for path in (*core.files, BENCH)]
+    sources = [f"{at}/{path.name}" for at, path in enumerate((*core.files, BENCH))]
+    work = folder / "work"
+    for path, name in zip((*core.files, BENCH), sources, strict=True):
+        (work / name).parent.mkdir(parents=True)  # one each: two may have the same name
+        shutil.copyfile(path, work / name)
     define = ["-DFSRCNNX_TRACE"] if trace else []
-    tool, log = TOOL[simulator], folder / "build.log"
-    with log.open("w") as handle:
-        def run(command: list[str], env: dict[str, str] | None = None) -> int:
-            return subprocess.run([str(tools.find(tool)), *command], cwd=core.folder, env=env,
-                                  stdout=handle, stderr=subprocess.STDOUT, check=False).returncode
-        if simulator == "verilator":
-            with verilated.runtime(folder / "obj", CACHE, VERILATOR_FLAGS):
-                code = run([*VERILATOR_FLAGS, *define, "--top-module", "photo_tb", "-Mdir",
-                            str(folder / "obj"), "-o", str(folder / "sim"), *sources],
-                           verilated.environment())
-        else:
-            code = run(["-g2012", "-s", "photo_tb", *define, "-o", str(folder / "sim"), *sources])
+    tool = TOOL[simulator]
+    if simulator == "verilator":
+        with verilated.runtime(work / "obj", VERILATOR_FLAGS):
+            code, said = verilated.compile(
+                work, [*VERILATOR_FLAGS, *define, "--top-module", "photo_tb", "-Mdir", "obj",
+                       "-o", "../../sim", *sources])
+    else:
+        done = processes.run(
+            [tools.find(tool), "-g2012", "-s", "photo_tb", *define, "-o", "../sim", *sources],
+            cwd=work, stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": str(work)})
+        code, said = done.returncode, done.stdout
     if code != 0:
-        kept = CACHE / f"failed-{folder.name}.log"
-        shutil.copyfile(log, kept)
-        first = next((line for line in log.read_text(errors="replace").splitlines()
-                      if "rror" in line), "no message")
-        raise ToolError(f"cannot compile the core: {first}", where=tool, fix=f"see {kept}")
-    shutil.rmtree(folder / "obj", ignore_errors=True)
+        first = next((line for line in said.splitlines() if "rror" in line), "no message")
+        raise ToolError(f"cannot compile the core: {first}", where=tool,
+                        fix=keep_log(said, f"failed-{folder.name}"))
+    shutil.rmtree(work)
 
 
 def build(rtl_dir: Path, simulator: str = "verilator", *, trace: bool = False) -> Build:
@@ -94,7 +96,8 @@ def build(rtl_dir: Path, simulator: str = "verilator", *, trace: bool = False) -
     if simulator not in TOOL:
         raise InputError(f"unknown simulator {simulator!r}", allowed=", ".join(TOOL))
     core = read_core(rtl_dir)
-    final, seconds = cached(CACHE, f"{simulator}-{_key(core, simulator, trace)}",
-                            lambda scratch: _compile(core, simulator, trace, scratch))
+    final, seconds = cached(home(), f"{simulator}-{_key(core, simulator, trace)}",
+                            lambda scratch: _compile(core, simulator, trace, scratch),
+                            [] if simulator == "icarus" else ["sim"])
     runner = (str(tools.find("vvp")), "-n") if simulator == "icarus" else ()
     return Build((*runner, str(final / "sim")), seconds)

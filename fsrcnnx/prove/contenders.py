@@ -9,8 +9,7 @@ them. A contender is prepared once, in a process of its own, then called frame b
 from __future__ import annotations
 
 import ctypes
-import subprocess
-import tempfile
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fsrcnnx import processes
 from fsrcnnx.errors import ToolError
 from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.files import scratch
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -64,7 +65,7 @@ def _emulate(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
 def _onnx(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
     from onnxruntime import InferenceSession
 
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         path = Path(folder) / "model_uint8.onnx"
         onnx_io.save_uint8(onnx_io.load(model), path)
         session = InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -80,11 +81,11 @@ def _hls(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
 
     network = onnx_io.load(model)
     height, width = shape
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         project = Path(folder) / "hls"
         top = emit(network, project, width=width, height=height)["top"]
-        done = subprocess.run(["bash", "build_lib.sh"], cwd=project, capture_output=True,
-                              text=True, check=False)
+        done = processes.run(["bash", "build_lib.sh"], cwd=project,
+                             env={**os.environ, "TMPDIR": str(folder)})
         built = list((project / "firmware").glob("*.so"))
         if done.returncode or not built:
             reason = (done.stderr.strip().splitlines() or ["no library came out"])[-1]

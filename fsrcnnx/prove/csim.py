@@ -2,7 +2,7 @@
 
 May import numpy, the ground, the integer side and the standard library. A project runs twice: as a
 shared library behind hls4ml's bridge, with a trace of every layer, and as its own C++ test bench in
-raw integers. Builds are cached by content under build/hls.
+raw integers. Builds are cached by content.
 
     predict(build(Path("build/project")), [lr]).frames[0]     # uint8 (H, W) -> int64 (s*H, s*W)
 """
@@ -10,23 +10,23 @@ raw integers. Builds are cached by content under build/hls.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx import tools
+from fsrcnnx import processes, tools
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx_run import to_raw
-from fsrcnnx.prove.cache import cached, content_key
+from fsrcnnx.files import scratch
+from fsrcnnx.prove.cache import cached, content_key, home, keep_log
 
-CACHE = Path(__file__).resolve().parents[2] / "build" / "hls"
 FLAGS = ("-std=c++17", "-fPIC", "-w", "-Ifirmware/ap_types")
 LIBRARY, BENCH = "library.so", "bench"
 SMALL = 4096  # LR pixels up to which compiling costs more than running
@@ -96,14 +96,13 @@ def _compile(folder: Path, top: str, optimise: str, scratch: Path) -> None:
     for step in (["-c", f"firmware/{top}.cpp", "-o", firmware],
                  ["-shared", f"{top}_bridge.cpp", firmware, "-o", library],
                  [f"{top}_test.cpp", firmware, "-o", bench]):
-        done = subprocess.run([compiler, *flags, *step], cwd=folder, capture_output=True,
-                              text=True, check=False)
+        done = processes.run([compiler, *flags, *step], cwd=folder,
+                             env={**os.environ, "TMPDIR": str(scratch)})
         if done.returncode != 0:
-            log = CACHE / f"failed-{scratch.name}.log"
-            log.write_text(done.stdout + done.stderr)
             first = next((line for line in done.stderr.splitlines() if "error" in line),
                          "no message")
-            raise ToolError(f"cannot compile the project: {first}", where="g++", fix=f"see {log}")
+            raise ToolError(f"cannot compile the project: {first}", where="g++",
+                            fix=keep_log(done.stdout + done.stderr, f"failed-{scratch.name}"))
     Path(firmware).unlink()
     # read at run time, relative to the working folder
     shutil.copytree(folder / "firmware" / "weights", scratch / "weights")
@@ -127,8 +126,9 @@ def build(folder: Path) -> Project:
     files = [path for path in folder.rglob("*") if path.suffix in (".h", ".cpp", ".txt")
              and path.parent.name != "tb_data"]
     key = content_key(files, folder, tools.locate("g++").version, *FLAGS, optimise)
-    kept, seconds = cached(CACHE, key,
-                           lambda scratch: _compile(folder, manifest["top"], optimise, scratch))
+    kept, seconds = cached(home(), f"hls-{key}",
+                           lambda scratch: _compile(folder, manifest["top"], optimise, scratch),
+                           [BENCH])
     return Project(kept, manifest, seconds)
 
 
@@ -154,8 +154,7 @@ def check_frames(project: Project, frames: Sequence[np.ndarray]) -> None:
 
 def _run(command: list[str], project: Project, what: str) -> subprocess.CompletedProcess:
     """Run a built program; raise CheckError if it stops on a signal, as a C++ assertion does."""
-    done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True,
-                          check=False)
+    done = processes.run(command, cwd=project.folder)
     if done.returncode < 0 or "read while empty" in done.stdout + done.stderr:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise CheckError(f"{what} stopped: {said[-1] if said else f'signal {-done.returncode}'}",
@@ -183,7 +182,7 @@ def predict(project: Project, frames: Sequence[np.ndarray], *, trace: bool = Fal
     step = Format.parse(manifest["in_format"]).step
     pixels = project.size[0] * project.size[1]
     traced = [layer for layer in manifest["layers"][1:] if trace]
-    with tempfile.TemporaryDirectory() as temp:
+    with scratch() as temp:
         given, out = Path(temp) / "given.npz", Path(temp) / "out.npz"
         np.savez(given, lr=np.stack(frames) * step, scale=scale, top=manifest["top"],
                  names=np.array([layer["name"] for layer in traced], str),
@@ -218,7 +217,7 @@ def bench(project: Project, frames: Sequence[np.ndarray], want: Sequence[np.ndar
         CheckError: If the bench stops, or gives another number of values.
     """
     check_frames(project, frames)
-    with tempfile.TemporaryDirectory() as temp:
+    with scratch() as temp:
         for name, planes in (("lr", frames), ("want", want)):
             if planes:
                 np.savetxt(Path(temp) / f"{name}.txt", np.concatenate([p.ravel() for p in planes]),

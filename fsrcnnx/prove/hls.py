@@ -8,7 +8,6 @@ library and through the project's own C++ test bench; both must give the same in
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from fsrcnnx.errors import CheckError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.network import Network
+from fsrcnnx.files import scratch
 from fsrcnnx.prove import csim
 from fsrcnnx.prove.compare import Divergence, first_difference
 
@@ -48,7 +48,7 @@ def _compile(network: Network, size: tuple[int, int], options: dict) -> csim.Pro
     """Emit and build the project of a frame size."""
     from fsrcnnx.emit.hls import emit
 
-    with tempfile.TemporaryDirectory() as temp:
+    with scratch() as temp:
         folder = Path(temp) / "hls"
         emit(network, folder, height=size[0], width=size[1], **options)
         return csim.build(folder)

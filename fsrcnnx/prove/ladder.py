@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.network import Network
+from fsrcnnx.files import scratch
 from fsrcnnx.prove import rungs as ladder_rungs
 from fsrcnnx.prove import stimuli
 from fsrcnnx.prove.compare import Divergence, first_difference
@@ -81,7 +81,7 @@ def _judge(rung: Rung, climbed: Climbed, network: Network, golden: Callable, see
 def _core(network: Network, rtl_dir: Path | None, options: dict):
     """The emitted folder to simulate: the one given, or a fresh one."""
     if rtl_dir is None:
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch() as folder:
             emit(network, Path(folder) / "rtl", **options)
             yield Path(folder) / "rtl"
         return
@@ -150,7 +150,7 @@ def verify(
         return wants[id(stimulus)]
 
     records: list[Record] = []
-    with _core(network, rtl_dir, options) if simulated else tempfile.TemporaryDirectory() as folder:
+    with _core(network, rtl_dir, options) if simulated else scratch() as folder:
         widest = read_core(folder).max_width if simulated else max_width
         frames = [*stimuli.synthetic(np.random.default_rng(seed), widest), *shown]
         if simulated:

@@ -8,7 +8,6 @@ A rung takes LR frames and gives HR frames; what is compared, and how, is the la
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import numpy as np
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import emulate, golden, onnx_io
 from fsrcnnx.exact.network import Network
+from fsrcnnx.files import scratch
 from fsrcnnx.prove import compare, hls
 from fsrcnnx.prove.simulate import Result, SimulationFault, simulate
 from fsrcnnx.prove.stimuli import Stimulus, icarus_tile, tile
@@ -137,7 +137,7 @@ def _uint8(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     path = context.model.with_name("model_uint8.onnx")
     if context.model.name == "model.onnx" and path.is_file():
         return _one_by_one(lambda lr: onnx_io.run_uint8(path, lr), stimuli)
-    with tempfile.TemporaryDirectory() as folder:  # a file on its own: what we would export
+    with scratch() as folder:  # a file on its own: what we would export
         path = Path(folder) / "model_uint8.onnx"
         onnx_io.save_uint8(context.network, path)
         return _one_by_one(lambda lr: onnx_io.run_uint8(path, lr), stimuli)

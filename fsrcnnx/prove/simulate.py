@@ -9,9 +9,7 @@ handshakes and the checks are in sim/photo_tb.sv, so that simulation time is the
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,8 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fsrcnnx import processes
 from fsrcnnx.errors import CheckError, InputError, ToolError
-from fsrcnnx.prove.compile import CACHE, build
+from fsrcnnx.files import scratch
+from fsrcnnx.prove.cache import keep_log
+from fsrcnnx.prove.compile import Build, build
 from fsrcnnx.prove.core import Core, check_frames, read_core
 
 
@@ -57,16 +58,14 @@ def _hang_limit(core: Core, frames: Sequence[np.ndarray], idle: int, stall: int)
     return int(8 * line * (len(core.layers) + 1) * slow) + 10_000
 
 
-def _watch(process: subprocess.Popen, log: Path, total: int,
+def _watch(process: subprocess.Popen, total: int,
            progress: Callable[[float], None] | None) -> str:
-    """Follow a simulation's lines to its end, keeping them in a log; return all of them."""
+    """Follow a simulation's lines to its end; return all of them."""
     text = []
-    with log.open("w") as handle:
-        for line in process.stdout:
-            handle.write(line)
-            text.append(line)
-            if progress and (at := re.match(r"photo_tb: lines (\d+)", line)):
-                progress(int(at[1]) / total)
+    for line in process.stdout:
+        text.append(line)
+        if progress and (at := re.match(r"photo_tb: lines (\d+)", line)):
+            progress(int(at[1]) / total)
     process.wait()
     return "".join(text)
 
@@ -128,9 +127,14 @@ def simulate(
         if not 0 <= percent <= 99:
             raise InputError(f"{name} of {percent} per cent", allowed="0..99")
     made = build(rtl_dir, simulator, trace=trace)
-    runs = CACHE / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=runs, prefix=f"{simulator}-"))
+    with scratch() as work:
+        return _run(core, made, frames, simulator, work, idle, stall, seed, trace, progress)
+
+
+def _run(core: Core, made: Build, frames: Sequence[np.ndarray], simulator: str, work: Path,
+         idle: int, stall: int, seed: int, trace: bool,
+         progress: Callable[[float], None] | None) -> Result:
+    """Run a build in an empty folder; as `simulate`."""
     (work / "sizes.txt").write_text("".join(f"{f.shape[1]} {f.shape[0]}\n" for f in frames))
     (work / "pixels.bin").write_bytes(b"".join(f.tobytes() for f in frames))
     command = [*made.command, f"+dir={work}", f"+idle={idle}", f"+stall={stall}",
@@ -140,27 +144,22 @@ def simulate(
     total = core.scale * sum(f.shape[0] for f in frames)
     start = time.perf_counter()
     # the memories' paths are relative to the emitted folder
-    process = subprocess.Popen(command, cwd=core.folder, stdout=subprocess.PIPE, text=True,
-                               stderr=subprocess.STDOUT, errors="replace")
-    try:
-        text = _watch(process, work / "run.log", total, progress)
-    finally:
-        process.kill()
-        process.wait()
+    with processes.child(command, cwd=core.folder, stdout=subprocess.PIPE, text=True,
+                         stderr=subprocess.STDOUT, errors="replace") as process:
+        text = _watch(process, total, progress)
     seconds = time.perf_counter() - start
     done = re.search(r"photo_tb: done frames (\d+) cycles (\d+)", text)
     fault = re.search(r"photo_tb: FAIL (.*)", text)
     if process.returncode != 0 or not (done or fault):
         raise ToolError(f"the simulation ended with code {process.returncode}",
-                        where=simulator, fix=f"see {work / 'run.log'}")
+                        where=simulator, fix=keep_log(text, work.name))
     sizes = [(f.shape[0] * core.scale, f.shape[1] * core.scale) for f in frames]
     streams = tuple(_read_stream(work / f"stream_{index}.hex")
                     for index in range(len(core.layers) + 1)) if trace else ()
     result = Result(_read_frames(work / "out.bin", sizes), int(done[2]) if done else 0, seconds,
                     made.seconds, streams)
     if fault:
-        error = SimulationFault(fault[1], where=core.folder.name, fix=f"see {work / 'run.log'}")
+        error = SimulationFault(fault[1], where=core.folder.name, fix=keep_log(text, work.name))
         error.result = result
         raise error
-    shutil.rmtree(work)
     return result

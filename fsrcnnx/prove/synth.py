@@ -15,15 +15,14 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsrcnnx import tools
+from fsrcnnx import processes, tools
 from fsrcnnx.errors import CheckError, InputError, ToolError
+from fsrcnnx.files import scratch
 
 TOP = "fsrcnnx_top"
 
@@ -153,13 +152,12 @@ def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
         f"{device.command.format(noabc9=noabc9)} -top {TOP}",
         "write_json netlist.json",
     ])
-    with tempfile.TemporaryDirectory() as name:
-        work = Path(name) / "work"  # a copy: the memories are found, nothing is left behind
+    with scratch() as folder_of_work:
+        work = folder_of_work / "work"  # a copy: the memories are found, nothing is left behind
         shutil.copytree(folder, work)
         (work / "synth.ys").write_text(script)
-        done = subprocess.run([yosys.path, "-q", "-s", "synth.ys"], cwd=work, check=False,
-                              capture_output=True, text=True,
-                              env={**os.environ, **tools.environment("yosys")})
+        done = processes.run([yosys.path, "-q", "-s", "synth.ys"], cwd=work,
+                             env={**os.environ, **tools.environment("yosys"), "TMPDIR": str(work)})
         if done.returncode < 0:
             raise ToolError(f"ended by signal {-done.returncode}", where=yosys.path.name,
                             fix="run it again, with more memory if that was short")

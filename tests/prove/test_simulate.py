@@ -11,6 +11,7 @@ from fsrcnnx import tools
 from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.exact import golden
+from fsrcnnx.prove.cache import VARIABLE
 from fsrcnnx.prove.compile import SIMULATORS, build
 from fsrcnnx.prove.core import read_core
 from fsrcnnx.prove.simulate import SimulationFault, simulate
@@ -98,7 +99,7 @@ def test_progress_reaches_the_end_and_builds_are_kept(small):
 
 @sim
 def test_two_builds_of_the_same_core_at_once(small, tmp_path, monkeypatch):
-    monkeypatch.setattr("fsrcnnx.prove.compile.CACHE", tmp_path)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(lambda _: build(small.rtl, "icarus"), range(2)))
     assert made[0].command == made[1].command
@@ -146,12 +147,12 @@ def test_a_missing_simulator(small, monkeypatch):
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_a_core_that_does_not_compile_names_the_log(small, copied, simulator, tmp_path,
                                                     monkeypatch):
-    monkeypatch.setattr("fsrcnnx.prove.compile.CACHE", tmp_path / "cache")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     rtl = copied(small.rtl)
     (rtl / "fsrcnnx_skid.sv").write_text("module fsrcnnx_skid (; endmodule\n")
     with pytest.raises(ToolError, match="cannot compile the core") as caught:
         simulate(rtl, [np.zeros((1, 1), np.uint8)], simulator)
-    log = next((tmp_path / "cache").glob("failed-*.log"))
+    log = next((tmp_path / "cache" / "logs").glob("failed-*.log"))
     assert str(log) in str(caught.value) and "fsrcnnx_skid" in log.read_text()
 
 

@@ -7,6 +7,7 @@ run. The command to repeat a failure is in its message.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`"
 import numpy as np  # after the check that cocotb is there
 
 from fsrcnnx.emit.rtl import emit
-from sim.runner import ROOT, run
+from sim.runner import ROOT, benches, run
 from tests.networks import random_network
 
 pytestmark = pytest.mark.sim
@@ -75,7 +76,7 @@ def test_module(case, simulator):
     module, parameters = CASES[case]
     sources = [ROOT / "rtl" / f"fsrcnnx_{name}.sv" for name in (*USES[module], module)]
     launch(module, f"fsrcnnx_{module}", sources, parameters, simulator,
-           ROOT / "build" / "benches" / f"{case}-{simulator}")
+           benches() / f"{case}-{simulator}")
 
 
 # whole networks: name -> (bench and top module, network, core)
@@ -96,10 +97,11 @@ NETWORKS = {
 @pytest.mark.parametrize("case", NETWORKS)
 def test_network(case, simulator):
     bench, network, core = NETWORKS[case]
-    rtl = ROOT / "build" / "benches" / f"{case}-{simulator}-rtl"
+    rtl = benches() / f"{case}-{simulator}-rtl"
+    shutil.rmtree(rtl, ignore_errors=True)  # simulators may have written into it
     emit(random_network(np.random.default_rng(SEED), **network), rtl, max_width=12, max_height=12,
          **core)
     sources = [rtl / name for name in (rtl / "files.f").read_text().split()]
     launch(bench, f"fsrcnnx_{bench}", sources, {}, simulator,
-           ROOT / "build" / "benches" / f"{case}-{simulator}", cwd=rtl,
+           benches() / f"{case}-{simulator}", cwd=rtl,
            config={"seed": SEED, "network": network, "simulator": simulator, **core})

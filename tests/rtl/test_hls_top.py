@@ -22,7 +22,7 @@ from fsrcnnx.emit.hls_top import wrap  # after the check that cocotb is there
 from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import CheckError
 from fsrcnnx.prove.synth import read_manifest
-from sim.runner import ROOT
+from sim.runner import ROOT, benches
 from tests.networks import random_network
 from tests.rtl.test_benches import SEED, SIMULATORS, launch
 
@@ -63,7 +63,7 @@ def run(rtl: Path, simulator: str, folder: Path, **config) -> None:
 def test_wrapper_on_the_standin(case, simulator, tmp_path):
     frame, network = CASES[case]
     run(standin(tmp_path, frame, network), simulator,
-        ROOT / "build" / "benches" / f"hls-{case}-{simulator}", network=network)
+        benches() / f"hls-{case}-{simulator}", network=network)
 
 
 FAULTS = {  # what is replaced in the wrapped folder: file, text, text
@@ -109,4 +109,4 @@ def test_real_export(simulator):
     model = engines.find_model(os.environ.get("MODEL") or manifest["network"]).resolve()
     assert onnx_io.load(model).content_hash() == manifest["content_hash"], (
         f"{rtl} was made of another network than {model}; give its own with MODEL=FILE.onnx")
-    run(rtl, simulator, ROOT / "build" / "benches" / f"hls-export-{simulator}", model=str(model))
+    run(rtl, simulator, benches() / f"hls-export-{simulator}", model=str(model))

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from onnx import NodeProto, numpy_helper
 
+from fsrcnnx.exact.onnx_check import short
 from fsrcnnx.exact.onnx_view import OnnxView
 
 
@@ -101,4 +102,4 @@ class Draft:
             node: The node as it was.
             what: In a few words.
         """
-        self.notes.append(f"{node.name or node.output[0]} ({node.op_type}) {what}")
+        self.notes.append(f"{short(node.name or node.output[0])} ({node.op_type}) {what}")

@@ -15,6 +15,7 @@ import numpy as np
 from onnx import NodeProto
 
 from fsrcnnx.exact.formats import Format, quantise
+from fsrcnnx.exact.onnx_check import short
 from fsrcnnx.exact.onnx_draft import Draft
 from fsrcnnx.exact.onnx_quant import constant_value, read_quant
 from fsrcnnx.exact.onnx_view import OnnxView, is_quant
@@ -119,10 +120,11 @@ class Saturation:
         lower = bounds.lo is None or quantise(np.float64(bounds.lo), to) == to.lo or (
             self.rectified and bounds.lo <= 0)
         if not upper or not (lower or bounds.lo == 0):
+            name = short(self.quant.name or "unnamed")
             least = f"a min of 0 or up to {(to.lo + 0.5) * to.step:.9g}"
             self.view.refuse(
-                f"clips to {bounds}, and the Quant behind it ({self.quant.name or 'unnamed'}) "
-                f"saturates at {ends}", node,
+                f"clips to {bounds}, and the Quant behind it ({name}) saturates at "
+                f"{ends}", node,
                 allowed=f"{least}, and a max above {(to.hi - 0.5) * to.step:.9g}",
                 fix="clip where the Quant saturates, or give the Quant a coarser or finer scale")
         if lower:
@@ -185,7 +187,8 @@ def _settle_maps(draft: Draft, clips: list[NodeProto], gone: set[str]) -> None:
         if (bounds.lo is not None and bounds.lo > ends[0]) or (
                 bounds.hi is not None and bounds.hi < ends[1]):
             draft.view.refuse(
-                f"clips to {bounds} what the Quant before it ({quant.name or 'unnamed'}) gives",
+                f"clips to {bounds} what the Quant before it ({short(quant.name or 'unnamed')}) "
+                "gives",
                 node, allowed=f"{ends[0]:.9g}..{ends[1]:.9g} or more",
                 fix="clip before that Quant")
         draft.note(node, f"to {bounds} left out: the Quant before gives no more")

@@ -23,6 +23,7 @@ FRACTION = 512  # fraction bits of a format, either sign: two float32 scales mul
 
 # files
 MODEL_BYTES = 64 * MIB  # .onnx and .pth
+CHECKPOINT_BYTES = 1024 * MIB  # what a training goes on from: products, and states of the optimiser
 ONNX_FIELDS = 1 << 18  # fields and list elements in an .onnx file, bulk data apart
 
 # pictures: an engine takes 0.1 to 1.5 kB a pixel, so that 100 million are 10 GB and more
@@ -33,3 +34,9 @@ PICTURE_BYTES_BESIDE = 64 * MIB  # metadata
 COUNTED_BYTES = 32 * MIB  # of a file whose frames are counted: it has to be read through
 PROFILE_BYTES = 4 * MIB  # the largest ICC profiles in use have 3
 DPI = 65535  # what JPEG holds
+
+# pixels in HDF5 files: all of a file are in memory while a network trains
+DATA_PIXELS = 1 << 33  # in a file
+DATA_PICTURE = 1 << 27  # in a picture or patch
+DATA_RATIO = 64  # for each byte of the file; photographs pack to a quarter, bombs a thousandfold
+CHUNK_BYTES = MIB  # of compressed data; what a chunk unpacks to, a thousandfold at most, is at once

@@ -1,6 +1,7 @@
 """Calibration: formats chosen for a float network after training.
 
-May import torch, exact.formats, exact.network, learn.losses, learn.models and learn.quantnet.
+May import torch, exact.formats, exact.network, learn.losses, learn.models, learn.quantnet
+and learn.schema.
 
     module = calibrate(model, x, y, uniform(model, Bits(4, 8)))   # formats of the least error
 
@@ -21,9 +22,8 @@ from fsrcnnx.exact.network import PIXEL
 from fsrcnnx.learn import models
 from fsrcnnx.learn.losses import log_error
 from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, on_grid
+from fsrcnnx.learn.schema import DIGITS, WIDTHS
 
-WIDTHS = range(2, 17)
-DIGITS = range(9)
 SPELT = re.compile(r"w(?P<weight>\d+)a(?P<activation>\d+)(?:s(?P<slope>\d+))?(?:d(?P<digits>\d))?")
 MIXED = "-mixed"  # ends the name of a network whose layers have different widths
 FLOAT32_BITS = 24  # significand: what a float32 runtime holds exactly

@@ -1,6 +1,6 @@
 """Training and evaluation files: any folder of pictures to HDF5, in yjn870's layout.
 
-May import numpy, h5py, torch, tqdm, imaging and the ground.
+May import numpy, torch, tqdm, imaging, learn.hdf5 and the ground.
 
     prepare("pictures", "train.h5", 2)             # datasets lr (N, p, p), hr (N, 2p, 2p), uint8
     prepare("pictures", "eval.h5", 2, evaluation=True)   # groups lr, hr: one dataset a picture
@@ -15,14 +15,12 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import atomic
 from fsrcnnx.imaging import (
     SUFFIXES,
     bicubic,
@@ -32,12 +30,14 @@ from fsrcnnx.imaging import (
     shrink,
     shrink_pillow,
 )
+from fsrcnnx.learn import hdf5
 from fsrcnnx.learn.models import SCALES
 
 log = logging.getLogger(__name__)
 
 PATCH = 32  # LR pixels
 STRIDE = 24
+AT_ONCE = 256  # patches written before the disk is asked whether it took them
 PROTOCOLS = {"paper": shrink, "seed": shrink_pillow}
 AUGMENT_SIZES = (1.0, 0.9, 0.8, 0.7, 0.6)  # as the seed; turns and flips are made in training
 
@@ -143,26 +143,27 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
     if not output.parent.is_dir():
         raise InputError("the folder does not exist", where=str(output.parent),
                          allowed="an existing folder", fix="create it")
-    with atomic(output) as part, h5py.File(part, "w") as file:
+    with hdf5.written(output) as (file, check):
         file.attrs.update(scale=scale, protocol=protocol, pictures=len(paths))
         write = _write_pictures if evaluation else _write_patches
         sizes = AUGMENT_SIZES if augment and not evaluation else (1.0,)
         bar = tqdm(paths, desc=f"prepare {output.name}", unit="picture", disable=not progress)
-        count = write(file, bar, scale, PROTOCOLS[protocol], sizes, patch, stride)
+        count = write(file, check, bar, scale, PROTOCOLS[protocol], sizes, patch, stride)
     log.info("%s: %d %s of %d pictures", output, count,
              "pictures" if evaluation else "patches", len(paths))
     return count
 
 
-def _write_pictures(file, paths, scale, reduce, *_) -> int:
+def _write_pictures(file, check, paths, scale, reduce, *_) -> int:
     for index, path in enumerate(paths):
         hr = crop(read_luma(path), scale)
         file.create_dataset(f"hr/{index}", data=hr)
         file.create_dataset(f"lr/{index}", data=reduce(hr, scale))
+        check()
     return len(file["lr"])
 
 
-def _write_patches(file, paths, scale, reduce, sizes, patch, stride) -> int:
+def _write_patches(file, check, paths, scale, reduce, sizes, patch, stride) -> int:
     sides = {"lr": patch, "hr": patch * scale}
     sets = {key: file.create_dataset(key, (0, side, side), "u1", maxshape=(None, side, side),
                                      chunks=(16, side, side)) for key, side in sides.items()}
@@ -178,7 +179,10 @@ def _write_patches(file, paths, scale, reduce, sizes, patch, stride) -> int:
         for key, patches in zip(("lr", "hr"), zip(*pairs, strict=True), strict=True):
             start = len(sets[key])
             sets[key].resize(start + len(patches), axis=0)
-            sets[key][start:] = np.stack(patches)
+            for first in range(0, len(patches), AT_ONCE):
+                some = np.stack(patches[first:first + AT_ONCE])
+                sets[key][start + first:start + first + len(some)] = some
+                check()
     if not len(sets["lr"]):
         raise InputError("every picture is smaller than a patch", where="prepare",
                          allowed=f"at least {patch * scale} pixels each way",
@@ -206,24 +210,6 @@ def _patches(luma, scale, reduce, patch, stride) -> Iterator[tuple[np.ndarray, n
                    hr[scale * y:scale * (y + patch), scale * x:scale * (x + patch)])
 
 
-def _open(path: str | Path) -> h5py.File:
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("no such file", where=str(path), allowed="an HDF5 file of prepare",
-                         fix="run prepare first, or check the path")
-    try:
-        return h5py.File(path, "r")
-    except OSError:
-        raise InputError("not an HDF5 file, or corrupt", where=str(path),
-                         allowed="an HDF5 file of prepare", fix="run prepare again") from None
-
-
-def _pixels(data: h5py.Dataset) -> np.ndarray:
-    """Read 0..255 of any type as uint8."""
-    raw = data[...]
-    return raw if raw.dtype == np.uint8 else np.clip(np.rint(raw), 0, 255).astype(np.uint8)
-
-
 def read_patches(path: str | Path, scale: int, prescale: int = 1
                  ) -> tuple[torch.Tensor, torch.Tensor]:
     """Read a training file whole, and enlarge its LR patches for a network that wants it.
@@ -242,15 +228,16 @@ def read_patches(path: str | Path, scale: int, prescale: int = 1
     Raises:
         InputError: If the file is missing, no HDF5, no training file, empty or of another scale.
     """
-    with _open(path) as file:
-        if not all(isinstance(file.get(key), h5py.Dataset) for key in ("lr", "hr")):
+    with hdf5.opened(path) as file:
+        if not file.is_data("lr", "hr"):
             raise InputError("not a training file", where=str(path),
                              allowed="datasets lr and hr", fix="prepare it without --eval")
-        lr, hr = _pixels(file["lr"]), _pixels(file["hr"])
-    if lr.ndim != 3 or hr.ndim != 3 or len(lr) != len(hr) or not len(lr):
-        raise InputError(f"datasets of shape {lr.shape} and {hr.shape}", where=str(path),
-                         allowed="(N, p, p) and (N, scale p, scale p), N at least 1")
-    _check_pair(lr.shape[1:], hr.shape[1:], scale, str(path))
+        shapes = [file.check(key, 3) for key in ("lr", "hr")]
+        if shapes[0][0] != shapes[1][0]:
+            raise InputError(f"datasets of shape {shapes[0]} and {shapes[1]}", where=str(path),
+                             allowed="(N, p, p) and (N, scale p, scale p), N at least 1")
+        _check_pair(*(shape[1:] for shape in shapes), scale, str(path))
+        lr, hr = (file.pixels(key, 3) for key in ("lr", "hr"))
     lr = np.stack([bicubic(patch, prescale) for patch in lr]) if prescale > 1 else lr
     return torch.from_numpy(lr), torch.from_numpy(hr)
 
@@ -271,16 +258,17 @@ def read_pictures(path: str | Path, scale: int, prescale: int = 1
     Raises:
         InputError: If the file is missing, no HDF5, no evaluation file, empty or of another scale.
     """
-    with _open(path) as file:
-        if not all(isinstance(file.get(key), h5py.Group) and len(file[key])
-                   for key in ("lr", "hr")) or set(file["lr"]) != set(file["hr"]):
+    with hdf5.opened(path) as file:
+        names, others = file.names("lr"), file.names("hr")
+        if not names or set(names) != set(others):
             raise InputError("not an evaluation file", where=str(path),
                              allowed="groups lr and hr, one dataset a picture",
                              fix="prepare it with --eval")
-        order = sorted(file["lr"], key=lambda name: (len(name), name))
-        pairs = [(_pixels(file["lr"][name]), _pixels(file["hr"][name])) for name in order]
-    for lr, hr in pairs:
-        _check_pair(lr.shape, hr.shape, scale, str(path))
+        pairs = []
+        for name in sorted(names, key=lambda name: (len(name), name)):
+            keys = f"lr/{name}", f"hr/{name}"
+            _check_pair(*(file.check(key, 2) for key in keys), scale, f"{path}: {name}")
+            pairs.append(tuple(file.pixels(key, 2) for key in keys))
     return [(bicubic(lr, prescale), hr) for lr, hr in pairs]
 
 

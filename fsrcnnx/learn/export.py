@@ -7,11 +7,14 @@ May import what learn may; the network leaves through exact.onnx_io.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
+from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.network import Network
 from fsrcnnx.learn import models, quantnet, store
@@ -53,15 +56,32 @@ def export(weights: str | Path, folder: Path, training_data: str = "") -> Networ
         InputError: If a file cannot be written.
     """
     content = store.read_weights(weights)
+    if not content.get("complete", True):
+        raise ModelError("what an interrupted quantisation had so far", where=str(weights),
+                         allowed="the weights of one that has ended",
+                         fix="run the same `quantise` again: it goes on from there")
     meta: dict[str, str] = {}  # architecture, scale and version are written by onnx_io
     for key, value in content.get("bits", {}).items():
         meta[f"{key}_bits"] = str(value)
-    for key, value in content.get("eval_psnr", {}).items():
+    scores = content.get("eval_psnr", {})
+    for key, value in scores.items() if isinstance(scores, dict) else ():
         meta[f"eval_psnr_{key}"] = f"{value:.3f}"
     if training_data:
         meta["training_data"] = training_data
     network = quantnet.to_network(quantnet.load_qat(weights), content.get("label"), meta)
-    onnx_io.save(network, folder / "model.onnx")
-    onnx_io.save_uint8(network, folder / "model_uint8.onnx")
-    onnx_io.save_float(network, folder / "model_float.onnx", float_layers(store.load(weights)))
+    layers = float_layers(store.load(weights))
+    try:  # all three or none: they are of one network
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as part:
+            made = Path(part)
+            onnx_io.save(network, made / "model.onnx")
+            onnx_io.save_uint8(network, made / "model_uint8.onnx")
+            onnx_io.save_float(network, made / "model_float.onnx", layers)
+            for path in sorted(made.iterdir()):
+                os.replace(path, folder / path.name)
+    except InputError as error:
+        raise InputError(error.what, where=folder / Path(error.where).name,
+                         allowed=error.allowed, fix=error.fix) from None
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=folder,
+                         allowed="a writable folder", fix="choose another output") from None
     return network

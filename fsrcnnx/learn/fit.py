@@ -1,6 +1,6 @@
 """The training loop: one cycle of the rate, resumable to the identical result.
 
-May import torch, tqdm, learn.devices, losses, optimisers and store, and the ground.
+May import torch, tqdm, learn.devices, losses, optimisers, resume and torchfile, and the errors.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
@@ -9,11 +9,10 @@ Source: one cycle of the learning rate (Smith 2018, arXiv:1803.09820).
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,11 +21,11 @@ from torch import nn
 from tqdm import tqdm
 
 from fsrcnnx.errors import CheckError, InputError
-from fsrcnnx.files import atomic
-from fsrcnnx.learn import store
+from fsrcnnx.learn import torchfile
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.losses import LOSSES
 from fsrcnnx.learn.optimisers import OPTIMISERS
+from fsrcnnx.learn.resume import check_rows, read_state, resuming, write_history
 
 log = logging.getLogger(__name__)
 
@@ -91,76 +90,6 @@ class Plan:
         if min(self.batch_size, self.steps, self.every) < 1 or not 0 < self.lr < 1:
             raise InputError(f"batch size {self.batch_size}, steps {self.steps}, lr {self.lr}",
                              where="train", allowed="at least 1 each, lr between 0 and 1")
-
-
-def on_cpu(content):
-    """Bring tensors to the CPU.
-
-    Args:
-        content: A tensor, or plain data with tensors in dictionaries, lists and tuples.
-
-    Returns:
-        The same, on the CPU.
-    """
-    if isinstance(content, torch.Tensor):
-        return content.cpu()
-    if isinstance(content, dict):
-        return {key: on_cpu(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return type(content)(map(on_cpu, content))
-    return content
-
-
-def save_atomic(content: dict, path: Path) -> None:
-    """Write a torch file whole or not at all; it loads on every device.
-
-    Args:
-        content: What to save.
-        path: File.
-
-    Raises:
-        InputError: If it cannot be written.
-    """
-    with atomic(path, RuntimeError) as part:
-        torch.save(on_cpu(content), part)
-
-
-def write_history(path: Path | None, heading: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write the course of a run, whole or not at all.
-
-    Args:
-        path: CSV file; None for none.
-        heading: Names of the columns.
-        rows: One for each evaluation.
-
-    Raises:
-        InputError: If it cannot be written.
-    """
-    if path:
-        with atomic(path) as part, part.open("w", newline="") as file:
-            csv.writer(file).writerows([heading, *rows])
-
-
-def read_state(checkpoint: Path, settings: str) -> dict | None:
-    """Read where a run was stopped.
-
-    Args:
-        checkpoint: File of the state.
-        settings: What the run is to be, of `Plan.settings`.
-
-    Returns:
-        The state; None if there is none.
-
-    Raises:
-        InputError: If it is damaged or of another run.
-    """
-    if not checkpoint.exists():
-        return None
-    state = store.read_checkpoint(checkpoint)
-    if state["settings"] != settings:
-        raise InputError(f"holds another run, {state['settings']}", where=str(checkpoint),
-                         allowed=settings, fix="write to another folder, or delete this file")
-    return state
 
 
 class Batches:
@@ -248,11 +177,13 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
     step, best, total, since, rows = 0, -math.inf, 0.0, 0, []
     state = team.once(lambda: read_state(checkpoint, settings))
     if state:
-        module.load_state_dict(state["module"])
-        optimiser.load_state_dict(state["optimiser"])
-        cycle.load_state_dict(state["cycle"])
-        batches.generator.set_state(state["generator"])
-        step, best, rows = state["step"], state["best"], state["rows"]
+        with resuming(checkpoint):
+            module.load_state_dict(state["module"])
+            optimiser.load_state_dict(state["optimiser"])
+            cycle.load_state_dict(state["cycle"])
+            batches.generator.set_state(state["generator"])
+            step, best, rows = int(state["step"]), float(state["best"]), state["rows"]
+            check_rows(rows, len(HISTORY))
         log.info("%s: resuming at step %d of %d", checkpoint, step, plan.steps)
 
     log.info("training on %s%s", team.device.type,
@@ -287,10 +218,10 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
                 keep(step, now)
             rows.append((step, error, now, cycle.get_last_lr()[0]))
             write_history(history, HISTORY, rows)
-            save_atomic({"settings": settings, "step": step, "best": best, "rows": rows,
-                         "module": module.state_dict(), "optimiser": optimiser.state_dict(),
-                         "cycle": cycle.state_dict(), "generator": batches.generator.get_state()},
-                        checkpoint)
+            torchfile.save({"settings": settings, "step": step, "best": best, "rows": rows,
+                            "module": module.state_dict(), "optimiser": optimiser.state_dict(),
+                            "cycle": cycle.state_dict(),
+                            "generator": batches.generator.get_state()}, checkpoint)
             bar.set_postfix(loss=f"{error:.2e}", psnr=f"{now:.2f}", best=f"{best:.2f}")
             log.info("step %d of %d: %.3f dB, best %.3f dB", step, plan.steps, now, best)
     module.cpu().eval()

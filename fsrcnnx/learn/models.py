@@ -1,107 +1,22 @@
 """The float networks, each readable at a glance.
 
-May import torch and the errors.
+May import torch and learn.shapes.
 
     model = build("fsrcnn-x_x2")
     hr = model(lr)                                 # (N, 1, H, W) to (N, 1, 2 H, 2 W), pixel / 256
 
-Source: FSRCNN and FSRCNN-s (Dong et al. 2016, arXiv:1608.00367, d, s, m in section 3); the seed's
-FSRCNN-x: d = 23, s = 12, m = 2, 3x3 first convolution and deconvolution. optimal-fsrcnn is a shrunk
-FSRCNN-s of the kind that Chang et al. 2020 (arXiv:1801.05997) run by TDC; its sizes are ours, for
-the published ones were not at hand. The anchor, the nearest LR pixel added to each output phase:
-ABPN (Du et al. 2021, arXiv:2105.09750). SRCNN (Dong et al. 2016, arXiv:1501.00092, n1, n2 and
-f1-f2-f3 in sections 3.1 and 4.3).
+Sources of the shapes: learn.shapes.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 
-from fsrcnnx.errors import ModelError
+from fsrcnnx.learn.shapes import MODELS, SCALES, FlatShape, Shape, find
 
-
-@dataclass(frozen=True)
-class Shape:
-    """What an FSRCNN is made of, at any scale.
-
-    Args:
-        d: Channels of the feature and expanded maps.
-        s: Channels of the mapping layers.
-        m: Number of 3x3 mapping layers.
-        first: Kernel of the first convolution, odd.
-        last: Kernel of the deconvolution.
-        anchor: Whether the nearest LR pixel is added to the output.
-    """
-
-    d: int
-    s: int
-    m: int
-    first: int
-    last: int
-    anchor: bool = False
-
-    def fits(self, scale: int) -> bool:
-        """Tell whether the network is defined at a scale."""
-        # a deconvolution smaller than its stride would leave HR pixels that nothing reaches
-        return min(self.d, self.s) > 0 and self.first % 2 == 1 and self.last >= scale
-
-    def __str__(self) -> str:
-        return f"its convolution is {self.first}x{self.first}, its deconvolution " \
-            f"{self.last}x{self.last}"
-
-
-@dataclass(frozen=True)
-class FlatShape:
-    """What an SRCNN is made of, at any scale: three convolutions on enlarged luma.
-
-    Args:
-        n1: Channels of the feature map.
-        n2: Channels of the mapped one.
-        f1: Kernel of the first convolution, odd.
-        f2: Kernel of the second, odd.
-        f3: Kernel of the last, odd.
-    """
-
-    n1: int
-    n2: int
-    f1: int
-    f2: int
-    f3: int
-    anchor = False
-
-    def fits(self, scale: int) -> bool:
-        """Tell whether the network is defined at a scale."""
-        return min(self.n1, self.n2) > 0 and self.f1 % 2 == self.f2 % 2 == self.f3 % 2 == 1
-
-    def grows_to(self, other: Shape | FlatShape) -> bool:
-        """Tell whether another is the same but for larger kernels."""
-        return isinstance(other, FlatShape) and self != other \
-            and (self.n1, self.n2) == (other.n1, other.n2) \
-            and self.f1 <= other.f1 and self.f2 <= other.f2 and self.f3 <= other.f3
-
-    def __str__(self) -> str:
-        return f"its convolutions are {self.f1}, {self.f2} and {self.f3} wide"
-
-
-FAMILY = {
-    "fsrcnn-x": Shape(23, 12, 2, 3, 3),
-    "fsrcnn": Shape(56, 12, 4, 5, 9),
-    "fsrcnn-s": Shape(32, 5, 1, 5, 9),
-    "optimal-fsrcnn": Shape(25, 5, 1, 5, 7),
-    "fsrcnnx-a": Shape(16, 9, 4, 3, 3, anchor=True),
-    "srcnn": FlatShape(64, 32, 9, 1, 5),
-    "srcnn-955": FlatShape(64, 32, 9, 5, 5),
-}
-SCALES = (2, 3, 4)
-MODELS = {f"{name}_x{scale}": (shape, scale) for name, shape in FAMILY.items() for scale in SCALES
-          if shape.fits(scale)}
-# any other shape, by name
-FREE = re.compile(r"d(\d+)s(\d+)m(\d+)f(\d+)l(\d+)(a?)_x([2-4])")
-FREE_FLAT = re.compile(r"n(\d+)n(\d+)f(\d+)f(\d+)f(\d+)_x([2-4])")
+__all__ = ["FSRCNN", "MODELS", "SCALES", "SRCNN", "FlatShape", "Net", "Shape", "build", "find",
+           "nearest"]
 
 
 class Net(nn.Module):
@@ -246,43 +161,12 @@ def nearest(x: torch.Tensor, scale: int) -> torch.Tensor:
     return x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
 
 
-def find(name: str) -> tuple[Shape | FlatShape, int]:
-    """Look a network up by name.
-
-    Args:
-        name: A key of `MODELS`, e.g. `fsrcnn-x_x2`, or a shape spelt out: `d16s9m4f3l3a_x2` has
-            d 16, s 9, m 4, a first kernel of 3, a deconvolution of 3 and the anchor;
-            `n64n32f9f1f5_x2` has n1 64, n2 32 and kernels of 9, 1 and 5 on enlarged luma.
-
-    Returns:
-        What it is made of, and how much larger a picture becomes.
-
-    Raises:
-        ModelError: If there is no such network, or it is not defined at that scale.
-    """
-    if name in MODELS:
-        return MODELS[name]
-    family, _, scale = name.rpartition("_x")
-    shape, spelt, flat = FAMILY.get(family), FREE.fullmatch(name), FREE_FLAT.fullmatch(name)
-    if spelt:
-        *sizes, anchor, scale = spelt.groups()
-        shape = Shape(*map(int, sizes), anchor=bool(anchor))
-    elif flat:
-        *sizes, scale = flat.groups()
-        shape = FlatShape(*map(int, sizes))
-    if (spelt or flat) and shape.fits(int(scale)):
-        return shape, int(scale)
-    why = f"{family} is not defined at scale {scale}: {shape}" if shape \
-        else f"unknown model {name!r}"
-    raise ModelError(why, where="model", allowed=", ".join(MODELS),
-                     fix="or spell a shape out: d16s9m4f3l3a_x2, n64n32f9f1f5_x2")
-
-
-def build(name: str, *, generator: torch.Generator | None = None) -> Net:
+def build(name: str, *, generator: torch.Generator | None = None, where: str = "model") -> Net:
     """Make a network by name, with fresh weights.
 
     Args:
         name: As for `find`.
+        where: What to name in an error.
         generator: Source of the initial weights; seed 0 if None.
 
     Returns:
@@ -291,7 +175,7 @@ def build(name: str, *, generator: torch.Generator | None = None) -> Net:
     Raises:
         ModelError: If there is no such network, or it is not defined at that scale.
     """
-    shape, scale = find(name)
+    shape, scale = find(name, where)
     model = {Shape: FSRCNN, FlatShape: SRCNN}[type(shape)](shape, scale, generator=generator)
     model.name = name
     return model

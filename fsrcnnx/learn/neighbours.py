@@ -1,6 +1,7 @@
 """Weights of few bits, moved together to neighbouring values where a model of the loss says so.
 
-May import torch, tqdm, learn.fit, learn.losses, learn.quadratic, learn.quantnet.
+May import torch, tqdm, learn.fit, learn.losses, learn.quadratic, learn.quantnet,
+learn.resume and learn.torchfile.
 
     search(module, batches, score, keep, plan, ".weights.pth.stage3")  # keeps the best round
 
@@ -21,10 +22,12 @@ from torch import nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from fsrcnnx.learn.fit import Batches, Plan, read_state, save_atomic, write_history
+from fsrcnnx.learn import torchfile
+from fsrcnnx.learn.fit import Batches, Plan
 from fsrcnnx.learn.losses import joint_error
 from fsrcnnx.learn.quadratic import Quadratic, curvature, weight_gradients
 from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, grid, on_grid
+from fsrcnnx.learn.resume import check_rows, read_state, resuming, write_history
 
 log = logging.getLogger(__name__)
 
@@ -220,8 +223,10 @@ def search(module: QuantNet, batches: Callable[[int], Batches], score: Callable[
 
     state = read_state(checkpoint, settings)
     if state:
-        variables.set(state["weights"], state["biases"])
-        rows = state["rows"]
+        with resuming(checkpoint):
+            variables.set(state["weights"], state["biases"])
+            rows = state["rows"]
+            check_rows(rows, len(HISTORY))
     else:
         rows = [(0, 0, loss(), score())]
     weights, biases = variables.get()
@@ -230,8 +235,8 @@ def search(module: QuantNet, batches: Callable[[int], Batches], score: Callable[
 
     def save() -> None:
         # each round has a seed of its own: no generator goes on
-        save_atomic({"settings": settings, "generator": None, "rows": rows, "weights": weights,
-                     "biases": biases}, checkpoint)
+        torchfile.save({"settings": settings, "generator": None, "rows": rows,
+                        "weights": weights, "biases": biases}, checkpoint)
         write_history(history, HISTORY, rows)
 
     if not state:

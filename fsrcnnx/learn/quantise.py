@@ -28,7 +28,7 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import PIXEL, Network
-from fsrcnnx.learn import data, models, neighbours, store
+from fsrcnnx.learn import data, models, neighbours, store, torchfile
 from fsrcnnx.learn.calibrate import (
     MIXED,
     Bits,
@@ -40,7 +40,7 @@ from fsrcnnx.learn.calibrate import (
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.equalise import MAP_PEAK, equalise, fitted_formats
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
-from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
+from fsrcnnx.learn.fit import Batches, Plan, fit
 from fsrcnnx.learn.losses import log_error
 from fsrcnnx.learn.picture import WIDE, carry_picture, is_held, split_picture
 from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, to_network
@@ -194,7 +194,10 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     """
     output = Path(output)
     team.check(batch_size)
-    model, training = store.load(weights), store.read_weights(weights).get("training", {})
+    model, given = store.load(weights), store.read_weights(weights)
+    training = given.get("training", {})
+    if not given.get("complete", True):
+        log.warning("%s: what a training that has not ended had so far", weights)
     by_layer = _layer_bits(model, bits, layers or {})
     _check(output, by_layer, rounds)
     name = label(model.name, bits, by_layer)
@@ -220,12 +223,12 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
 
     def keep(step: int, value: float) -> None:
-        save_atomic({"name": model.name, "float": model.state_dict(), "qat": pack(module),
-                     "label": name, "bits": asdict(bits), "training": training, "fine": steps,
-                     "fine_lr": lr, "fine_teacher": lessons.teacher, "rounds": rounds,
-                     "version": __version__, "seed": seed, "step": step,
-                     "eval_psnr": {"float": float_psnr, "calibrated": calibrated, "qat": value}},
-                    output)
+        torchfile.save({"name": model.name, "float": model.state_dict(), "qat": pack(module),
+                        "label": name, "bits": asdict(bits), "training": training, "fine": steps,
+                        "fine_lr": lr, "fine_teacher": lessons.teacher, "rounds": rounds,
+                        "version": __version__, "seed": seed, "step": step, "complete": False,
+                        "eval_psnr": {"float": float_psnr, "calibrated": calibrated,
+                                      "qat": value}}, output)
 
     def draws(seed: int, team: Team) -> Batches:
         return Batches(*patches, batch_size, torch.Generator().manual_seed(seed), FULL_RANGE, team,
@@ -263,6 +266,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2, 3)]
     if steps == 0 or not checkpoints[1].exists():
         team.once(begin)
+    finished = True
     if steps:
         module = prepared
         soften(module, steps)
@@ -272,8 +276,9 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
         if finished and rounds:
             finished, psnr = team.once(search)
-        if finished and team.first:
-            for checkpoint in checkpoints:
-                checkpoint.unlink(missing_ok=True)
+    if finished and team.first:
+        store.complete(output)
+        for checkpoint in checkpoints if steps else ():
+            checkpoint.unlink(missing_ok=True)
     final = load_qat(output)
     return Quantised(final, to_network(final), float_psnr, calibrated, psnr)

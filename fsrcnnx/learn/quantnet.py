@@ -246,13 +246,14 @@ def to_network(module: QuantNet, name: str | None = None,
         weight = on_grid(layer.weight.detach().double(), formats.weight,
                          digits=formats.digits).numpy()
         bias = layer.bias.detach().double().numpy() * 2.0**(frac + formats.weight.frac)
-        slope = None
-        if formats.slope:
-            slope = quantise(module.model.act[label].weight.detach().double().numpy(),
-                             formats.slope)
+        if (most := np.abs(bias).max()) >= 2**53:
+            raise ModelError(f"a bias of {most:.3g} steps", where=f"layer {label}",
+                             allowed="below 2^53", fix="give the formats fewer fraction bits")
+        slope = quantise(module.model.act[label].weight.detach().double().numpy(),
+                         formats.slope) if formats.slope else None
+        weight = quantise(weight.swapaxes(0, 1) if deconv else weight, formats.weight)
         layers.append(Layer(
-            label, "deconv" if deconv else "conv",
-            quantise(weight.swapaxes(0, 1) if deconv else weight, formats.weight), formats.weight,
+            label, "deconv" if deconv else "conv", weight, formats.weight,
             np.rint(bias).astype(np.int64), formats.out, slope, formats.slope,
             layer.stride[0] if deconv else 1, layer.padding[0]))
         frac = formats.out.frac
@@ -290,8 +291,7 @@ def load_qat(path: str | Path) -> QuantNet:
     packed = content.get("qat")
     if not packed:
         raise ModelError("no quantised weights in this file", where=str(path),
-                         allowed="a file written by quantisation", fix="quantise it first")
-    store.check_finite(packed["state"], str(path))
+                         allowed="one that quantisation wrote", fix="quantise it first")
     model = models.build(content["name"])
     store.restore(model, packed["state"], str(path))
     formats = {name: LayerFormats(*(Format.parse(part) if part else None for part in row[:3]),

@@ -1,6 +1,6 @@
 """Weights files: what training and quantisation write, checked on the way in.
 
-May import torch, learn.models and the errors.
+May import torch, learn.models, learn.schema, learn.torchfile, the limits and the errors.
 
     model = load("models/fsrcnn-x_x2/weights.pth")
 """
@@ -11,24 +11,15 @@ from pathlib import Path
 
 import torch
 
+from fsrcnnx import limits
 from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.learn import schema, torchfile
 from fsrcnnx.learn.models import MODELS, Net, build
+from fsrcnnx.learn.schema import check_finite
 
+__all__ = ["check_finite", "complete", "load", "read_checkpoint", "read_weights", "restore"]
 
-def check_finite(state: dict[str, torch.Tensor], where: str) -> None:
-    """Refuse weights that are not numbers.
-
-    Args:
-        state: Parameters by name.
-        where: File that they are from.
-
-    Raises:
-        ModelError: Naming the first parameter with a NaN or infinity.
-    """
-    for name, value in state.items():
-        if not torch.isfinite(value).all():
-            raise ModelError(f"{name} holds NaN or infinity", where=where,
-                             allowed="finite weights", fix="train again or take other weights")
+STATE = {"settings": str, "rows": list, "generator": (torch.Tensor, type(None))}
 
 
 def read_weights(path: str | Path, default: str = next(iter(MODELS))) -> dict:
@@ -40,28 +31,22 @@ def read_weights(path: str | Path, default: str = next(iter(MODELS))) -> dict:
         default: Name of the network that a bare state dictionary is of.
 
     Returns:
-        The dictionary, `name` and `float` always present.
+        The dictionary, `name` and `float` always present, everything in it of the right form.
 
     Raises:
-        ModelError: If the file is missing, no such file, or holds NaN.
+        ModelError: If the file is missing, too large, no such file, or something in it is wrong.
     """
     path = Path(path)
     if not path.is_file():
         raise ModelError("no such file", where=str(path), allowed="a weights.pth file",
                          fix="train first, or check the path")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is no checkpoint
-        raise ModelError(f"not a weights file ({type(error).__name__})", where=str(path),
-                         allowed="a file written by training or quantisation") from None
-    if isinstance(content, dict) and "float" not in content:
-        content = {"float": content}
-    if not isinstance(content, dict) or not all(
-            isinstance(value, torch.Tensor) for value in content["float"].values()):
-        raise ModelError("no weights in this file", where=str(path),
-                         allowed="a dictionary of tensors")
-    check_finite(content["float"], str(path))
-    return {"name": default, **content}
+        content = torchfile.read(path, limits.MODEL_BYTES)
+    except InputError as error:
+        raise ModelError(f"not a weights file: {error.what}", where=str(path), fix=error.fix,
+                         allowed=error.allowed or "a file written by training or quantisation"
+                         ) from None
+    return schema.check(content, str(path), default)
 
 
 def load(path: str | Path, name: str | None = None) -> Net:
@@ -75,9 +60,9 @@ def load(path: str | Path, name: str | None = None) -> Net:
         The module, float32, in evaluation mode.
 
     Raises:
-        ModelError: If the file cannot be read, holds NaN or does not fit the network.
+        ModelError: If the file cannot be read, is wrong somewhere or does not fit the network.
     """
-    content = read_weights(path)
+    content = read_weights(path, *[name] if name else [])
     model = build(name or content["name"])
     restore(model, content["float"], str(path))
     return model.eval()
@@ -94,11 +79,20 @@ def restore(model: Net, state: dict[str, torch.Tensor], where: str) -> None:
     Raises:
         ModelError: If a parameter is missing, too many or of another shape.
     """
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ModelError(f"weights of another network ({str(error).splitlines()[-1].strip()})",
-                         where=where, allowed=model.name) from None
+    model.load_state_dict(schema.check_state(state, model, "float", where))
+
+
+def complete(path: Path) -> None:
+    """Mark a weights file as what a run ends with, not what one has so far.
+
+    Args:
+        path: The file, written by the run.
+
+    Raises:
+        InputError: If it cannot be written.
+        ModelError: If it cannot be read back.
+    """
+    torchfile.save({**read_weights(path), "complete": True}, path)
 
 
 def read_checkpoint(path: Path) -> dict:
@@ -108,15 +102,18 @@ def read_checkpoint(path: Path) -> dict:
         path: `checkpoint.pth` of training.
 
     Returns:
-        The state.
+        The state: settings, a generator's state or None, rows, and what the run put in.
 
     Raises:
         InputError: If it is no checkpoint.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        state["settings"], state["generator"], state["rows"]
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise InputError(f"not a checkpoint ({type(error).__name__})", where=str(path),
-                         allowed="a file of an earlier run", fix="delete it") from None
+        state = torchfile.read(path, limits.CHECKPOINT_BYTES)
+        if not isinstance(state, dict) or not all(
+                isinstance(state.get(key), what) for key, what in STATE.items()):
+            raise InputError("something is missing in it")
+    except InputError as error:
+        raise InputError(f"not a checkpoint: {error.what}", where=str(path),
+                         allowed=error.allowed or "a file of an earlier run",
+                         fix="delete it to start anew, or write to another folder") from None
     return state

@@ -104,13 +104,13 @@ def _lessons(model: models.Net, train_file: Path, scale: int, device: torch.devi
 
 def _read(kept: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        patches = np.load(kept)
+        patches = np.lib.format.open_memmap(kept, mode="r")  # claims no more than there is
         if patches.dtype != np.uint8 or patches.shape != shape:
             raise ValueError(f"{patches.dtype} {patches.shape}, not uint8 {shape}")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"cannot be read ({error})", where=str(kept), fix="delete it",
                          allowed="what an earlier run kept of a teacher") from None
-    return patches
+    return np.array(patches)
 
 
 @torch.no_grad()

@@ -14,11 +14,11 @@ import torch
 
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
-from fsrcnnx.learn import data, models, store
+from fsrcnnx.learn import data, models, store, torchfile
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.expand import expand, fold, hold_picture
-from fsrcnnx.learn.fit import Batches, Plan, fit, save_atomic
+from fsrcnnx.learn.fit import Batches, Plan, fit
 from fsrcnnx.learn.teacher import teach
 
 CHECKPOINTS = 30  # evaluations in a run that is given in steps
@@ -140,13 +140,15 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
                          allowed="a writable folder", fix="choose another --outputs-dir") from None
 
     def keep(step: int, value: float) -> None:
-        save_atomic({"name": name, "float": fold(model).state_dict(), "version": __version__,
-                     "seed": seed, "step": step, "eval_psnr": value, "training": plan.facts()},
-                    best_file)
+        torchfile.save({"name": name, "float": fold(model).state_dict(), "version": __version__,
+                        "seed": seed, "step": step, "eval_psnr": value, "training": plan.facts(),
+                        "complete": False}, best_file)
 
     step, best = fit(model, Batches(*patches, batch_size, generator, team=team,
                                     lessons=lessons.patches),
                      lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
                      plan, folder / "checkpoint.pth", keep, history=folder / "history.csv",
                      stop_after=stop_after, progress=progress)
+    if step == plan.steps and team.first:
+        store.complete(best_file)
     return Trained(best_file, best, step, plan.steps)

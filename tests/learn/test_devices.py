@@ -17,10 +17,11 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.devices import ALONE, Team, assemble, choose, workers
 from fsrcnnx.learn.expand import expand
-from fsrcnnx.learn.fit import Batches, on_cpu
+from fsrcnnx.learn.fit import Batches
 from fsrcnnx.learn.losses import LOSSES
 from fsrcnnx.learn.quantise import quantise
 from fsrcnnx.learn.quantnet import Noise
+from fsrcnnx.learn.torchfile import on_cpu
 from fsrcnnx.learn.train import train
 
 MODEL = "d4s2m1f3l3a_x2"

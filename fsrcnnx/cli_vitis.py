@@ -97,8 +97,10 @@ def hls_cosim(project, model, frames, seed, require, json_file):
                          allowed=f"content hash {network.content_hash()[:12]} of {network.name}",
                          fix="give its model with --model FILE.onnx, or emit the project again")
     size, rng = (manifest["height"], manifest["width"]), np.random.default_rng(seed)
-    lrs = {f"random {at}": rng.integers(0, 256, size, dtype=np.uint8) for at in range(frames)}
-    lrs |= extremes(*size)
+    to = network.in_format
+    lrs = {f"random {at}": rng.integers(to.lo, to.hi, size, to.dtype, endpoint=True)
+           for at in range(frames)}
+    lrs |= extremes(to, *size)
     with bar(f"{tool.name}: co-simulation") as progress:
         report = vitis.cosim(found, tool, lrs, [golden.run(network, lr) for lr in lrs.values()],
                              progress)

@@ -5,7 +5,8 @@ May import numpy, Pillow and the errors.
     shrink(luma, 2)                                # uint8 (H // 2, W // 2)
 
 Source: Keys' cubic kernel with a = -0.5 as MATLAB's imresize applies it to uint8 (antialiased
-downscale, mirrored borders, vertical pass first, each pass rounded half up and clipped).
+downscale, mirrored borders, vertical pass first, each pass rounded half up and clipped). Planes of
+other depths are rounded and clipped likewise, to 0..peak.
 """
 
 from __future__ import annotations
@@ -25,7 +26,20 @@ def to_uint8(value: np.ndarray) -> np.ndarray:
     Returns:
         uint8, same shape.
     """
-    return np.clip(np.floor(value + 0.5), 0, 255).astype(np.uint8)
+    return to_integers(value, 255)
+
+
+def to_integers(value: np.ndarray, peak: int) -> np.ndarray:
+    """Round half up and clip to 0..peak.
+
+    Args:
+        value: float64, any shape.
+        peak: Greatest value.
+
+    Returns:
+        The smallest unsigned integers that hold the peak, same shape.
+    """
+    return np.clip(np.floor(value + 0.5), 0, peak).astype(np.min_scalar_type(peak))
 
 
 def _cubic(x: np.ndarray) -> np.ndarray:
@@ -36,8 +50,9 @@ def _cubic(x: np.ndarray) -> np.ndarray:
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
 
 
-def _resize_rows(plane: np.ndarray, out: int, factor: float, shift: float = 0.0) -> np.ndarray:
-    """One pass of imresize along the first axis: uint8 (H, W) to uint8 (out, W)."""
+def _resize_rows(plane: np.ndarray, out: int, factor: float, shift: float = 0.0,
+                 peak: int = 255) -> np.ndarray:
+    """One pass of imresize along the first axis: (H, W) to (out, W) of 0..peak."""
     stretch = min(factor, 1.0)  # below 1 the kernel widens: antialiasing
     width = 4 / stretch
     centre = (np.arange(out) + 0.5) / factor - 0.5 + shift  # output row centres in input rows
@@ -50,44 +65,47 @@ def _resize_rows(plane: np.ndarray, out: int, factor: float, shift: float = 0.0)
     total = np.zeros((out, plane.shape[1]))
     for tap in range(taps):  # in a fixed order: the same bits on every machine
         total += weights[:, tap, None] * plane[mirror[:, tap]]
-    return to_uint8(total)
+    return to_integers(total, peak)
 
 
-def _resize(plane: np.ndarray, shape: tuple[int, int], factor: float) -> np.ndarray:
-    rows = _resize_rows(plane, shape[0], factor)
-    return np.ascontiguousarray(_resize_rows(rows.T, shape[1], factor).T)
+def _resize(plane: np.ndarray, shape: tuple[int, int], factor: float,
+            shift: tuple[float, float] = (0.0, 0.0), peak: int = 255) -> np.ndarray:
+    rows = _resize_rows(plane, shape[0], factor, shift[0], peak)
+    return np.ascontiguousarray(_resize_rows(rows.T, shape[1], factor, shift[1], peak).T)
 
 
-def bicubic(plane: np.ndarray, scale: int) -> np.ndarray:
+def bicubic(plane: np.ndarray, scale: int, peak: int = 255) -> np.ndarray:
     """Upscale a plane by MATLAB's imresize.
 
     Args:
-        plane: uint8 (H, W).
+        plane: Integers (H, W), 0..peak.
         scale: Factor, 1 or more.
+        peak: Greatest value: 255 for 8 bits, 1023 for 10.
 
     Returns:
-        uint8 (scale * H, scale * W); the plane itself for a scale of 1.
+        (scale * H, scale * W) of 0..peak, uint8 or as many bytes as hold it; the plane itself for a
+        scale of 1.
     """
     if scale == 1:
         return plane
-    return _resize(plane, (plane.shape[0] * scale, plane.shape[1] * scale), float(scale))
+    return _resize(plane, (plane.shape[0] * scale, plane.shape[1] * scale), float(scale), peak=peak)
 
 
 def bicubic_sited(plane: np.ndarray, scale: int, size: tuple[int, int],
-                  shift: tuple[float, float]) -> np.ndarray:
+                  shift: tuple[float, float], peak: int = 255) -> np.ndarray:
     """Upscale a subsampled plane whose samples do not lie in the middle of the luma they serve.
 
     Args:
-        plane: uint8 (H, W).
+        plane: Integers (H, W), 0..peak.
         scale: Factor, 1 or more.
         size: Rows and columns wanted, at most those of `bicubic`.
         shift: Down and right, in samples of the plane, of where each output sample is taken.
+        peak: As of `bicubic`.
 
     Returns:
-        uint8 of that size; equal to `bicubic` cut to it where the shift is 0.
+        Values of that size and of 0..peak; equal to `bicubic` cut to it where the shift is 0.
     """
-    rows = _resize_rows(plane, size[0], float(scale), shift[0])
-    return np.ascontiguousarray(_resize_rows(rows.T, size[1], float(scale), shift[1]).T)
+    return _resize(plane, size, float(scale), shift, peak)
 
 
 def upscale_chroma(chroma: np.ndarray | None, scale: int) -> np.ndarray | None:

@@ -2,16 +2,22 @@
 //
 // Makes the clock, reads frames from files, writes the raster that comes out, checks start of
 // frame, end of line and error count itself, and says where it stands when nothing moves.
-//   +dir=D      sizes.txt ("width height" a line), pixels.bin (raw) in; out.bin (raw) out
+//   +dir=D      sizes.txt ("width height" a line), pixels.bin in; out.bin out
 //   +idle=P     gap before an input pixel with P per cent chance       (default 0)
 //   +stall=P    output not ready with P per cent chance                (default 0)
 //   +seed=N     seed of both; the same gaps in every simulator         (default 1)
 //   +limit=N    clocks without any beat in or out that count as a hang (default 1000000)
+// A pixel is 1, 2, 4 or 8 bytes of a file, as few as hold its format's bits, the low byte first;
+// the bits above are not looked at in what is read, and 0 in what is written.
 // With `define FSRCNNX_TRACE each layer stream l goes to stream_l.hex, one beat a line.
 // Python twin: fsrcnnx/prove/simulate.py. Works in Verilator (--timing) and Icarus 11.
 `default_nettype none
 
 module photo_tb;
+  localparam int InBits = fsrcnnx_pkg::IN_BITS;
+  localparam int OutBits = fsrcnnx_pkg::OUT_BITS;
+  localparam int InBytes = InBits <= 8 ? 1 : InBits <= 16 ? 2 : InBits <= 32 ? 4 : 8;
+  localparam int OutBytes = OutBits <= 8 ? 1 : OutBits <= 16 ? 2 : OutBits <= 32 ? 4 : 8;
   localparam int Beat = fsrcnnx_pkg::PIXELS_PER_BEAT;
   localparam int Scale = fsrcnnx_pkg::SCALE;
   localparam int DimBits = fsrcnnx_pkg::DIM_BITS;
@@ -35,9 +41,9 @@ module photo_tb;
   logic aclk = 1'b0;
   logic aresetn = 1'b0;
   logic [DimBits-1:0] width_q, height_q;
-  logic [7:0] s_tdata;
+  logic [InBits-1:0] s_tdata;
   logic s_tvalid, s_tready, s_tuser, s_tlast;
-  logic [8*Beat-1:0] m_tdata;
+  logic [OutBits*Beat-1:0] m_tdata;
   logic m_tvalid, m_tready, m_tuser, m_tlast;
   logic error_pulse;
   logic [15:0] error_count;
@@ -91,9 +97,10 @@ module photo_tb;
   end
 
   // ------------------------------------------------------------------------------ source
-  int in_width, in_height, in_x, in_y, in_frame, first_cycle, got_in;
+  int in_width, in_height, in_x, in_y, in_frame, in_byte, first_cycle, got_in;
   logic in_done;
   logic [31:0] in_random;
+  logic [8*InBytes-1:0] in_pixel;
   wire logic in_beat = s_tvalid && s_tready && aresetn;
 
   always @(posedge aclk) begin
@@ -118,7 +125,12 @@ module photo_tb;
           s_tvalid <= 1'b0;
         end else begin
           s_tvalid <= 1'b1;
-          s_tdata <= 8'($fgetc(pixels_file));
+          for (int b = 0; b < InBytes; b++) begin
+            in_byte = $fgetc(pixels_file);
+            if (in_byte < 0) fail("pixels.bin ends within a frame");
+            in_pixel[8*b+:8] = 8'(in_byte);
+          end
+          s_tdata <= InBits'(in_pixel);
           s_tuser <= in_x == 0 && in_y == 0;
           s_tlast <= in_x == in_width - 1;
           width_q <= DimBits'(in_width);
@@ -142,6 +154,7 @@ module photo_tb;
   int out_width, out_height, out_x, out_y, out_frame, lines, got_out, drain, last_cycle;
   logic out_done;
   logic [31:0] out_random;
+  logic [8*OutBytes-1:0] out_pixel;
   wire logic out_beat = m_tvalid && m_tready && aresetn;
 
   task automatic fail(input string what);
@@ -182,7 +195,11 @@ module photo_tb;
         if (m_tuser !== (out_x == 0 && out_y == 0)) fail("TUSER (start of frame) is wrong");
         if (m_tlast !== (out_x + Beat == Scale * out_width)) fail("TLAST (end of line) is wrong");
         if ((^m_tdata) === 1'bx) fail("the output is undefined (x)");
-        for (int p = 0; p < Beat; p++) $fwrite(out_file, "%c", m_tdata[8*p+:8]);
+        for (int p = 0; p < Beat; p++) begin
+          out_pixel = '0;
+          out_pixel[OutBits-1:0] = m_tdata[OutBits*p+:OutBits];
+          for (int b = 0; b < OutBytes; b++) $fwrite(out_file, "%c", out_pixel[8*b+:8]);
+        end
         out_x = out_x + Beat;
         if (out_x >= Scale * out_width) begin
           out_x = 0;

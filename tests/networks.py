@@ -76,6 +76,8 @@ def random_network(
     prelu: bool = True,
     signed: bool = True,
     last: str = "deconv",
+    in_format: Format = PIXEL,
+    out_format: Format = PIXEL,
 ) -> Network:
     """A checked network: convs between `channels`, then a layer of kind `last` and the last kernel.
 
@@ -83,8 +85,8 @@ def random_network(
     what the LR pixel lacks, so that few outputs saturate.
     """
     assert len(kernels) == len(channels) + 1
-    layers, fmt, previous = [], PIXEL, 1
-    x = rng.integers(0, 256, (16, 16, 1), dtype=np.int64)
+    layers, fmt, previous = [], in_format, 1
+    x = rng.integers(fmt.lo, fmt.hi + 1, (16, 16, 1), dtype=np.int64)
     for index, (out, kernel) in enumerate(zip(channels, kernels[:-1], strict=True)):
         layer = random_layer(rng, f"conv{index}", previous, out, kernel, weight_bits=weight_bits,
                              out_format=Format(signed, activation_bits, activation_bits - 4),
@@ -93,19 +95,20 @@ def random_network(
         layers.append(layer)
         fmt, previous = layer.out_format, out
     end = random_layer(rng, "last" if last == "conv" else last, previous, 1, kernels[-1],
-                       stride=scale, kind=last, weight_bits=weight_bits, out_format=PIXEL,
+                       stride=scale, kind=last, weight_bits=weight_bits, out_format=out_format,
                        prelu=False)
     end, _ = _fit(rng, end, x, fmt)
     if anchor:
-        up = fmt.frac + end.weight_format.frac - PIXEL.frac
-        end = replace(end, bias=end.bias - (128 << up))
+        up = fmt.frac + end.weight_format.frac - in_format.frac
+        end = replace(end, bias=end.bias - (in_format.hi + 1 >> 1 << up))
     layers.append(end)
-    return Network(f"random_x{scale}", tuple(layers), anchor=anchor).check()
+    return Network(f"random_x{scale}", tuple(layers), in_format, anchor).check()
 
 
-def random_picture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """uint8 (height, width) noise."""
-    return rng.integers(0, 256, (height, width), dtype=np.uint8)
+def random_picture(rng: np.random.Generator, height: int, width: int, to: Format = PIXEL
+                   ) -> np.ndarray:
+    """Noise (height, width) over a format, uint8 for pixels."""
+    return rng.integers(to.lo, to.hi, (height, width), to.dtype, endpoint=True)
 
 
 def extreme_pictures(height: int, width: int) -> dict[str, np.ndarray]:

@@ -82,6 +82,8 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
         "content_hash": network.content_hash(),
         "scale": network.scale,
         "prescale": network.prescale,
+        "in_format": str(network.in_format),
+        "out_format": str(network.out_format),
         "anchor": network.anchor,
         "engine": build.engine,
         "cycles_per_pixel": build.cycles_per_pixel,

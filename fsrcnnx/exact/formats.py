@@ -61,6 +61,12 @@ class Format:
         """Value of one least significant bit, 2^-frac."""
         return 2.0**-self.frac
 
+    @property
+    def dtype(self) -> np.dtype:
+        """The smallest numpy integer that holds every raw value, of 1, 2, 4 or 8 bytes."""
+        size = next(size for size in (1, 2, 4, 8) if self.width <= 8 * size)
+        return np.dtype(f"{'i' if self.signed else 'u'}{size}")
+
     def __str__(self) -> str:
         """The ap type: ap_fixed<W, I> or ap_ufixed<W, I> with I = W - frac."""
         return f"ap_{'' if self.signed else 'u'}fixed<{self.width},{self.width - self.frac}>"
@@ -172,6 +178,43 @@ def quantise(value: np.ndarray, to: Format) -> np.ndarray:
     if np.isnan(scaled).any():
         raise FormatError("a value that is not a number", allowed="finite values")
     return np.clip(np.rint(scaled), to.lo, to.hi).astype(np.int64)
+
+
+def from_pixels(pixels: np.ndarray, to: Format) -> np.ndarray:
+    """Bring a picture of 8 bits into a luma format.
+
+    Unsigned formats are counted as video counts: of more than 8 bits the picture's are the upper
+    ones (10 bits: pixel * 4), of fewer its upper bits are kept (4 bits: pixel // 16), wherever the
+    binary point lies. A signed format gets the pixel's value, pixel/256, rounded half to even and
+    saturated.
+
+    Args:
+        pixels: uint8, any shape.
+        to: The format.
+
+    Returns:
+        Integers of `to.dtype`, same shape, within the format; the pixels themselves for 8 unsigned
+        bits.
+    """
+    if to.signed:
+        return quantise(pixels / 256, to).astype(to.dtype)
+    wide = pixels.astype(to.dtype) << max(to.width - 8, 0)
+    return wide >> max(8 - to.width, 0)
+
+
+def to_pixels(raw: np.ndarray, to: Format) -> np.ndarray:
+    """Bring luma back to a picture of 8 bits: the way back of `from_pixels`.
+
+    Args:
+        raw: Integers within the format, any shape.
+        to: The format.
+
+    Returns:
+        uint8, same shape: rounded half to even and clipped where the format is finer or reaches
+        further than a picture; the raw values themselves for 8 unsigned bits.
+    """
+    step = 256 * to.step if to.signed else 2.0 ** (8 - to.width)
+    return np.clip(np.rint(np.asarray(raw) * step), 0, 255).astype(np.uint8)
 
 
 def signed_digits(raw: np.ndarray) -> np.ndarray:

@@ -289,5 +289,6 @@ def check_luma(lr: np.ndarray, to: Format) -> np.ndarray:
         raise InputError(f"a picture of shape {lr.shape} and type {lr.dtype}",
                          allowed="integers (H, W), at least 1x1")
     if not to.holds(lr):
-        raise InputError("pixel values outside the input format", allowed=f"{to.lo}..{to.hi}")
+        raise InputError("pixel values outside the input format",
+                         allowed=f"{to.lo}..{to.hi}, {to}")
     return lr

@@ -139,19 +139,22 @@ def run_uint8(path: Path, lr: np.ndarray) -> np.ndarray:
     return _run_stock(path, check_luma(lr, PIXEL).astype(np.uint8), "uint8")
 
 
-def run_float(path: Path, lr: np.ndarray) -> np.ndarray:
+def run_float(path: Path, lr: np.ndarray, enters: Format = PIXEL, leaves: Format = PIXEL
+              ) -> np.ndarray:
     """Run a float file in onnxruntime.
 
     Args:
         path: A file as `save_float` writes it.
-        lr: Integers (H, W), 0..255.
+        lr: Integers (H, W) in `enters`.
+        enters: Format of what comes in.
+        leaves: Format in whose units the result is given.
 
     Returns:
-        float64 (s*H, s*W) in pixel units, 0..255, neither rounded nor clipped.
+        float64 (s*H, s*W) in units of `leaves` (pixels, 0..255), neither rounded nor clipped.
 
     Raises:
         ModelError: If the file is not one float input to one float output.
-        InputError: If lr is not a picture of 8 bits.
+        InputError: If lr is not a picture in `enters`.
     """
-    value = (check_luma(lr, PIXEL) * PIXEL.step).astype(np.float32)
-    return _run_stock(path, value, "float").astype(np.float64) / PIXEL.step
+    value = (check_luma(lr, enters) * enters.step).astype(np.float32)
+    return _run_stock(path, value, "float").astype(np.float64) / leaves.step

@@ -193,8 +193,12 @@ def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONT
         if name not in CONTENDER:
             raise InputError(f"unknown contender {name!r}", where="--contenders",
                              allowed=", ".join(CONTENDER))
-    lr = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    lr = bicubic(lr, onnx_io.load(model).prescale)
+    network = onnx_io.load(model)
+    to = network.in_format
+    lr = np.random.default_rng(seed).integers(to.lo, to.hi, shape, to.dtype, endpoint=True)
+    if network.prescale > 1:  # raw values count from the least one, which bicubic takes for black
+        large = bicubic(lr.astype(np.int64) - to.lo, network.prescale, to.hi - to.lo)
+        lr = (large + np.int64(to.lo)).astype(to.dtype)
     outputs, skipped, turns = {}, {}, {}
     steps = iter(np.linspace(0, 1, (rounds + 1) * len(names) + 1)[1:])
 

@@ -36,14 +36,12 @@ def made_up(network: Network, seed: int) -> list[np.ndarray]:
         seed: Seed of the noise.
 
     Returns:
-        int64 frames.
+        Integer frames.
     """
     rng, to = np.random.default_rng(seed), network.in_format
     frames = [rng.integers(to.lo, to.hi + 1, size) for size in NOISE]
     frames += [np.where(rng.integers(0, 2, size), to.hi, to.lo) for size in NOISE]
-    for frame in stimuli.extremes(*NOISE[1]).values():
-        frames.append(np.where(frame, to.hi, to.lo))
-    return frames
+    return [*frames, *stimuli.extremes(to, *NOISE[1]).values()]
 
 
 def _groups(layer: Layer, bound: LayerRange) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from fsrcnnx import processes
-from fsrcnnx.errors import ToolError
+from fsrcnnx.errors import ModelError, ToolError
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.files import scratch
 
@@ -38,7 +38,7 @@ class Contender:
         name: Its name on the command line.
         what: What it is, in a few words.
         prepare: Given the path of model.onnx and the frame's (height, width), gives the function
-            from uint8 LR to integer HR; raises Absent or ToolError if it cannot run here.
+            from raw LR to raw HR, integers; raises Absent or ToolError if it cannot run here.
         slow: Whether it is left out for large frames.
     """
 
@@ -67,7 +67,10 @@ def _onnx(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
 
     with scratch() as folder:
         path = Path(folder) / "model_uint8.onnx"
-        onnx_io.save_uint8(onnx_io.load(model), path)
+        try:
+            onnx_io.save_uint8(onnx_io.load(model), path)
+        except ModelError as reason:
+            raise Absent(str(reason)) from reason
         session = InferenceSession(path, providers=["CPUExecutionProvider"])
     yield lambda lr: session.run(None, {"lr": lr[None, None]})[0][0, 0]
 

@@ -1,6 +1,6 @@
 """An emitted core, as its manifest describes it to a simulation.
 
-May import numpy and the ground.
+May import numpy, the ground and the integer side.
 
     read_core(Path("build/rtl")).scale
 """
@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx.errors import InputError
+from fsrcnnx.errors import FormatError, InputError
+from fsrcnnx.exact.formats import Format
+from fsrcnnx.exact.network import check_luma
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Core:
         folder: The emitted folder.
         files: Its sources, the package first.
         layers: Layer names in order.
+        in_format: Format of an LR pixel.
+        out_format: Format of an HR pixel.
         scale: Output size over input size.
         cycles_per_pixel: Clocks per LR pixel that the core was folded for.
         max_width: Widest LR frame.
@@ -34,6 +38,8 @@ class Core:
     folder: Path
     files: tuple[Path, ...]
     layers: tuple[str, ...]
+    in_format: Format
+    out_format: Format
     scale: int
     cycles_per_pixel: int
     max_width: int
@@ -59,9 +65,10 @@ def read_core(folder: Path) -> Core:
         core = Core(
             folder, tuple(folder / name for name in names),
             tuple(layer["name"] for layer in manifest["layers"]),
+            Format.parse(manifest["in_format"]), Format.parse(manifest["out_format"]),
             *(int(manifest[key]) for key in
               ("scale", "cycles_per_pixel", "max_width", "max_height")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, FormatError) as error:
         raise InputError("not an emitted core", where=folder, fix="make one with `fsrcnnx rtl`",
                          allowed="a folder with manifest.json and files.f") from error
     for path in core.files:
@@ -75,18 +82,19 @@ def check_frames(frames: Sequence[np.ndarray], core: Core) -> None:
     """Hold frames against what the core accepts.
 
     Args:
-        frames: Pictures.
+        frames: Raw luma.
         core: The core.
 
     Raises:
-        InputError: Naming the frame and the sizes allowed.
+        InputError: Naming the frame, and the sizes and values allowed.
     """
     if not frames:
         raise InputError("no frame to simulate", allowed="1 or more")
     for index, frame in enumerate(frames):
-        if frame.ndim != 2 or frame.size == 0 or frame.dtype != np.uint8:
-            raise InputError(f"shape {frame.shape} of {frame.dtype}", where=f"frame {index}",
-                             allowed="uint8 (H, W), at least 1x1")
+        try:
+            check_luma(frame, core.in_format)
+        except InputError as error:
+            raise InputError(error.what, where=f"frame {index}", allowed=error.allowed) from None
         height, width = frame.shape
         if width > core.max_width or height > core.max_height:
             raise InputError(

@@ -1,8 +1,9 @@
 """The ladder: every form of the network against the golden model, bit for bit.
 
 May import the rungs, the stimuli, the integer side, emit and the ground. From `qat` on every
-output must equal golden's; `float` is measured in PSNR only. A rung that was asked for and cannot
-run fails the report.
+output must equal golden's; `float` is measured in PSNR only. Frames, and what is made of them, are
+raw luma of the network's own formats. A rung that was asked for and cannot run fails the report;
+one that a network rules out by its formats is skipped, and the rest is compared.
 
     report = verify(Path("models/fsrcnn-x_x2/model.onnx")); print(report.table()); report.check()
 """
@@ -11,16 +12,17 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from fsrcnnx import imaging
 from fsrcnnx.emit.rtl import emit
-from fsrcnnx.errors import CheckError, InputError, ToolError
+from fsrcnnx.errors import CheckError, InputError, ModelError, ToolError
 from fsrcnnx.exact import onnx_io
+from fsrcnnx.exact.formats import to_pixels
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import scratch
 from fsrcnnx.prove import rungs as ladder_rungs
@@ -28,7 +30,7 @@ from fsrcnnx.prove import stimuli
 from fsrcnnx.prove.compare import Divergence, first_difference
 from fsrcnnx.prove.core import check_frames, read_core
 from fsrcnnx.prove.records import Record, Report
-from fsrcnnx.prove.rungs import LATER, RUNG, Climbed, Context, Rung, Skip
+from fsrcnnx.prove.rungs import LATER, RUNG, Climbed, Context, RuledOut, Rung, Skip
 from fsrcnnx.prove.stimuli import Stimulus
 
 RUNGS = tuple(RUNG)
@@ -48,13 +50,27 @@ def _difference(climbed: Climbed, index: int, want: np.ndarray) -> tuple[int, Di
     return count, divergence
 
 
+def _unseen(network: Network, climbed: Climbed, golden: Callable) -> str:
+    """Name the bits that no frame of a rung moved, for which a match proves nothing."""
+    frames = [stimulus.lr for stimulus in climbed.stimuli]
+    found = (("input", network.in_format, frames),
+             ("output", network.out_format, [golden(stimulus) for stimulus in climbed.stimuli]))
+    notes = []
+    for name, to, planes in found:
+        if bits := stimuli.steady_bits(to, planes):
+            listed = ", ".join(map(str, bits))
+            notes.append(f"{name} bit{'s' * (len(bits) > 1)} {listed} never varied")
+    return "; ".join(notes)
+
+
 def _judge(rung: Rung, climbed: Climbed, network: Network, golden: Callable, seed: int,
            replay: str) -> list[Record]:
     """Turn what a rung gave into records."""
     records, traced = [], False
+    note = "; ".join(filter(None, (climbed.note, _unseen(network, climbed, golden))))
     for index, stimulus in enumerate(climbed.stimuli):
         want, got = golden(stimulus), climbed.outputs[index]
-        mismatches, divergence, status, detail = None, None, "PASS", climbed.note
+        mismatches, divergence, status, detail = None, None, "PASS", note
         if rung.against != "golden":
             status = "REFERENCE" if rung.against == "-" else "MEASURED"
         else:
@@ -67,7 +83,8 @@ def _judge(rung: Rung, climbed: Climbed, network: Network, golden: Callable, see
         psnr = None
         if stimulus.hr is not None and got is not None and got.shape == stimulus.hr.shape:
             shave = network.picture_scale if min(got.shape) > 2 * network.picture_scale else 0
-            psnr = float(imaging.psnr(got.astype(np.uint8), stimulus.hr, shave))
+            pixels = to_pixels(got, network.out_format)
+            psnr = float(imaging.psnr(pixels, stimulus.hr, shave))
         records.append(Record(rung.name, rung.against, stimulus.name, status, detail, want.size,
                               mismatches, psnr, divergence, climbed.seconds[index], seed, replay))
     if climbed.fault and all(record.status == "PASS" for record in records):
@@ -78,12 +95,16 @@ def _judge(rung: Rung, climbed: Climbed, network: Network, golden: Callable, see
 
 
 @contextmanager
-def _core(network: Network, rtl_dir: Path | None, options: dict):
-    """The emitted folder to simulate: the one given, or a fresh one."""
+def _core(network: Network, rtl_dir: Path | None, options: dict) -> Iterator[Path | ModelError]:
+    """The emitted folder to simulate: the one given, or a fresh one, or why there is none."""
     if rtl_dir is None:
         with scratch() as folder:
-            emit(network, Path(folder) / "rtl", **options)
-            yield Path(folder) / "rtl"
+            made: Path | ModelError = Path(folder) / "rtl"
+            try:
+                emit(network, made, **options)
+            except ModelError as reason:
+                made = reason
+            yield made
         return
     read_core(rtl_dir)
     made = json.loads((Path(rtl_dir) / "manifest.json").read_text()).get("content_hash")
@@ -150,12 +171,14 @@ def verify(
         return wants[id(stimulus)]
 
     records: list[Record] = []
-    with _core(network, rtl_dir, options) if simulated else scratch() as folder:
-        widest = read_core(folder).max_width if simulated else max_width
-        frames = [*stimuli.synthetic(np.random.default_rng(seed), widest), *shown]
-        if simulated:
-            check_frames([stimulus.lr for stimulus in frames], read_core(folder))
-        context = Context(model, network, Path(folder), seed)
+    with _core(network, rtl_dir, options) if simulated else nullcontext() as folder:
+        core = read_core(folder) if isinstance(folder, Path) else None
+        widest = core.max_width if core else max_width
+        frames = [*stimuli.synthetic(np.random.default_rng(seed), network.in_format, widest),
+                  *shown]
+        if core:
+            check_frames([stimulus.lr for stimulus in frames], core)
+        context = Context(model, network, folder, seed)
         for rung in asked:
             if progress:
                 progress(f"{rung.name}: {rung.what}")
@@ -165,7 +188,8 @@ def verify(
             except (Skip, ToolError) as reason:
                 records.append(Record(rung.name, rung.against, "-", "SKIP", str(reason), 0, None,
                                       None, None, 0.0, seed, again,
-                                      rungs is not None or not rung.optional))
+                                      rungs is not None or not (
+                                          rung.optional or isinstance(reason, RuledOut))))
                 continue
             except CheckError as error:
                 records.append(Record(rung.name, rung.against, "-", "FAIL", str(error), 0, None,
@@ -176,7 +200,7 @@ def verify(
                 wants |= {id(s): out for s, out in
                           zip(climbed.stimuli, climbed.outputs, strict=True)}
                 values = len(np.unique(np.concatenate([o.ravel() for o in climbed.outputs])))
-                if values < LEAST_VALUES:
+                if values < min(LEAST_VALUES, 2**network.out_format.width):
                     records.append(Record(
                         "golden", "-", "all", "FAIL", f"outputs hold {values} distinct values, a "
                         "match would prove nothing", 0, None, None, None, 0.0, seed, again))

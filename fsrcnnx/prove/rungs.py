@@ -3,21 +3,23 @@
 May import numpy, the ground, exact, emit, learn (only inside the `qat` rung) and the simulation.
 A rung takes LR frames and gives HR frames; what is compared, and how, is the ladder's business.
 
-    RUNG["qonnx"].climb(context, stimuli).outputs     # uint8-valued (s*H, s*W) each
+    RUNG["qonnx"].climb(context, stimuli).outputs     # raw luma (s*H, s*W) each
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx.errors import InputError
+from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import emulate, golden, onnx_io
+from fsrcnnx.exact.formats import saturate
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import scratch
 from fsrcnnx.prove import compare, hls
@@ -34,6 +36,10 @@ class Skip(Exception):
     """This rung cannot be climbed here; the text says why."""
 
 
+class RuledOut(Skip):
+    """No rung of this kind can hold this network: nothing to install or to make would help."""
+
+
 @dataclass(frozen=True, eq=False)
 class Context:
     """What all rungs share.
@@ -41,13 +47,13 @@ class Context:
     Args:
         model: Path of model.onnx.
         network: The integer network in it.
-        rtl_dir: Emitted folder to simulate.
+        rtl_dir: Emitted folder to simulate, or why there cannot be one.
         seed: Seed of gaps and stalls.
     """
 
     model: Path
     network: Network
-    rtl_dir: Path | None
+    rtl_dir: Path | ModelError | None
     seed: int
 
     def beside(self, name: str) -> Path:
@@ -98,6 +104,15 @@ class Rung:
     against: str = "golden"
 
 
+@contextmanager
+def ruling_out() -> Iterator[None]:
+    """Take a refusal of the network itself for a reason to go without the rung."""
+    try:
+        yield
+    except ModelError as reason:
+        raise RuledOut(str(reason)) from reason
+
+
 def _one_by_one(run: Callable[[np.ndarray], np.ndarray], stimuli: Sequence[Stimulus]) -> Climbed:
     """Run frame by frame, timing each."""
     outputs, seconds = [], []
@@ -114,8 +129,11 @@ def _float(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     if not known:
         raise Skip("no HR originals to measure PSNR on")
 
+    enters, leaves = context.network.in_format, context.network.out_format
+
     def run(lr: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(onnx_io.run_float(path, lr)), 0, 255).astype(np.uint8)
+        hr = onnx_io.run_float(path, lr, enters, leaves)
+        return saturate(np.rint(hr), leaves).astype(leaves.dtype)
     return _one_by_one(run, known)
 
 
@@ -134,12 +152,15 @@ def _qonnx(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 
 
 def _uint8(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    with ruling_out():
+        context.network.check_pixels()
     path = context.model.with_name("model_uint8.onnx")
     if context.model.name == "model.onnx" and path.is_file():
         return _one_by_one(lambda lr: onnx_io.run_uint8(path, lr), stimuli)
     with scratch() as folder:  # a file on its own: what we would export
         path = Path(folder) / "model_uint8.onnx"
-        onnx_io.save_uint8(context.network, path)
+        with ruling_out():
+            onnx_io.save_uint8(context.network, path)
         return _one_by_one(lambda lr: onnx_io.run_uint8(path, lr), stimuli)
 
 
@@ -149,7 +170,9 @@ def _golden(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 
 def _emulate(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """Made-up frames in small tiles, pictures as an engine would run them."""
-    small, large = (emulate.Emulator(context.network, side=side) for side in (EMULATED_TILE, None))
+    with ruling_out():
+        small, large = (emulate.Emulator(context.network, side=side)
+                        for side in (EMULATED_TILE, None))
     made = _one_by_one(small, [stimulus for stimulus in stimuli if stimulus.path is None])
     shown = _one_by_one(large, [stimulus for stimulus in stimuli if stimulus.path is not None])
     order = [*made.stimuli, *shown.stimuli]
@@ -178,6 +201,8 @@ def _run(context: Context, frames: list[np.ndarray], simulator: str, *, calm: bo
 
 def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str) -> Climbed:
     """Made-up frames with random gaps and stalls, then pictures at full speed, back to back."""
+    if isinstance(context.rtl_dir, ModelError):
+        raise RuledOut(str(context.rtl_dir))
     groups = [[s for s in stimuli if s.path is None], [s for s in stimuli if s.path is not None]]
     order, outputs, seconds, notes, faults, jobs = [], [], [], [], [], []
     for calm, group in zip((False, True), groups, strict=True):
@@ -220,7 +245,8 @@ def _icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """One project for each frame size."""
     frames = [stimulus.lr for stimulus in stimuli]
-    result = hls.simulate(context.network, frames)
+    with ruling_out():
+        result = hls.simulate(context.network, frames)
 
     def locate(index: int) -> compare.Divergence | None:
         return hls.locate(context.network, result.projects[index], frames[index])

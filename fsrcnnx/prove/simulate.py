@@ -1,9 +1,10 @@
 """Run whole pictures through an emitted core in Verilator or Icarus, in bulk.
 
-May import numpy, the ground, prove.compile, prove.core and the standard library. The clock, the
-handshakes and the checks are in sim/photo_tb.sv, so that simulation time is the simulator's.
+May import numpy, the ground, the formats, prove.compile, prove.core and the standard library. The
+clock, the handshakes and the checks are in sim/photo_tb.sv, so that simulation time is the
+simulator's.
 
-    simulate(Path("build/rtl"), [lr]).frames[0]     # uint8 (H, W) -> uint8 (s*H, s*W)
+    simulate(Path("build/rtl"), [lr]).frames[0]     # raw luma (H, W) -> raw luma (s*H, s*W)
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from fsrcnnx import processes
 from fsrcnnx.errors import CheckError, InputError, ToolError
+from fsrcnnx.exact.formats import Format
 from fsrcnnx.files import scratch
 from fsrcnnx.prove.cache import keep_log
 from fsrcnnx.prove.compile import Build, build
@@ -30,7 +32,8 @@ class Result:
     """What a simulation gave.
 
     Args:
-        frames: uint8 (s*H, s*W) each; only the complete ones after a fault.
+        frames: Raw luma (s*H, s*W) each, as small integers as hold the output's format (uint8 for
+            8 unsigned bits); only the complete ones after a fault.
         cycles: Clocks from the first pixel in to the last pixel out.
         seconds: Wall time of the simulation alone.
         build_seconds: Wall time of the build, 0 if it was cached.
@@ -70,9 +73,19 @@ def _watch(process: subprocess.Popen, total: int,
     return "".join(text)
 
 
-def _read_frames(path: Path, sizes: list[tuple[int, int]]) -> tuple[np.ndarray, ...]:
+def _stored(to: Format) -> np.dtype:
+    """How a pixel stands in a file: the low byte first, whatever the machine's order."""
+    return to.dtype.newbyteorder("<")
+
+
+def _read_frames(path: Path, sizes: list[tuple[int, int]], to: Format) -> tuple[np.ndarray, ...]:
     """Cut the raw output into frames (height, width), leaving out an incomplete end."""
-    raw, start, frames = np.fromfile(path, np.uint8), 0, []
+    data = path.read_bytes()
+    raw = np.frombuffer(data[: len(data) // to.dtype.itemsize * to.dtype.itemsize], _stored(to))
+    raw, start, frames = raw.astype(to.dtype), 0, []
+    if to.signed:  # the driver leaves 0 above the sign bit
+        above = 8 * to.dtype.itemsize - to.width
+        raw = raw << above >> above
     for height, width in sizes:
         end = start + height * width
         if end > raw.size:
@@ -105,7 +118,8 @@ def simulate(
 
     Args:
         rtl_dir: Emitted folder.
-        frames: uint8 (H, W) luma each, of any sizes up to the core's maximum.
+        frames: Raw luma (H, W) each, integers in the core's input format, of any sizes up to its
+            maximum.
         simulator: `verilator` or `icarus`.
         idle: Chance of a gap before an input pixel, per cent 0..99.
         stall: Chance per clock that the output is not ready, per cent 0..99.
@@ -136,7 +150,8 @@ def _run(core: Core, made: Build, frames: Sequence[np.ndarray], simulator: str, 
          progress: Callable[[float], None] | None) -> Result:
     """Run a build in an empty folder; as `simulate`."""
     (work / "sizes.txt").write_text("".join(f"{f.shape[1]} {f.shape[0]}\n" for f in frames))
-    (work / "pixels.bin").write_bytes(b"".join(f.tobytes() for f in frames))
+    (work / "pixels.bin").write_bytes(b"".join(
+        np.asarray(f).astype(_stored(core.in_format)).tobytes() for f in frames))
     command = [*made.command, f"+dir={work}", f"+idle={idle}", f"+stall={stall}",
                f"+seed={seed & 0x7FFFFFFF}", f"+limit={_hang_limit(core, frames, idle, stall)}"]
     if simulator == "verilator":
@@ -156,8 +171,8 @@ def _run(core: Core, made: Build, frames: Sequence[np.ndarray], simulator: str, 
     sizes = [(f.shape[0] * core.scale, f.shape[1] * core.scale) for f in frames]
     streams = tuple(_read_stream(work / f"stream_{index}.hex")
                     for index in range(len(core.layers) + 1)) if trace else ()
-    result = Result(_read_frames(work / "out.bin", sizes), int(done[2]) if done else 0, seconds,
-                    made.seconds, streams)
+    result = Result(_read_frames(work / "out.bin", sizes, core.out_format),
+                    int(done[2]) if done else 0, seconds, made.seconds, streams)
     if fault:
         error = SimulationFault(fault[1], where=core.folder.name, fix=keep_log(text, work.name))
         error.result = result

@@ -1,10 +1,11 @@
 """What the ladder is climbed with: random frames, extremes, odd sizes, and the user's pictures.
 
-May import numpy, imaging, the network and the errors. One generator, passed in, makes all that is
-random. A network with a prescale gets pictures enlarged, and made-up frames as they are: it must be
-exact on any.
+May import numpy, imaging, the formats, the network and the errors. One generator, passed in, makes
+all that is random. Frames are raw luma of the network's own input format, over its whole range;
+pictures, which have 8 bits, are brought into it by `from_pixels`. A network with a prescale gets
+pictures enlarged, and made-up frames as they are: it must be exact on any.
 
-    synthetic(np.random.default_rng(1), max_width=1920)[0].name     # random-29x17
+    synthetic(np.random.default_rng(1), network.in_format, 1920)[0].name     # random-29x17
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from fsrcnnx import imaging
 from fsrcnnx.errors import InputError
+from fsrcnnx.exact.formats import Format, from_pixels
 from fsrcnnx.exact.network import Network
 
 RANDOM = ((17, 29), (1, 1), (1, 7), (7, 1), (2, 2), (3, 5), (11, 13), (4, 1))  # (height, width)
@@ -34,7 +36,7 @@ class Stimulus:
 
     Args:
         name: What it is, or the picture's file name.
-        lr: uint8 (H, W), what enters the network: enlarged before if it has a prescale.
+        lr: Raw luma (H, W), what enters the network: enlarged before if it has a prescale.
         hr: uint8 (s*H, s*W) original, or None.
         path: The picture's file, or None.
     """
@@ -45,29 +47,33 @@ class Stimulus:
     path: Path | None = None
 
 
-def extremes(height: int, width: int) -> dict[str, np.ndarray]:
+def extremes(to: Format, height: int, width: int) -> dict[str, np.ndarray]:
     """Make the frames at which sums and saturation are at their ends.
 
     Args:
+        to: Format of the luma.
         height: Rows.
         width: Columns.
 
     Returns:
-        Name -> uint8 (height, width): black, white, checkerboard, impulse.
+        Name -> raw luma (height, width): black (the least value), white (the greatest), impulse
+        (white on 0), checkerboard of both; of a signed format zero too, which is its middle.
     """
-    black = np.zeros((height, width), np.uint8)
-    impulse = black.copy()
-    impulse[height // 2, width // 2] = 255
+    black, white, zero = (np.full((height, width), value, to.dtype) for value in (to.lo, to.hi, 0))
+    impulse = zero.copy()
+    impulse[height // 2, width // 2] = to.hi
     parity = np.add.outer(np.arange(height), np.arange(width)) % 2
-    return {"black": black, "white": black + 255, "impulse": impulse,
-            "checkerboard": (parity * 255).astype(np.uint8)}
+    found = {"black": black, "white": white, "impulse": impulse,
+             "checkerboard": np.where(parity, white, black)}
+    return {**found, "zero": zero} if to.signed else found
 
 
-def synthetic(rng: np.random.Generator, max_width: int) -> list[Stimulus]:
+def synthetic(rng: np.random.Generator, to: Format, max_width: int) -> list[Stimulus]:
     """Make the frames that need no picture.
 
     Args:
         rng: Generator.
+        to: Format of the luma.
         max_width: Widest frame that every rung takes.
 
     Returns:
@@ -75,10 +81,28 @@ def synthetic(rng: np.random.Generator, max_width: int) -> list[Stimulus]:
     """
     sizes = (*RANDOM, (2, min(max_width, WIDEST)))
     frames = [Stimulus(f"random-{width}x{height}",
-                       rng.integers(0, 256, (height, width), dtype=np.uint8))
+                       rng.integers(to.lo, to.hi, (height, width), to.dtype, endpoint=True))
               for height, width in sizes if width <= max_width]
     return frames + [Stimulus(name, frame) for name, frame in
-                     extremes(EXTREME[0], min(EXTREME[1], max_width)).items()]
+                     extremes(to, EXTREME[0], min(EXTREME[1], max_width)).items()]
+
+
+def steady_bits(to: Format, frames: Sequence[np.ndarray]) -> tuple[int, ...]:
+    """Find the bits of a format that never varied: a fault in one of them could hide.
+
+    Args:
+        to: The format.
+        frames: Integers within it, any shapes.
+
+    Returns:
+        Their numbers, 0 the least; all bits where there is no value.
+    """
+    ones = zeros = 0
+    for frame in frames:
+        raw = np.asarray(frame).astype(np.int64)
+        ones |= int(np.bitwise_or.reduce(raw, axis=None))
+        zeros |= int(np.bitwise_or.reduce(~raw, axis=None))
+    return tuple(bit for bit in range(to.width) if not (ones & zeros) >> bit & 1)
 
 
 def pictures(paths: Sequence[Path], network: Network, lr: bool) -> list[Stimulus]:
@@ -86,7 +110,7 @@ def pictures(paths: Sequence[Path], network: Network, lr: bool) -> list[Stimulus
 
     Args:
         paths: Picture files.
-        network: Its scale and prescale hold.
+        network: Its scale, prescale and input format hold.
         lr: Whether they are LR already; else their luma is cropped to a multiple of the scale and
             reduced by the paper protocol.
 
@@ -97,17 +121,20 @@ def pictures(paths: Sequence[Path], network: Network, lr: bool) -> list[Stimulus
         InputError: If a file cannot be read, or is smaller than one LR pixel.
     """
     found, scale = [], network.picture_scale
+
+    def enter(luma: np.ndarray) -> np.ndarray:
+        return from_pixels(imaging.bicubic(luma, network.prescale), network.in_format)
+
     for path in map(Path, paths):
         luma = imaging.read_picture(path).luma
         if lr:
-            found.append(Stimulus(path.name, imaging.bicubic(luma, network.prescale), path=path))
+            found.append(Stimulus(path.name, enter(luma), path=path))
             continue
         if min(luma.shape) < scale:
             raise InputError(f"{luma.shape[1]}x{luma.shape[0]} pixels", where=path,
                              allowed=f"at least {scale}x{scale} for an HR original")
         small = imaging.shrink(luma, scale)
-        found.append(Stimulus(path.name, imaging.bicubic(small, network.prescale),
-                              imaging.crop(luma, scale), path))
+        found.append(Stimulus(path.name, enter(small), imaging.crop(luma, scale), path))
     return found
 
 

@@ -42,7 +42,7 @@ def first_divergence(emitted, rtl: Path, rung: str = "rtl-icarus"):
 def expected(emitted, monkeypatch, mutant):
     """Where a golden model with the same fault first leaves the true one."""
     frames = [tile(s, *icarus_tile(emitted.network)).lr
-              for s in synthetic(np.random.default_rng(SEED), max_width=64)]
+              for s in synthetic(np.random.default_rng(SEED), emitted.network.in_format, 64)]
     true = [golden.trace(emitted.network, lr) for lr in frames]
     with monkeypatch.context() as patch:
         patch.setattr(golden, "requantise", mutant)
@@ -184,7 +184,7 @@ def test_a_wrong_anchor(anchored, copied, fault):
     last, before = len(network.layers) - 1, network.layers[-2].name
     up = network.acc_frac(last) - network.in_format.frac - lack
     frames = [tile(s, *icarus_tile(network)).lr.astype(np.int64)
-              for s in synthetic(np.random.default_rng(SEED), max_width=64)]
+              for s in synthetic(np.random.default_rng(SEED), network.in_format, 64)]
     for lr, anchor in zip(frames, anchors(frames), strict=True):
         true, layer = golden.trace(network, lr), network.layers[last]
         acc = golden.deconvolve(true[before], layer)

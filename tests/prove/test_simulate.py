@@ -110,8 +110,10 @@ def test_two_builds_of_the_same_core_at_once(small, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("frame", "message"), [
     (np.zeros((2, 65), np.uint8), "65x2 pixels, more than the core takes; allowed: up to 64x"),
     (np.zeros((0, 3), np.uint8), "at least 1x1"),
-    (np.zeros((3, 3), np.int64), "int64"),
-    (np.zeros((3, 3, 1), np.uint8), "uint8 (H, W)"),
+    (np.zeros((3, 3)), "type float64; allowed: integers (H, W)"),
+    (np.zeros((3, 3, 1), np.uint8), "integers (H, W)"),
+    (np.full((3, 3), 256), "outside the input format; allowed: 0..255, ap_ufixed<8,0>"),
+    (np.full((3, 3), -1), "outside the input format; allowed: 0..255, ap_ufixed<8,0>"),
 ])
 def test_frames_that_the_core_does_not_take(small, frame, message):
     with pytest.raises(InputError) as caught:

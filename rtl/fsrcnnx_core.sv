@@ -1,9 +1,10 @@
 // Core: the layers of fsrcnnx_pkg in a row, LR pixels in, output phases out.
 //
-// The package holds one 32-bit field per layer (and per lane) of every parameter. Streams lie side
-// by side in flat vectors, stream 0 the input, stream l+1 the output of layer l, so that a bench
-// can watch any of them by the same expression. Each stream carries the frame size with it and, in
-// a network with an anchor, the LR pixel above the samples, from the first layer to the last.
+// fsrcnnx_pkg holds one 32-bit field per layer (and per lane) of every parameter, fsrcnnx_mem_pkg
+// what the memories hold. Streams lie side by side in flat vectors, stream 0 the input, stream l+1
+// the output of layer l, so that a bench can watch any of them by the same expression. Each stream
+// carries the frame size with it and, in a network with an anchor, the LR pixel above the samples,
+// from the first layer to the last.
 
 `default_nettype none
 
@@ -50,8 +51,18 @@ module fsrcnnx_core #(
     localparam int Lanes    = fsrcnnx_pkg::LAYER_LANES[l*32 +: 32];
     localparam int Lane     = fsrcnnx_pkg::LAYER_LANE_FIRST[l*32 +: 32];
 
+    localparam int Outputs   = fsrcnnx_pkg::LAYER_OUTPUTS[l*32 +: 32];
+    localparam int FoldOut   = fsrcnnx_pkg::LAYER_FOLD_OUT[l*32 +: 32];
+    localparam int AccBits   = fsrcnnx_pkg::LAYER_ACC_BITS[l*32 +: 32];
+    localparam int SlopeBits = fsrcnnx_pkg::LAYER_SLOPE_BITS[l*32 +: 32];
+    // its places in fsrcnnx_mem_pkg
+    localparam int Words       = FoldOut * ((Outputs + FoldOut - 1) / FoldOut);
+    localparam int WeightsLsb  = fsrcnnx_pkg::LAYER_WEIGHTS_LSB[l*32 +: 32];
+    localparam int WeightsBits = fsrcnnx_pkg::LAYER_WEIGHTS_WIDTH[l*32 +: 32];
+    localparam int BiasesLsb   = fsrcnnx_pkg::LAYER_BIASES_LSB[l*32 +: 32];
+    localparam int SlopesLsb   = fsrcnnx_pkg::LAYER_SLOPES_LSB[l*32 +: 32];
+
     fsrcnnx_layer #(
-      .Index      (l),
       .MaxWidth   (fsrcnnx_pkg::MAX_WIDTH),
       .DimBits    (DimBits),
       .InChannels (fsrcnnx_pkg::LAYER_IN_CHANNELS[l*32 +: 32]),
@@ -64,14 +75,14 @@ module fsrcnnx_core #(
       .LaneRows   (fsrcnnx_pkg::LANE_ROWS[Lane*32 +: Lanes*32]),
       .LaneCol    (fsrcnnx_pkg::LANE_COL[Lane*32 +: Lanes*32]),
       .LaneCols   (fsrcnnx_pkg::LANE_COLS[Lane*32 +: Lanes*32]),
-      .Outputs    (fsrcnnx_pkg::LAYER_OUTPUTS[l*32 +: 32]),
+      .Outputs    (Outputs),
       .FoldIn     (fsrcnnx_pkg::LAYER_FOLD_IN[l*32 +: 32]),
-      .FoldOut    (fsrcnnx_pkg::LAYER_FOLD_OUT[l*32 +: 32]),
+      .FoldOut    (FoldOut),
       .Stages     (fsrcnnx_pkg::LAYER_STAGES[l*32 +: 32]),
       .WeightBits (fsrcnnx_pkg::LAYER_WEIGHT_BITS[l*32 +: 32]),
-      .AccBits    (fsrcnnx_pkg::LAYER_ACC_BITS[l*32 +: 32]),
+      .AccBits    (AccBits),
       .HasSlope   (fsrcnnx_pkg::LAYER_HAS_SLOPE[l*32 +: 32]),
-      .SlopeBits  (fsrcnnx_pkg::LAYER_SLOPE_BITS[l*32 +: 32]),
+      .SlopeBits  (SlopeBits),
       .SlopeFrac  (fsrcnnx_pkg::LAYER_SLOPE_FRAC[l*32 +: 32]),
       .Shift      (fsrcnnx_pkg::LAYER_SHIFT[l*32 +: 32]),
       .OutBits    (fsrcnnx_pkg::LAYER_OUT_BITS[l*32 +: 32]),
@@ -79,7 +90,12 @@ module fsrcnnx_core #(
       .AnchorBits (fsrcnnx_pkg::ANCHOR_BITS),
       .CarryIn    (l > 0 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
       .CarryOut   (l < Layers - 1 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
-      .AnchorShift(fsrcnnx_pkg::ANCHOR_SHIFT)
+      .AnchorShift(fsrcnnx_pkg::ANCHOR_SHIFT),
+      .WeightsBits(WeightsBits),
+      .LaneWeights(fsrcnnx_pkg::LANE_WEIGHTS_LSB[Lane*32 +: Lanes*32]),
+      .Weights    (fsrcnnx_mem_pkg::WEIGHTS[WeightsLsb +: WeightsBits]),
+      .Biases     (fsrcnnx_mem_pkg::BIASES[BiasesLsb +: Words*AccBits]),
+      .Slopes     (fsrcnnx_mem_pkg::SLOPES[SlopesLsb +: Words*SlopeBits])
     ) u_layer (
       .clk_i, .rst_ni,
       .in_valid_i  (stream_valid[l]),

@@ -4,14 +4,13 @@
 // output phase, each over the rectangle of taps that lands on it (TDC): nothing is multiplied by
 // an inserted zero. All lanes run the same steps. One pixel takes FoldIn*FoldOut cycles.
 // Latency after the window: FoldIn*FoldOut + Stages + 9 cycles. Backpressure stalls this layer
-// only: the skid buffer cuts ready. Memories: mem/layerNN_{laneLL_weight,bias,slope}.hex.
+// only: the skid buffer cuts ready.
 // Anchor: the LR pixel at the window's centre goes on beside the outputs, or, in the last layer,
 // is added to each sum; the first layer finds it among its samples.
 
 `default_nettype none
 
 module fsrcnnx_layer #(
-  parameter int Index      = -1,   // layer number in the memory files' names; -1: all zero
   parameter int MaxWidth   = 16,
   parameter int DimBits    = 5,
   // input: InChannels samples, channel 0 in the low bits
@@ -44,7 +43,14 @@ module fsrcnnx_layer #(
   parameter int AnchorBits  = 0,
   parameter int CarryIn     = 0,
   parameter int CarryOut    = 0,
-  parameter int AnchorShift = 0
+  parameter int AnchorShift = 0,
+  // contents of the memories, word 0 in the low bits; the weights of lane l from LaneWeights on
+  parameter int WeightsBits = 1,
+  parameter bit [Lanes*32-1:0] LaneWeights = '0,
+  parameter bit [WeightsBits-1:0] Weights  = '0,
+  parameter int Outs = (Outputs + FoldOut - 1) / FoldOut,  // derived, not to be set
+  parameter bit [FoldOut*Outs*AccBits-1:0]   Biases = '0,
+  parameter bit [FoldOut*Outs*SlopeBits-1:0] Slopes = '0
 ) (
   input  wire logic                                clk_i,
   input  wire logic                                rst_ni,
@@ -64,7 +70,6 @@ module fsrcnnx_layer #(
 );
 
   localparam int PixelBits = InChannels * InBits;
-  localparam int Outs      = (Outputs + FoldOut - 1) / FoldOut;
   localparam int StepBits  = $clog2(FoldIn*FoldOut) > 0 ? $clog2(FoldIn*FoldOut) : 1;
   localparam int SliceBits = $clog2(FoldOut) > 0 ? $clog2(FoldOut) : 1;
   localparam int PartBits  = $clog2(FoldIn) > 0 ? $clog2(FoldIn) : 1;
@@ -72,7 +77,6 @@ module fsrcnnx_layer #(
   localparam int OutCycle  = AccCycle + 4;  // a step's outputs are there
   localparam int TapsBits  = Side*Side*PixelBits;
   localparam int DataBits  = Lanes*Outputs*OutBits;
-  localparam bit [15:0] Digits = {8'(48 + (Index / 10) % 10), 8'(48 + Index % 10)};
 
   if (FoldIn < 1 || FoldOut < 1 || (FoldOut - 1)*Outs >= Outputs) begin : gen_bad_fold
     fsrcnnx_error_layer_fold_leaves_a_step_without_outputs u_error ();
@@ -144,8 +148,7 @@ module fsrcnnx_layer #(
 
   if (HasSlope != 0) begin : gen_slopes
     fsrcnnx_rom #(
-      .Width(Outs*SlopeBits), .Depth(FoldOut), .AddrBits(SliceBits),
-      .File(Index < 0 ? "" : {"mem/layer", Digits, "_slope.hex"})
+      .Width(Outs*SlopeBits), .Depth(FoldOut), .AddrBits(SliceBits), .Contents(Slopes)
     ) u_slopes (
       .clk_i, .en_i(ce), .addr_i(slice_q[(AccCycle-2)*SliceBits +: SliceBits]), .data_o(slopes));
   end else begin : gen_no_slopes
@@ -160,7 +163,8 @@ module fsrcnnx_layer #(
     localparam int Rows   = LaneRows[l*32 +: 32];
     localparam int Col    = LaneCol[l*32 +: 32];
     localparam int Cols   = LaneCols[l*32 +: 32];
-    localparam bit [15:0] LaneDigits = {8'(48 + l / 10), 8'(48 + l % 10)};
+    localparam int Ins    = (Rows*Cols*InChannels + FoldIn - 1) / FoldIn;
+    localparam int Lsb    = LaneWeights[l*32 +: 32];
 
     logic [Rows*Cols*PixelBits-1:0] taps;
     logic [Outs*AccBits-1:0]        acc;
@@ -174,8 +178,7 @@ module fsrcnnx_layer #(
       .SampleBits(InBits), .SampleSigned(InSigned), .Inputs(Rows*Cols*InChannels),
       .Outputs(Outputs), .FoldIn(FoldIn), .FoldOut(FoldOut), .WeightBits(WeightBits),
       .AccBits(AccBits), .Stages(Stages),
-      .WeightFile(Index < 0 ? "" : {"mem/layer", Digits, "_lane", LaneDigits, "_weight.hex"}),
-      .BiasFile(Index < 0 ? "" : {"mem/layer", Digits, "_bias.hex"})
+      .Weights(Weights[Lsb +: FoldIn*FoldOut*Outs*Ins*WeightBits]), .Biases(Biases)
     ) u_mac (
       .clk_i, .ce_i(ce), .step_i(step_q), .step_in_i(in_q), .step_out_i(out_q),
       .window_i(taps), .acc_o(acc));

@@ -2,7 +2,7 @@
 //
 // Step (o, i) of FoldOut x FoldIn forms Outs x Ins products: inputs i*Ins.. for outputs o*Outs..,
 // acc = (i = 0 ? bias : acc) + sum of products. The weights of step s lie in word s = o*FoldIn + i
-// of the weight file, weight (output j, input m) at [(j*Ins + m)*WeightBits].
+// of Weights, weight (output j, input m) at [(j*Ins + m)*WeightBits]; the biases of o lie in word o.
 // Latency Stages + 3 cycles from the step under ce_i. Sums stay inside AccBits, as proved from the
 // weights (fsrcnnx.exact.ranges). Python twin: fsrcnnx.exact.golden.convolve.
 
@@ -18,13 +18,15 @@ module fsrcnnx_mac_lane #(
   parameter int WeightBits   = 8,
   parameter int AccBits      = 20,
   parameter int Stages       = 4,   // of the adder tree
-  parameter     WeightFile   = "",
-  parameter     BiasFile     = "",
   // derived, not to be set
+  parameter int Ins          = (Inputs + FoldIn - 1) / FoldIn,
   parameter int Outs         = (Outputs + FoldOut - 1) / FoldOut,
   parameter int StepBits     = $clog2(FoldIn*FoldOut) > 0 ? $clog2(FoldIn*FoldOut) : 1,
   parameter int PartBits     = $clog2(FoldIn) > 0 ? $clog2(FoldIn) : 1,
-  parameter int SliceBits    = $clog2(FoldOut) > 0 ? $clog2(FoldOut) : 1
+  parameter int SliceBits    = $clog2(FoldOut) > 0 ? $clog2(FoldOut) : 1,
+  // contents of the memories, word 0 in the low bits
+  parameter bit [FoldIn*FoldOut*Outs*Ins*WeightBits-1:0] Weights = '0,
+  parameter bit [FoldOut*Outs*AccBits-1:0]               Biases  = '0
 ) (
   input  wire logic                         clk_i,
   input  wire logic                         ce_i,
@@ -39,7 +41,6 @@ module fsrcnnx_mac_lane #(
   output logic      [Outs*AccBits-1:0]      acc_o
 );
 
-  localparam int Ins      = (Inputs + FoldIn - 1) / FoldIn;
   localparam int XBits    = SampleSigned != 0 ? SampleBits : SampleBits + 1;
   localparam int ProdBits = XBits + WeightBits;
 
@@ -66,7 +67,7 @@ module fsrcnnx_mac_lane #(
   end
 
   fsrcnnx_rom #(
-    .Width(Outs*Ins*WeightBits), .Depth(FoldIn*FoldOut), .AddrBits(StepBits), .File(WeightFile)
+    .Width(Outs*Ins*WeightBits), .Depth(FoldIn*FoldOut), .AddrBits(StepBits), .Contents(Weights)
   ) u_weights (.clk_i, .en_i(ce_i), .addr_i(step_i), .data_o(weights));
 
   // ---------------------------------------------------------------- first and o travel along
@@ -91,7 +92,7 @@ module fsrcnnx_mac_lane #(
 
   logic [Outs*AccBits-1:0] bias;
   fsrcnnx_rom #(
-    .Width(Outs*AccBits), .Depth(FoldOut), .AddrBits(SliceBits), .File(BiasFile)
+    .Width(Outs*AccBits), .Depth(FoldOut), .AddrBits(SliceBits), .Contents(Biases)
   ) u_bias (
     .clk_i, .en_i(ce_i), .addr_i(out_q[(Cycles-2)*SliceBits +: SliceBits]), .data_o(bias));
 

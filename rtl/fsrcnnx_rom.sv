@@ -1,7 +1,8 @@
-// Constant memory, loaded from a hex file, with a registered output.
+// Constant memory with a registered output.
 //
-// Why a file: weights change with every training run, the source does not.
-// The word appears one cycle after en_i. File is relative to the folder of the tool's run.
+// Its contents are a parameter, word 0 in the low bits, and not a file: a file is found in one
+// folder only, and most tools go on with an empty memory where they do not find it.
+// The word appears one cycle after en_i.
 
 `default_nettype none
 
@@ -9,7 +10,7 @@ module fsrcnnx_rom #(
   parameter int Width    = 8,
   parameter int Depth    = 1,
   parameter int AddrBits = 1,
-  parameter     File     = ""
+  parameter bit [Depth*Width-1:0] Contents = '0
 ) (
   input  wire logic                clk_i,
   input  wire logic                en_i,
@@ -19,12 +20,8 @@ module fsrcnnx_rom #(
 
   logic [Width-1:0] mem [0:Depth-1];
 
-  if (File != "") begin : gen_contents
-    initial $readmemh(File, mem);
-  end else begin : gen_zero
-    initial begin
-      for (int i = 0; i < Depth; i++) mem[i] = '0;
-    end
+  initial begin
+    for (int i = 0; i < Depth; i++) mem[i] = Contents[i*Width +: Width];
   end
 
   if (Depth == 1) begin : gen_constant

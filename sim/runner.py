@@ -113,7 +113,6 @@ def run(
     folder: Path,
     config: Mapping[str, object] | None = None,
     waves: bool = False,
-    cwd: Path | None = None,
     bench_path: Path = ROOT,
 ) -> Outcome:
     """Build a module and run one bench on it.
@@ -128,7 +127,6 @@ def run(
         folder: Build folder, emptied first.
         config: What the bench must know, as JSON; `sim.tb.config()` gives it back.
         waves: Whether to write waveforms into the folder.
-        cwd: Folder to run in, where `mem/` resolves.
         bench_path: Folder to import the bench from.
 
     Returns:
@@ -163,7 +161,7 @@ def run(
                              log_file=folder / "build.log", **options)
             results.unlink(missing_ok=True)
             runner.test(test_module=bench, hdl_toplevel=top, build_dir=folder,
-                        test_dir=cwd or folder, results_xml=str(results), seed=seed,
+                        test_dir=folder, results_xml=str(results), seed=seed,
                         extra_env=extra, waves=waves, timescale=TIMESCALE, log_file=log)
         except (RuntimeError, SystemExit) as error:
             if not results.is_file():  # else it did run, and tests failed

@@ -181,6 +181,33 @@ def adapter(ports: list[Port], top: str, bits: tuple[int, int], where: str) -> s
     return "\n".join(lines)
 
 
+def filled(text: str, path: Path) -> str:
+    """Replace the memory files of a Verilog source by their words, so that it runs anywhere.
+
+    Args:
+        text: The source, as HLS wrote it.
+        path: Where it lies, the files that it reads beside it.
+
+    Returns:
+        The source, each `$readmemh` turned into one assignment a word.
+
+    Raises:
+        InputError: If a file is missing or holds something else than hex words.
+    """
+    def words(call: re.Match) -> str:
+        source = path.parent / Path(call[1]).name
+        try:
+            found = [word.strip() for word in source.read_text().splitlines() if word.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"a memory of {path.name} cannot be read", where=source,
+                             fix="run `fsrcnnx hls-synth` on the project again") from error
+        if not found or not all(re.fullmatch(r"[0-9a-fA-F]+", word) for word in found):
+            raise InputError("not the words of a memory", where=source, allowed="hex, one a line")
+        return " ".join(["begin", *(f"{call[2]}[{place}] = {4 * len(word)}'h{word};"
+                                    for place, word in enumerate(found)), "end"])
+    return re.sub(r'\$readmemh\(\s*"([^"]*)"\s*,\s*(\w+)\s*\)\s*;', words, text)
+
+
 def package(manifest: dict, bits: tuple[int, int]) -> str:
     """Write fsrcnnx_hls_pkg.sv.
 
@@ -206,7 +233,7 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
     """Write the RTL folder of an HLS project.
 
     Args:
-        verilog: Folder of what HLS made: Verilog, and memories beside it.
+        verilog: Folder of what HLS made: Verilog, and memories beside it, which go into it.
         manifest: Of the HLS project: network, content_hash, top, width, height, scale, in_format,
             out_format.
         out_dir: The folder; it appears whole or not at all.
@@ -241,10 +268,8 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
         for module in MODULES:
             name = f"fsrcnnx_{module}.sv"
             shutil.copyfile(source_dir() / name, folder / name)
-        for path in (*made, *verilog.glob("*.dat")):
-            shutil.copyfile(path, folder / path.name)
-        if (verilog / "mem").is_dir():
-            shutil.copytree(verilog / "mem", folder / "mem")
+        for path in made:
+            (folder / path.name).write_text(filled(path.read_text(errors="replace"), path))
         for name, text in ours.items():
             (folder / name).write_text(text)
         (folder / "files.f").write_text("".join(f"{name}\n" for name in names))

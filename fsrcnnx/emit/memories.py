@@ -1,38 +1,72 @@
-"""Memory files of the mac engine: weights per lane, biases and slopes per layer, as hex words.
+"""Contents of the mac engine's memories, as constants: fsrcnnx_mem_pkg.sv.
 
 May import the integer network and the folds. Word layout as the headers of fsrcnnx_mac_lane and
 fsrcnnx_layer say: weight (output j, input m) of step o*fold_in + i lies at
-[(j*ins + m)*weight bits] of that step's word.
+[(j*ins + m)*weight bits] of that step's word. Constants and not files: a simulator or synthesiser
+looks for a file in its own working folder, and most go on with an empty memory without it.
 
-    memories(network, folds)["layer00_bias.hex"]
+    print(memory_package(memories(network, folds), network.content_hash()))
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, Lane, lanes
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Layer, Network
 
+KINDS = ("WEIGHTS", "BIASES", "SLOPES")
 
-def hex_words(words: np.ndarray, bits: int, title: str) -> str:
-    """Print words of several fields as a $readmemh file.
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """One memory of the core.
 
     Args:
-        words: int64 (words, fields), field 0 in the low bits; two's complement.
-        bits: Bits per field.
-        title: Comment for the first line.
+        kind: A name of KINDS.
+        layer: Index of its layer.
+        lane: Index of its lane in the layer; 0 where the lanes share it.
+        words: int64 (words, fields), field 0 in the low bits.
+        field_bits: Bits per field, two's complement.
+    """
+
+    kind: str
+    layer: int
+    lane: int
+    words: np.ndarray
+    field_bits: int
+
+    @property
+    def word_bits(self) -> int:
+        """Bits per word."""
+        return self.words.shape[1] * self.field_bits
+
+    @property
+    def bits(self) -> int:
+        """Bits in all."""
+        return self.words.shape[0] * self.word_bits
+
+
+def literals(memory: Memory) -> list[str]:
+    """Print a memory's words as SystemVerilog numbers.
+
+    Args:
+        memory: The memory.
 
     Returns:
-        The file's text, one word a line.
+        One sized hex literal per word, in order of address.
     """
-    mask, digits = (1 << bits) - 1, -(-words.shape[1] * bits // 4)
-    lines = [f"// {title}"]
-    for word in words.tolist():
+    bits, mask = memory.field_bits, (1 << memory.field_bits) - 1
+    digits = -(-memory.word_bits // 4)
+    found = []
+    for word in memory.words.tolist():
         value = sum((field & mask) << (bits * place) for place, field in enumerate(word))
-        lines.append(f"{value:0{digits}x}")
-    return "\n".join(lines) + "\n"
+        found.append(f"{memory.word_bits}'h{value:0{digits}x}")
+    return found
 
 
 def weight_words(lane: Lane, fold: Fold, ins: int) -> np.ndarray:
@@ -81,29 +115,75 @@ def slope_width(layer: Layer) -> int:
     return fmt.width + (not fmt.signed) if fmt else 1
 
 
-def memories(network: Network, folds: tuple[Fold, ...]) -> dict[str, str]:
-    """Write all memory files of a network.
+def memories(network: Network, folds: tuple[Fold, ...]) -> tuple[Memory, ...]:
+    """Lay out all memories of a network.
 
     Args:
         network: A checked network.
         folds: One fold per layer.
 
     Returns:
-        File name -> text.
+        Layer by layer: the weights of each lane, the biases, the slopes (zeros without).
     """
-    files = {}
+    found = []
     proved = ranges.prove(network)
     for index, (layer, fold, bound) in enumerate(zip(network.layers, folds, proved, strict=True)):
-        stem = f"layer{index:02d}"
         for number, (lane, ins) in enumerate(zip(lanes(layer), fold.ins, strict=True)):
-            files[f"{stem}_lane{number:02d}_weight.hex"] = hex_words(
-                weight_words(lane, fold, ins), layer.weight_format.width,
-                f"{layer.name} weights {layer.weight_format}, {fold.outs} x {ins} a word")
-        files[f"{stem}_bias.hex"] = hex_words(
-            channel_words(layer.bias, fold), bound.acc_width,
-            f"{layer.name} biases, {bound.acc_width} bits, {network.acc_frac(index)} of fraction")
-        if layer.slope is not None:
-            files[f"{stem}_slope.hex"] = hex_words(
-                channel_words(layer.slope, fold), slope_width(layer),
-                f"{layer.name} slopes {layer.slope_format}")
-    return files
+            found.append(Memory("WEIGHTS", index, number, weight_words(lane, fold, ins),
+                                layer.weight_format.width))
+        slope = np.zeros(layer.out_channels, np.int64) if layer.slope is None else layer.slope
+        found.append(Memory("BIASES", index, 0, channel_words(layer.bias, fold), bound.acc_width))
+        found.append(Memory("SLOPES", index, 0, channel_words(slope, fold), slope_width(layer)))
+    return tuple(found)
+
+
+def places(found: tuple[Memory, ...]) -> dict[str, list[int]]:
+    """Tell where each layer's and lane's memory lies in the constants.
+
+    Args:
+        found: All memories of a network.
+
+    Returns:
+        Constant name -> one value per layer, or per lane of all layers for LANE_WEIGHTS_LSB, which
+        counts from its layer's first bit.
+    """
+    layers = range(found[-1].layer + 1)
+    told: dict[str, list[int]] = {}
+    for kind in KINDS:
+        sizes = [sum(m.bits for m in found if (m.kind, m.layer) == (kind, layer))
+                 for layer in layers]
+        told[f"LAYER_{kind}_LSB"] = [sum(sizes[:layer]) for layer in layers]
+        if kind == "WEIGHTS":
+            told["LAYER_WEIGHTS_WIDTH"] = sizes
+    told["LANE_WEIGHTS_LSB"] = [
+        sum(m.bits for m in found
+            if (m.kind, m.layer) == (memory.kind, memory.layer) and m.lane < memory.lane)
+        for memory in found if memory.kind == "WEIGHTS"]
+    return told
+
+
+def memory_package(found: tuple[Memory, ...], content_hash: str) -> str:
+    """Write fsrcnnx_mem_pkg.sv.
+
+    Args:
+        found: All memories of a network.
+        content_hash: The network's.
+
+    Returns:
+        The file's text: a vector per kind of memory, the first memory's word 0 in the low bits.
+    """
+    text = (f"// Contents of the memories, made by fsrcnnx {__version__}; do not edit.\n"
+            f"// Network {content_hash}.\n"
+            "// The highest word of a memory comes first, the lowest field of a word last.\n\n"
+            "package fsrcnnx_mem_pkg;\n")
+    for kind in KINDS:
+        chosen = [memory for memory in found if memory.kind == kind]
+        blocks = []
+        for memory in reversed(chosen):
+            lane = f", lane {memory.lane}" if kind == "WEIGHTS" else ""
+            title = (f"    // layer {memory.layer}{lane}: {memory.words.shape[0]} words of "
+                     f"{memory.words.shape[1]} x {memory.field_bits} bits\n")
+            blocks.append(title + ",\n".join(f"    {word}" for word in reversed(literals(memory))))
+        bits = sum(memory.bits for memory in chosen)
+        text += f"\n  localparam bit [{bits}-1:0] {kind} = {{\n" + ",\n".join(blocks) + "\n  };\n"
+    return text + "\nendpackage\n"

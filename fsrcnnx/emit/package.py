@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, lanes
-from fsrcnnx.emit.memories import slope_width
+from fsrcnnx.emit.memories import memories, places, slope_width
 from fsrcnnx.exact import ranges, tdc
 from fsrcnnx.exact.network import Layer, Network
 
@@ -141,11 +141,13 @@ def package(network: Network, build: Build, folds: tuple[Fold, ...]) -> str:
         "ANCHOR_SHIFT": network.acc_frac(last) - network.in_format.frac if anchor else 0,
         "STREAM_BITS": sum(widths),
     }
+    lies = places(memories(network, folds))
     lane_fields = {
         "LANE_ROW": [part.row for part in parts],
         "LANE_ROWS": [part.weight.shape[1] for part in parts],
         "LANE_COL": [part.col for part in parts],
         "LANE_COLS": [part.weight.shape[2] for part in parts],
+        "LANE_WEIGHTS_LSB": lies.pop("LANE_WEIGHTS_LSB"),
     }
     streams = {
         "STREAM_WIDTH": widths,
@@ -159,7 +161,7 @@ def package(network: Network, build: Build, folds: tuple[Fold, ...]) -> str:
             "  // SHA-256 of the integer network\n"
             f"  localparam bit [255:0] CONTENT_HASH = 256'h{network.content_hash()};\n\n")
     text += "".join(f"  localparam int {name} = {value};\n" for name, value in scalars.items())
-    for title, fields in (("one field per layer", layer_fields(network, folds)),
+    for title, fields in (("one field per layer", layer_fields(network, folds) | lies),
                           ("one field per lane", lane_fields),
                           ("one field per stream: the input, then each layer's output", streams)):
         text += f"\n  // {title}\n" + "".join(_vector(n, f) for n, f in fields.items())

@@ -1,7 +1,7 @@
 """The RTL folder: hand-written modules, a generated package of constants, and memories.
 
 May import the integer side and the folds. The folder stands alone: sources, `files.f`,
-`mem/*.hex`, `manifest.json` with the content hash; tools run in it.
+`manifest.json` with the content hash. No source names a file: tools run anywhere.
 
     emit(network, Path("build/rtl/fsrcnn-x_x2"), cycles_per_pixel=16)
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, balance, lanes
-from fsrcnnx.emit.memories import memories
+from fsrcnnx.emit.memories import memories, memory_package
 from fsrcnnx.emit.package import Build, line_bits, package
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
@@ -105,7 +105,7 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
             for layer, f, bound, lines in zip(network.layers, folds, proved,
                                               line_bits(network, build), strict=True)
         ],
-        "files": ["fsrcnnx_pkg.sv"] + [f"fsrcnnx_{name}.sv" for name in MODULES],
+        "files": [f"fsrcnnx_{name}.sv" for name in ("pkg", "mem_pkg", *MODULES)],
     }
 
 
@@ -146,10 +146,9 @@ def emit(
         "fsrcnnx_pkg.sv": package(network, build, folds),
         "files.f": "".join(f"{name}\n" for name in described["files"]),
         "manifest.json": json.dumps(described, indent=2) + "\n",
-        **{f"mem/{name}": text for name, text in memories(network, folds).items()},
+        "fsrcnnx_mem_pkg.sv": memory_package(memories(network, folds), network.content_hash()),
     }
     with whole_folder(out_dir, "an RTL folder") as folder:
-        (folder / "mem").mkdir()
         for name, text in texts.items():
             (folder / name).write_text(text)
         for name in MODULES:

@@ -1,7 +1,7 @@
 """Compile an emitted core with the bulk driver sim/photo_tb.sv, in Verilator or Icarus.
 
 May import the ground, prove.cache, prove.core and the standard library. Builds are cached by
-content; memories are read at run time, so that new weights need no new build. Everything is
+content; the memories' contents are constants, so that new weights are a new build. Everything is
 compiled by names relative to a scratch folder: make knows no path with a space.
 
     build(Path("build/rtl")).command

@@ -158,8 +158,7 @@ def _run(core: Core, made: Build, frames: Sequence[np.ndarray], simulator: str, 
         command += ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
     total = core.scale * sum(f.shape[0] for f in frames)
     start = time.perf_counter()
-    # the memories' paths are relative to the emitted folder
-    with processes.child(command, cwd=core.folder, stdout=subprocess.PIPE, text=True,
+    with processes.child(command, cwd=work, stdout=subprocess.PIPE, text=True,
                          stderr=subprocess.STDOUT, errors="replace") as process:
         text = _watch(process, total, progress)
     seconds = time.perf_counter() - start

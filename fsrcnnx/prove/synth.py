@@ -153,7 +153,7 @@ def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
         "write_json netlist.json",
     ])
     with scratch() as folder_of_work:
-        work = folder_of_work / "work"  # a copy: the memories are found, nothing is left behind
+        work = folder_of_work / "work"  # a copy: nothing is left behind
         shutil.copytree(folder, work)
         (work / "synth.ys").write_text(script)
         done = processes.run([yosys.path, "-q", "-s", "synth.ys"], cwd=work,

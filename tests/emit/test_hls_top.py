@@ -17,6 +17,15 @@ PORTS = ["input  [7:0] lr_TDATA;", "output  [7:0] hr_TDATA;", "input   ap_clk;",
 MANIFEST = {"network": "tiny", "content_hash": "ab" * 32, "top": "fsrcnnx_hls", "scale": 2,
             "width": 6, "height": 4, "in_format": "ap_ufixed<8,0>", "out_format": "ap_ufixed<8,0>"}
 
+# as Vitis HLS reads a table: from the folder that the simulator runs in
+ROM = """module fsrcnnx_hls_rom;
+reg [7:0] rom0[0:1];
+initial begin
+  $readmemh("./rom.dat", rom0);
+end
+endmodule
+"""
+
 
 def verilog(ports=PORTS, module="fsrcnnx_hls") -> str:
     """A module with these port declarations."""
@@ -83,8 +92,8 @@ def test_a_folder_that_stands_alone(tmp_path):
     made = tmp_path / "verilog"
     made.mkdir()
     (made / "fsrcnnx_hls.v").write_text(verilog())
-    (made / "fsrcnnx_hls_rom.v").write_text("module fsrcnnx_hls_rom;\nendmodule\n")
-    (made / "rom.dat").write_text("00\n")
+    (made / "fsrcnnx_hls_rom.v").write_text(ROM)
+    (made / "rom.dat").write_text("0a\nff\n")
     (made / "ignored.tcl").write_text("")
     described = wrap(made, MANIFEST, tmp_path / "rtl")
     folder = tmp_path / "rtl"
@@ -92,10 +101,26 @@ def test_a_folder_that_stands_alone(tmp_path):
     names = (folder / "files.f").read_text().split()
     assert names[0] == "fsrcnnx_hls_pkg.sv" and names[-1] == "fsrcnnx_hls_top.sv"
     assert {path.name for path in folder.iterdir()} == {*names, "files.f", "manifest.json",
-                                                        "SHA256SUMS", "rom.dat"}
+                                                        "SHA256SUMS"}
+    rom = (folder / "fsrcnnx_hls_rom.v").read_text()
+    assert "initial begin\n  begin rom0[0] = 8'h0a; rom0[1] = 8'hff; end\nend" in rom
     package = (folder / "fsrcnnx_hls_pkg.sv").read_text()
     assert "FRAME_WIDTH = 6;" in package and f"256'h{'ab' * 32};" in package
     assert wrap(made, MANIFEST, folder) == described  # again, in its place
+
+
+def test_a_memory_that_is_missing_or_no_memory(tmp_path):
+    made = tmp_path / "verilog"
+    made.mkdir()
+    (made / "fsrcnnx_hls.v").write_text(verilog())
+    (made / "fsrcnnx_hls_rom.v").write_text(ROM)
+    with pytest.raises(InputError, match="rom.dat: a memory of fsrcnnx_hls_rom.v cannot be read"):
+        wrap(made, MANIFEST, tmp_path / "rtl")
+    for content in ("", "zz\n", "00 $finish\n"):
+        (made / "rom.dat").write_text(content)
+        with pytest.raises(InputError, match="not the words of a memory"):
+            wrap(made, MANIFEST, tmp_path / "rtl")
+    assert not (tmp_path / "rtl").exists()
 
 
 def test_nothing_is_left_when_it_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fsrcnnx.emit.fold import balance, lanes
-from fsrcnnx.emit.memories import hex_words, memories, slope_width
+from fsrcnnx.emit.memories import Memory, literals, memories, memory_package, places
 from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
@@ -19,42 +19,61 @@ from tests.networks import random_network
 NETWORK = random_network(np.random.default_rng(7))
 
 
-def _fields(text, bits, fields):
-    """Read a memory file back as signed numbers."""
-    rows = []
-    for line in text.splitlines():
-        if not line.startswith("//"):
-            word = int(line, 16)
-            raw = [(word >> (bits * place)) & ((1 << bits) - 1) for place in range(fields)]
-            rows.append([value - (1 << bits) * (value >> (bits - 1)) for value in raw])
+def _fields(memory):
+    """Read a memory's printed words back as signed numbers."""
+    rows, bits = [], memory.field_bits
+    for literal in literals(memory):
+        size, digits = literal.split("'h")
+        assert int(size) == memory.words.shape[1] * bits
+        raw = [(int(digits, 16) >> (bits * place)) & ((1 << bits) - 1)
+               for place in range(memory.words.shape[1])]
+        rows.append([value - (1 << bits) * (value >> (bits - 1)) for value in raw])
     return np.array(rows)
 
 
 @pytest.mark.parametrize("cycles", [1, 3, 8, 40])
 def test_memories_hold_every_weight_in_its_place(cycles):
     folds = balance(NETWORK, cycles)
-    files = memories(NETWORK, folds)
+    found = {(m.kind, m.layer, m.lane): m for m in memories(NETWORK, folds)}
     for index, (layer, fold) in enumerate(zip(NETWORK.layers, folds, strict=True)):
         for number, lane in enumerate(lanes(layer)):
             ins = fold.ins[number]
-            words = _fields(files[f"layer{index:02d}_lane{number:02d}_weight.hex"],
-                            layer.weight_format.width, fold.outs * ins)
+            words = _fields(found["WEIGHTS", index, number])
             flat = lane.weight.reshape(layer.out_channels, -1)
             for out in range(flat.shape[0]):
                 for place in range(flat.shape[1]):
                     step = out // fold.outs * fold.fold_in + place // ins
                     field = out % fold.outs * ins + place % ins
                     assert words[step, field] == flat[out, place]
-        bits = ranges.prove(NETWORK)[index].acc_width
-        biases = _fields(files[f"layer{index:02d}_bias.hex"], bits, fold.outs)
-        np.testing.assert_array_equal(biases.ravel()[: layer.out_channels], layer.bias)
-        if layer.slope is not None:
-            slopes = _fields(files[f"layer{index:02d}_slope.hex"], slope_width(layer), fold.outs)
-            np.testing.assert_array_equal(slopes.ravel()[: layer.out_channels], layer.slope)
+        biases = found["BIASES", index, 0]
+        assert biases.field_bits == ranges.prove(NETWORK)[index].acc_width
+        np.testing.assert_array_equal(_fields(biases).ravel()[: layer.out_channels], layer.bias)
+        slope = np.zeros(layer.out_channels) if layer.slope is None else layer.slope
+        slopes = _fields(found["SLOPES", index, 0])
+        np.testing.assert_array_equal(slopes.ravel()[: layer.out_channels], slope)
 
 
-def test_hex_words_by_hand():
-    assert hex_words(np.array([[1, -1], [-8, 7]]), 4, "t") == "// t\nf1\n78\n"
+def test_words_by_hand():
+    assert literals(Memory("WEIGHTS", 0, 0, np.array([[1, -1], [-8, 7]]), 4)) == ["8'hf1", "8'h78"]
+
+
+def test_every_memory_lies_where_the_package_says():
+    found = memories(NETWORK, balance(NETWORK, 4))
+    text, told = memory_package(found, "0" * 64), places(found)
+    lane = iter(told["LANE_WEIGHTS_LSB"])
+    for memory in found:
+        size, body = re.search(rf"bit \[(\d+)-1:0\] {memory.kind} = {{\n(.*?)}}", text,
+                               re.DOTALL).groups()
+        words = re.findall(r"(\d+)'h([0-9a-f]+)", body)
+        vector = 0
+        for bits, digits in words:  # a concatenation: the first is the highest
+            vector = vector << int(bits) | int(digits, 16)
+        assert sum(int(bits) for bits, _ in words) == int(size)
+        lsb = told[f"LAYER_{memory.kind}_LSB"][memory.layer]
+        lsb += next(lane) if memory.kind == "WEIGHTS" else 0
+        for number, literal in enumerate(literals(memory)):
+            word = vector >> (lsb + number * memory.word_bits) & ((1 << memory.word_bits) - 1)
+            assert word == int(literal.split("'h")[1], 16)
 
 
 def test_the_folder_stands_alone(tmp_path):
@@ -69,6 +88,7 @@ def test_the_folder_stands_alone(tmp_path):
     assert re.search(r"MAX_WIDTH = 50;", package)
     used = set(re.findall(r"fsrcnnx_pkg::(\w+)", "".join(
         (folder / name).read_text() for name in told["files"])))
+    assert not any("$readmem" in (folder / name).read_text() for name in told["files"])
     assert used == set(re.findall(r"localparam \w+ (?:\[.*?\] )?(\w+) =", package))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +69,13 @@ def test_the_true_core_passes(name, rung, request):
 @pytest.mark.parametrize(("layer", "rung"), [(0, "rtl"), (2, "rtl-icarus"), (4, "rtl-icarus")])
 def test_one_weight_bit(small, copied, layer, rung):
     rtl = copied(small.rtl)
-    memory = sorted((rtl / "mem").glob(f"layer{layer:02}_lane*_weight.hex"))[0]
+    memory = rtl / "fsrcnnx_mem_pkg.sv"
     lines = memory.read_text().splitlines()
-    at = next(i for i, line in enumerate(lines) if not line.startswith("//"))
-    flipped = int(lines[at], 16) ^ (1 << 5)
-    lines[at] = f"{flipped:0{len(lines[at])}x}"
+    at = next(place for place, line in enumerate(lines) if f"layer {layer}, lane 0:" in line)
+    while "'h" in lines[at + 1]:  # word 0 comes last
+        at += 1
+    size, word = lines[at].split("'h")
+    lines[at] = f"{size}'h{int(word.strip(','), 16) ^ (1 << 5):x}{',' * word.endswith(',')}"
     memory.write_text("\n".join(lines) + "\n")
     assert first_divergence(small, rtl, rung).layer == small.network.layers[layer].name
 
@@ -114,10 +117,11 @@ def test_wrap_instead_of_saturation(small, copied, monkeypatch):
 
 def test_two_phases_swapped_in_memory(small, copied):
     rtl = copied(small.rtl)
-    one, two = (rtl / "mem" / f"layer04_lane{lane:02}_weight.hex" for lane in (1, 2))
-    text = one.read_text()
-    one.write_text(two.read_text())
-    two.write_text(text)
+    memory = rtl / "fsrcnnx_mem_pkg.sv"
+    text = memory.read_text()
+    two, one = re.split(r"// layer 4, lane [210]:", text, maxsplit=3)[1:3]
+    assert len(two) == len(one)
+    memory.write_text(text.replace(one, "\0").replace(two, one).replace("\0", two))
     found = first_divergence(small, rtl)
     assert found.layer == "deconv"
     assert (found.y % 2, found.x % 2) in {(0, 1), (1, 0)}  # phase 1 or 2

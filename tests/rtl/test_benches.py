@@ -103,5 +103,5 @@ def test_network(case, simulator):
          **core)
     sources = [rtl / name for name in (rtl / "files.f").read_text().split()]
     launch(bench, f"fsrcnnx_{bench}", sources, {}, simulator,
-           benches() / f"{case}-{simulator}", cwd=rtl,
+           benches() / f"{case}-{simulator}",
            config={"seed": SEED, "network": network, "simulator": simulator, **core})

@@ -53,7 +53,7 @@ def run(rtl: Path, simulator: str, folder: Path, **config) -> None:
     """Run the bench of the top on a wrapped folder."""
     manifest = read_manifest(rtl)
     launch("top", "fsrcnnx_hls_top", [rtl / name for name in manifest["files"]], {}, simulator,
-           folder, cwd=rtl, config={"frame": [manifest["height"], manifest["width"]],
+           folder, config={"frame": [manifest["height"], manifest["width"]],
                                     "seed": SEED, "simulator": simulator, **config})
 
 

@@ -141,7 +141,8 @@ def demo(output, image, model, sim):
 @click.option("--cycles-per-pixel", type=int, default=16, help="Clocks per LR pixel.")
 @click.option("--pixels-per-beat", type=int, default=1, help="HR pixels per output beat.")
 @click.option("--max-width", type=int, default=1920, help="Widest LR frame.")
-def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width):
+@click.option("--max-height", type=int, default=1920, help="Highest LR frame.")
+def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max_height):
     """Emit a self-contained folder of SystemVerilog."""
     from fsrcnnx import engines
     from fsrcnnx.emit.rtl import emit
@@ -149,7 +150,7 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width):
 
     network = onnx_io.load(engines.find_model(model))
     manifest = emit(network, output, cycles_per_pixel=cycles_per_pixel,
-                    pixels_per_beat=pixels_per_beat, max_width=max_width)
+                    pixels_per_beat=pixels_per_beat, max_width=max_width, max_height=max_height)
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
                f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
                f"{manifest['multipliers']} multipliers{enlarged(manifest)}")

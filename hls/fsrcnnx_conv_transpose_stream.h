@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Transposed convolution for hls4ml streams (Vitis back end, io_stream), without a multiplication
 // by an inserted zero and without a frame buffer.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Streaming depth-to-space of fsrcnnx, for hls4ml's io_stream: output phases to raster lines.
 //
 //   in : height x width beats of scale*scale*n_chan values

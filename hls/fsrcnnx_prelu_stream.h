@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Streaming activation and anchor of fsrcnnx, for hls4ml's io_stream.
 //
 // PReLU, one slope per channel:  y = x < 0 ? x * slope[c] : x,  exact, then one cast to the result type.

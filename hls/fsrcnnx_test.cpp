@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Test bench of an emitted project, in raw integers: exact, unlike a log of decimals.
 //
 //   fsrcnnx_hls_test [folder]       default: tb_data

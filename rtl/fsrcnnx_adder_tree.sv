@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adder tree: the sum of Inputs signed terms, a register behind every level.
 //
 // Each level adds neighbours in pairs; terms past Inputs are 0. Stages beyond the tree's own levels

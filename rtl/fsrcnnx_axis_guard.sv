@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Input guard: AXI4-Stream Video in, whole well-formed frames out, whatever comes.
 //
 //   fault                          what happens (each is one error pulse)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Core: the layers of fsrcnnx_pkg in a row, LR pixels in, output phases out.
 //
 // fsrcnnx_pkg holds one 32-bit field per layer (and per lane) of every parameter, fsrcnnx_mem_pkg

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HLS top: AXI4-Stream Video (UG934) around an IP from HLS; the ports of fsrcnnx_top.
 //
 // The IP is made for frames of one size and knows neither TUSER nor TLAST: it takes

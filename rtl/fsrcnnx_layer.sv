@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One layer: window, folded multiply-accumulate lanes, PReLU and requantisation, skid buffer.
 //
 // A convolution has one lane over the whole window. A deconvolution has scale*scale lanes, one per

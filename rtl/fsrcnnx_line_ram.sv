@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Line memory: one write port, one read port, one clock; the one RAM template of the core.
 //
 // The read word appears one cycle after re_i and holds until the next read. A word written in the

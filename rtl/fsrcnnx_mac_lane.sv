@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Folded multiply-accumulate: Outputs sums over the same Inputs samples, with few multipliers.
 //
 // Step (o, i) of FoldOut x FoldIn forms Outs x Ins products: inputs i*Ins.. for outputs o*Outs..,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PReLU and requantisation of one accumulator: slope, shift, round half to even, saturate.
 //
 //   v = acc >= 0 ? acc << SlopeFrac : acc * slope      (v = acc without slope, HasSlope = 0)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Constant memory with a registered output.
 //
 // Its contents are a parameter, word 0 in the low bits, and not a file: a file is found in one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Skid buffer: two registers that cut valid, ready and payload between two stages.
 //
 // Why: a stage's ready may depend on the stage after it; a chain of such stages would be one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Subpixel to raster: Scale*Scale phases of each LR pixel in, lines of HR pixels out.
 //
 // An LR line becomes Scale HR lines, so its beats are read Scale times from a ring of MaxWidth

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Top: AXI4-Stream Video (UG934) in and out around the core; TUSER[0] = SOF, TLAST = EOL.
 //
 // One LR pixel a beat in, PIXELS_PER_BEAT HR pixels a beat out (leftmost in the low bits). The LR

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Line buffer: a raster of pixels in, a Side x Side window around each pixel out.
 //
 // Taps outside the frame are 0. Side-1 lines are stored, never a frame. The raster runs on as one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the seed's three command lines share: the spelling of the flags, and how they end."""
 
 import sys

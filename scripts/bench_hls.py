@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Time an HLS project of ours against plain hls4ml: convert, compile with g++, predict a frame.
 
 Plain hls4ml gets the same network as far as it can convert one: ReLU instead of PReLU per channel,

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Build, train and export a small FSRCNN with Brevitas, then import it and verify it bit for bit.
 
     python scripts/brevitas_example.py -o build/brevitas      # some minutes; --steps 0: seconds

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Hold an emitted folder against Verilator (all warnings), Icarus and Yosys; no waivers.
 
     python scripts/lint.py build/rtl

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Pictures to HDF5, with the seed's command line.
 
     python scripts/prepare.py --images_dir DIR --output_path train.h5 --scale 2 [--with-aug]

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Make .venv with the pinned Python packages, and the Debian packages that are missing.
 # Takes some minutes the first time and nothing when nothing has changed.
 #   scripts/setup.sh            PYTHON=python3.12 scripts/setup.sh

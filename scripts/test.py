@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Upscale one picture after shrinking it, with the seed's command line.
 
     python scripts/test.py --weights-file x2_best.pth --image-file photo.png --scale 2

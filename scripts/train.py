@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Train the float network, with the seed's command line; the same command resumes.
 
     python scripts/train.py --train-file train.h5 --eval-file eval.h5 --outputs-dir out --scale 2

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bench of fsrcnnx_axis_guard: whole frames out of anything, every fault counted once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bench of fsrcnnx_core, and so of fsrcnnx_layer and fsrcnnx_mac_lane, on tiny networks.
 
 Output phases, LR pixel by LR pixel, against the golden model.

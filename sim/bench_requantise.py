@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bench of fsrcnnx_requantise: activation, rounding to even and saturation, bit for bit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bench of fsrcnnx_skid: a first-in first-out of two, at full rate."""
 
 from __future__ import annotations

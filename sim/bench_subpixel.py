@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bench of fsrcnnx_subpixel: phases to raster lines, against numpy's transpose."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bench of fsrcnnx_top: AXI4-Stream Video in and out, good and bad, against the golden model.
 
 With `frame` in the configuration it is the bench of fsrcnnx_hls_top, which knows one size only.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bench of fsrcnnx_window: the window around every pixel, against numpy's padding."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frame sizes and contents that every frame bench runs through.
 
 May import numpy.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stand-in for the RTL that Vitis HLS makes of an hls4ml project: its ports, our core inside.
 //
 // It lets the wrapper be tested where Vitis is not installed; it says nothing about HLS itself.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bulk driver: whole pictures through fsrcnnx_top at the simulator's own speed.
 //
 // Makes the clock, reads frames from files, writes the raster that comes out, checks start of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build a module with cocotb and run its bench; a bench that did not run is a failure.
 
 May import cocotb's runner and the project's tools. cocotb's own Verilator runner makes every

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every bench needs: clock and reset, a stream source, a stream sink, and gap patterns.
 
 May import cocotb. One coroutine per stream side samples at the rising edge, as the flip-flops do,

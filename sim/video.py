@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AXI4-Stream Video beats, good and bad, and what a core must make of them.
 
 May import numpy. `repaired` is the Python twin of fsrcnnx_axis_guard, written from its table of

@@ -1,5 +1,6 @@
 """The command line: pictures through every engine, bad input in one line, exit codes, lightness."""
 
+import inspect
 import json
 import os
 import re
@@ -293,3 +294,16 @@ def test_write_json_is_whole_or_not_at_all(tmp_path):
         console.write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_rtl_offers_what_emit_takes(home):
+    from fsrcnnx.emit.rtl import emit
+
+    offered = {param.name: param.default for param in cli.main.commands["rtl"].params}
+    for name, taken in inspect.signature(emit).parameters.items():
+        if taken.kind == taken.KEYWORD_ONLY:
+            assert offered[name] == taken.default
+    assert call("rtl", "tiny_x2", "-o", "core", "--max-width", "70", "--max-height", "300") == 0
+    package = (home / "core" / "fsrcnnx_pkg.sv").read_text()
+    assert "MAX_WIDTH = 70;" in package and "MAX_HEIGHT = 300;" in package
+    assert "DIM_BITS = 9;" in package

@@ -172,7 +172,8 @@ def memory_package(found: tuple[Memory, ...], content_hash: str) -> str:
     Returns:
         The file's text: a vector per kind of memory, the first memory's word 0 in the low bits.
     """
-    text = (f"// Contents of the memories, made by fsrcnnx {__version__}; do not edit.\n"
+    text = ("// SPDX-License-Identifier: Apache-2.0\n"
+            f"// Contents of the memories, made by fsrcnnx {__version__}; do not edit.\n"
             f"// Network {content_hash}.\n"
             "// The highest word of a memory comes first, the lowest field of a word last.\n\n"
             "package fsrcnnx_mem_pkg;\n")

@@ -41,8 +41,15 @@ def _vector(name: str, fields: list[int]) -> str:
     return f"  localparam bit [{len(fields)}*32-1:0] {name} = {{{listed}}};\n"
 
 
-def _window(layer: Layer) -> tuple[int, int]:
-    """Side, and rows before the centre, of a layer's window, with a row after the centre."""
+def window(layer: Layer) -> tuple[int, int]:
+    """Find the window that the hardware keeps for a layer.
+
+    Args:
+        layer: A checked layer.
+
+    Returns:
+        Its side, and the rows before its centre; there is a row after the centre.
+    """
     side, before = tdc.window(layer)
     # without that row the window is widened, at no tap's cost
     return side + (side > 1 and before == side - 1), before
@@ -66,7 +73,7 @@ def line_bits(network: Network, build: Build) -> list[int]:
     """
     found = []
     for index, layer in enumerate(network.layers):
-        side, before = _window(layer)
+        side, before = window(layer)
         pixel = layer.in_channels * network.in_format_of(index).width
         carried = (side - 1 - before) * _anchor_bits(network) if index else 0
         found.append(build.max_width * ((side - 1) * pixel + carried))
@@ -86,7 +93,7 @@ def layer_fields(network: Network, folds: tuple[Fold, ...]) -> dict[str, list[in
     layers, proved = network.layers, ranges.prove(network)
     formats = [network.in_format_of(index) for index in range(len(layers))]
     counts = [len(lanes(layer)) for layer in layers]
-    windows = [_window(layer) for layer in layers]
+    windows = [window(layer) for layer in layers]
     slopes = [layer.slope_format for layer in layers]
     return {
         "LAYER_IN_CHANNELS": [layer.in_channels for layer in layers],
@@ -155,7 +162,8 @@ def package(network: Network, build: Build, folds: tuple[Fold, ...]) -> str:
     }
     before = "" if network.prescale == 1 else \
         f"// LR is luma that bicubic has enlarged {network.prescale} times.\n"
-    text = (f"// Constants of {network.name}, made by fsrcnnx {__version__}; do not edit.\n"
+    text = ("// SPDX-License-Identifier: Apache-2.0\n"
+            f"// Constants of {network.name}, made by fsrcnnx {__version__}; do not edit.\n"
             f"// Layers, field 0 first: {', '.join(layer.name for layer in network.layers)}.\n"
             f"{before}\npackage fsrcnnx_pkg;\n\n"
             "  // SHA-256 of the integer network\n"

@@ -1,7 +1,8 @@
 """The RTL folder: hand-written modules, a generated package of constants, and memories.
 
 May import the integer side and the folds. The folder stands alone: sources, `files.f`,
-`manifest.json` with the content hash. No source names a file: tools run anywhere.
+`manifest.json` with the content hash, README, licence, and in `test/` a bench with the vectors that
+prove it. No source names a file: tools run anywhere.
 
     emit(network, Path("build/rtl/fsrcnn-x_x2"), cycles_per_pixel=16)
 """
@@ -15,7 +16,9 @@ from pathlib import Path
 from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, balance, lanes
 from fsrcnnx.emit.memories import memories, memory_package
-from fsrcnnx.emit.package import Build, line_bits, package
+from fsrcnnx.emit.package import Build, line_bits, package, window
+from fsrcnnx.emit.readme import readme
+from fsrcnnx.emit.vectors import check_package, pgm, vectors
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
@@ -92,6 +95,8 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
         "pixels_per_beat": build.pixels_per_beat,
         "max_width": build.max_width,
         "max_height": build.max_height,
+        # rows that a layer waits for below its window's centre
+        "latency_lines": sum(side - 1 - before for side, before in map(window, network.layers)),
         "multipliers": sum(f.multipliers for f in folds),
         "layers": [
             {
@@ -142,15 +147,26 @@ def emit(
     _check(network.check(), build)
     folds = balance(network, cycles_per_pixel)
     described = manifest(network, build, folds)
+    proof = vectors(network, max_width, max_height)
     texts = {
+        "README.md": readme((source_dir() / "EMITTED.md").read_text(), network, described,
+                            proof.distinct, proof.lr.shape),
         "fsrcnnx_pkg.sv": package(network, build, folds),
         "files.f": "".join(f"{name}\n" for name in described["files"]),
         "manifest.json": json.dumps(described, indent=2) + "\n",
         "fsrcnnx_mem_pkg.sv": memory_package(memories(network, folds), network.content_hash()),
+        "test/fsrcnnx_check_pkg.sv": check_package(proof, network),
     }
+    pictures = {"test/lr.pgm": pgm(proof.lr, network.in_format),
+                "test/hr.pgm": pgm(proof.hr, network.out_format)}
+    copied = {**{f"fsrcnnx_{name}.sv": source_dir() for name in MODULES}, "LICENSE": source_dir(),
+              "test/fsrcnnx_check_tb.sv": carried("sim", "fsrcnnx_check_tb.sv")}
     with whole_folder(out_dir, "an RTL folder") as folder:
+        (folder / "test").mkdir()
         for name, text in texts.items():
             (folder / name).write_text(text)
-        for name in MODULES:
-            shutil.copyfile(source_dir() / f"fsrcnnx_{name}.sv", folder / f"fsrcnnx_{name}.sv")
+        for name, content in pictures.items():
+            (folder / name).write_bytes(content)
+        for name, source in copied.items():
+            shutil.copyfile(source / Path(name).name, folder / name)
     return described

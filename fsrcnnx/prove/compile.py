@@ -17,12 +17,12 @@ from pathlib import Path
 
 from fsrcnnx import processes, tools
 from fsrcnnx.errors import InputError, ToolError
+from fsrcnnx.files import carried
 from fsrcnnx.prove import verilated
 from fsrcnnx.prove.cache import cached, content_key, home, keep_log
 from fsrcnnx.prove.core import Core, read_core
 
-ROOT = Path(__file__).resolve().parents[2]
-BENCH = ROOT / "sim" / "photo_tb.sv"
+BENCH = "photo_tb.sv"
 TOOL = {"verilator": "verilator", "icarus": "iverilog"}
 SIMULATORS = tuple(TOOL)
 VERILATOR_FLAGS = (
@@ -45,18 +45,31 @@ class Build:
     seconds: float
 
 
+def bench() -> Path:
+    """Find the bulk driver.
+
+    Returns:
+        Its file.
+
+    Raises:
+        InputError: If it is missing.
+    """
+    return carried("sim", BENCH) / BENCH
+
+
 def _key(core: Core, simulator: str, trace: bool) -> str:
     """Hash of everything that decides a build."""
     version = tools.locate(TOOL[simulator]).version
     return content_key(core.files, core.folder, simulator, str(version), str(trace),
-                       *VERILATOR_FLAGS, BENCH.read_text())
+                       *VERILATOR_FLAGS, bench().read_text())
 
 
 def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:
     """Compile core and bench into folder/sim, or raise ToolError naming the kept log."""
-    sources = [f"{at}/{path.name}" for at, path in enumerate((*core.files, BENCH))]
+    given = (*core.files, bench())
+    sources = [f"{at}/{path.name}" for at, path in enumerate(given)]
     work = folder / "work"
-    for path, name in zip((*core.files, BENCH), sources, strict=True):
+    for path, name in zip(given, sources, strict=True):
         (work / name).parent.mkdir(parents=True)  # one each: two may have the same name
         shutil.copyfile(path, work / name)
     define = ["-DFSRCNNX_TRACE"] if trace else []

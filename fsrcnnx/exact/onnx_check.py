@@ -17,7 +17,7 @@ import onnx
 from onnx import NodeProto, TensorProto
 
 from fsrcnnx import limits
-from fsrcnnx.errors import ModelError
+from fsrcnnx.errors import ModelError, shown
 
 QUANT_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas")  # the second is Brevitas' older name
 QUANT_OPERATORS = ("Quant", "IntQuant")  # QONNX has both names for one operator
@@ -31,7 +31,7 @@ STOCK_OPERATORS = {"Conv": (2, 3), "ConvTranspose": (2, 3), "PRelu": (2, 2), "Re
 REWRITTEN = {"BatchNormalization": (5, 5), "Cast": (1, 1), "Clip": (1, 3), "Dropout": (1, 3),
              "Identity": (1, 1), "LeakyRelu": (1, 1), "Reshape": (2, 2), "Squeeze": (1, 2),
              "Transpose": (1, 1), "Unsqueeze": (1, 2)}
-LONGEST, LONGEST_NAME = 240, 60  # characters of what is wrong, and of a name, in an error
+LONGEST_NAME = 60  # characters of a name in an error
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,9 @@ def is_quant(node: NodeProto) -> bool:
     return node.domain in QUANT_DOMAINS and node.op_type in QUANT_OPERATORS
 
 
-def short(text: str, longest: int = LONGEST_NAME) -> str:
-    """Write a file's text so that it fits into a line, and no terminal obeys it.
-
-    Args:
-        text: Any text.
-        longest: Most characters of it.
-
-    Returns:
-        Its beginning, what is not printable as escapes.
-    """
-    text = text if len(text) <= longest else f"{text[:longest]}..."
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def called(name: str) -> str:
+    """Write a name that comes from a file so that it fits into a line."""
+    return shown(name, LONGEST_NAME)
 
 
 def refuse(file: str, what: str, node: NodeProto | None = None, *, allowed: str = "",
@@ -93,13 +84,13 @@ def refuse(file: str, what: str, node: NodeProto | None = None, *, allowed: str 
     where = file
     if node is not None:
         name = node.name or f"-> {', '.join(node.output)}"
-        where += f": node {short(name)} ({short(node.op_type)})"
-    raise ModelError(short(what, LONGEST), where=where, allowed=short(allowed, LONGEST), fix=fix)
+        where += f": node {called(name)} ({called(node.op_type)})"
+    raise ModelError(what, where=where, allowed=allowed, fix=fix)
 
 
 def first_line(error: Exception) -> str:
     """Shorten another library's error to what fits into a line."""
-    return short(next(iter(str(error).splitlines()), type(error).__name__), LONGEST)
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def check(model: onnx.ModelProto, file: str, dialect: Dialect, *, rewritten: bool = False) -> None:

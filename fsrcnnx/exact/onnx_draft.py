@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from onnx import NodeProto, numpy_helper
 
-from fsrcnnx.exact.onnx_check import short
+from fsrcnnx.exact.onnx_check import called
 from fsrcnnx.exact.onnx_view import OnnxView
 
 
@@ -95,6 +95,26 @@ class Draft:
         for data in kept:
             self.graph.node.add().ParseFromString(data)
 
+    def bypass(self, gone: Iterable[NodeProto]) -> None:
+        """Take nodes out: what used their results uses their first inputs.
+
+        Args:
+            gone: Nodes of the graph.
+        """
+        same = {node.output[0]: node.input[0] for node in gone}
+
+        def source(name: str) -> str:
+            """Follow a tensor to one that stays."""
+            while name in same:
+                name = same[name]
+            return name
+
+        for node in self.graph.node:
+            node.input[:] = [source(name) for name in node.input]
+        for value in self.graph.output:
+            value.name = source(value.name)
+        self.keep([node for node in self.graph.node if node.output[0] not in same])
+
     def note(self, node: NodeProto, what: str) -> None:
         """Remember what was done to a node.
 
@@ -102,4 +122,4 @@ class Draft:
             node: The node as it was.
             what: In a few words.
         """
-        self.notes.append(f"{short(node.name or node.output[0])} ({node.op_type}) {what}")
+        self.notes.append(f"{called(node.name or node.output[0])} ({node.op_type}) {what}")

@@ -24,7 +24,7 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.formats import Format, quantise
 from fsrcnnx.exact.onnx_batchnorm import ADVICE, read_batchnorm
-from fsrcnnx.exact.onnx_check import short
+from fsrcnnx.exact.onnx_check import called
 from fsrcnnx.exact.onnx_draft import Draft
 from fsrcnnx.exact.onnx_graph import ROUNDING, exact_float32
 from fsrcnnx.exact.onnx_quant import constant_value, evaluate, read_quant
@@ -112,7 +112,7 @@ class Rewriter:
         norm = following[0] if [n.op_type for n in following] == ["BatchNormalization"] else None
         if not (is_quant(source) and quant is not None and is_quant(quant)):
             if norm is not None and is_quant(source):
-                name = short(node.name or node.output[0])
+                name = called(node.name or node.output[0])
                 self.view.refuse(f"the weights of {name} before it are not quantised", norm,
                                  allowed="weights through a Quant node", fix=ADVICE)
             self.values.append(FloatLayer(np.zeros(0), np.zeros(0)))
@@ -126,7 +126,7 @@ class Rewriter:
         factor, offset = np.ones(len(weight)), np.zeros(len(weight))
         if norm is not None:
             factor, offset = read_batchnorm(self.view, norm, len(weight))
-            self.draft.note(norm, f"folded into {short(node.name)}")
+            self.draft.note(norm, f"folded into {called(node.name)}")
             self.folded.add(norm.output[0])
             node.output[0] = norm.output[0]
         factor = factor.reshape(-1, 1, 1, 1)
@@ -230,7 +230,7 @@ class Rewriter:
                  to: Format) -> None:
         """Put a quantised constant and its Quant where a constant was."""
         name = f"{node.name or node.output[0]}_{role}_adopted"
-        where = f"{self.view.file}: node {short(node.name)} {role}"
+        where = f"{self.view.file}: node {called(node.name)} {role}"
         held = [self.draft.constant(f"{name}{end}", np.asarray(value)) for end, value in (
             ("", exact_float32(raw, to.frac, where)),
             ("_scale", exact_float32(1, to.frac, where)),

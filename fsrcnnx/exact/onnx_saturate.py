@@ -15,7 +15,7 @@ import numpy as np
 from onnx import NodeProto
 
 from fsrcnnx.exact.formats import Format, quantise
-from fsrcnnx.exact.onnx_check import short
+from fsrcnnx.exact.onnx_check import called
 from fsrcnnx.exact.onnx_draft import Draft
 from fsrcnnx.exact.onnx_quant import constant_value, read_quant
 from fsrcnnx.exact.onnx_view import OnnxView, is_quant
@@ -120,7 +120,7 @@ class Saturation:
         lower = bounds.lo is None or quantise(np.float64(bounds.lo), to) == to.lo or (
             self.rectified and bounds.lo <= 0)
         if not upper or not (lower or bounds.lo == 0):
-            name = short(self.quant.name or "unnamed")
+            name = called(self.quant.name or "unnamed")
             least = f"a min of 0 or up to {(to.lo + 0.5) * to.step:.9g}"
             self.view.refuse(
                 f"clips to {bounds}, and the Quant behind it ({name}) saturates at "
@@ -143,43 +143,44 @@ def settle(draft: Draft) -> None:
     Raises:
         ModelError: If a Clip changes what the Quant behind it gives.
     """
-    view, gone = draft.view, set()
-    clips = [node for node in draft.graph.node if node.op_type == "Clip"]
-    if not clips:
+    view = draft.view
+    if not any(node.op_type == "Clip" for node in draft.graph.node):
         return
-    _settle_maps(draft, clips, gone)
+    _settle_maps(draft)
     made = {node.output[0]: node for node in draft.graph.node}
     users = draft.users()
+    gone: list[NodeProto] = []
     for quant in [node for node in draft.graph.node if is_quant(node)]:
         chain: list[NodeProto] = []
         node = made.get(quant.input[0])
-        while node is not None and node.op_type in ACTIVATIONS and len(users[node.output[0]]) == 1:
-            chain.insert(0, node)
+        while node is not None and node.op_type in (*ACTIVATIONS, "DepthToSpace") and (
+                len(users[node.output[0]]) == 1):
+            if node.op_type in ACTIVATIONS:  # the other moves values, and changes none
+                chain.insert(0, node)
             node = made.get(node.input[0])
         if not any(node.op_type == "Clip" for node in chain):
             continue
-        source = chain[0].input[0]
         kept = Saturation(draft, quant, chain).run()
-        if kept is not None and kept.op_type != "PRelu":
+        if kept is not None and kept.op_type == "Clip":
             kept.op_type = "Relu"
-            kept.ClearField("attribute")
-            del kept.input[:]
-            kept.input.append(source)
-        quant.input[0] = source if kept is None else kept.output[0]
-        gone |= {node.output[0] for node in chain if node is not kept}
-    for node in clips:
-        if node.op_type == "Clip" and node.output[0] not in gone:
+            del kept.input[1:]
+        gone += [node for node in chain if node is not kept]
+    draft.bypass(gone)
+    for node in draft.graph.node:
+        if node.op_type == "Clip":
             view.refuse(f"clips to {read_bounds(view, node)} what no Quant takes alone", node,
                         allowed="a Clip before a Quant that saturates at least as early")
-    draft.keep([node for node in draft.graph.node if node.output[0] not in gone])
 
 
-def _settle_maps(draft: Draft, clips: list[NodeProto], gone: set[str]) -> None:
-    """Leave out what clips a Quant's result to more than that holds."""
-    made = {node.output[0]: node for node in draft.graph.node}
-    for node in clips:
-        quant = made.get(node.input[0])
-        if quant is None or not is_quant(quant):
+def _settle_maps(draft: Draft) -> None:
+    """Leave out what clips a Quant's result to no less than that holds."""
+    of_quant: dict[str, NodeProto] = {}  # tensor -> the Quant whose result it is
+    gone: list[NodeProto] = []
+    for node in draft.graph.node:
+        if is_quant(node):
+            of_quant[node.output[0]] = node
+        quant = of_quant.get(node.input[0]) if node.op_type == "Clip" else None
+        if quant is None:
             continue
         to: Format = read_quant(draft.view, quant, narrow=False)
         bounds = read_bounds(draft.view, node)
@@ -187,16 +188,10 @@ def _settle_maps(draft: Draft, clips: list[NodeProto], gone: set[str]) -> None:
         if (bounds.lo is not None and bounds.lo > ends[0]) or (
                 bounds.hi is not None and bounds.hi < ends[1]):
             draft.view.refuse(
-                f"clips to {bounds} what the Quant before it ({short(quant.name or 'unnamed')}) "
-                "gives",
-                node, allowed=f"{ends[0]:.9g}..{ends[1]:.9g} or more",
+                f"clips to {bounds} what the Quant before it ({called(quant.name or 'unnamed')}) "
+                "gives", node, allowed=f"{ends[0]:.9g}..{ends[1]:.9g} or more",
                 fix="clip before that Quant")
         draft.note(node, f"to {bounds} left out: the Quant before gives no more")
-        for user in draft.graph.node:
-            for index, name in enumerate(user.input):
-                if name == node.output[0]:
-                    user.input[index] = node.input[0]
-        for value in draft.graph.output:
-            if value.name == node.output[0]:
-                value.name = node.input[0]
-        gone.add(node.output[0])
+        of_quant[node.output[0]] = quant
+        gone.append(node)
+    draft.bypass(gone)

@@ -117,3 +117,28 @@ def test_a_clip_with_two_users_is_refused():
     f.quant(x, MAP, "other")
     with pytest.raises(ModelError, match=r"node a0 \(Clip\): clips to 0\.\.6 what no Quant takes"):
         adopt(f.data(output="y"), "f")
+
+
+def test_a_depth_to_space_among_them_moves_values_only(tmp_path):
+    def build(*links):
+        f = foreign()
+        f.parameters("s", (4, 1, 3, 3), 4)
+        x = f.node("Conv", [f.quant("lr", PIXEL, "x"), "s_w", "s.bias"], "c", pads=[1] * 4)
+        x = clips(*links[:1])(f, x, "p")
+        x = f.node("DepthToSpace", [x], "up", blocksize=2, mode="CRD")
+        f.quant(clips(*links[1:])(f, x, "q"), PIXEL, "y")
+        return f.data()
+    want = adopt(build(), "f").network
+    for links in ([(0, 1)], [(-1, 6), (0, 2)], [(None, None), (0, 1)]):
+        adopted = same_bits(build(*links), tmp_path)
+        assert adopted.network.content_hash() == want.content_hash()
+    assert want.layers[0].kind == "shuffle"
+
+
+def test_a_clip_behind_two_others_of_a_map(tmp_path):
+    f = foreign().whole()
+    x = "y"
+    for number in range(3):
+        x = f.node("Clip", [x, "", f.constant(f"one{number}", 1)], f"z{number}")
+    assert adopt(f.data(), "net.onnx").network.content_hash() == adopt(
+        foreign().whole().data(), "net.onnx").network.content_hash()

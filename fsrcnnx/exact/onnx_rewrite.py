@@ -100,7 +100,8 @@ class Rewriter:
         used = {name for node in self.nodes for name in node.input}
         used |= {value.name for value in self.draft.graph.output}
         self.draft.keep(node for node in self.nodes  # without the Quants of replaced constants
-                        if not is_quant(node) or node.output[0] in used)
+                        if not (is_quant(node) and node.input[0] in self.view.constants)
+                        or node.output[0] in used)
 
     def _layer(self, node: NodeProto) -> None:
         """Fold what normalises a layer into its weights, quantise its bias, name it."""

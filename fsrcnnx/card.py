@@ -23,8 +23,10 @@ from fsrcnnx.results import cost, results
 def _layers(network: Network) -> str:
     names = [f"{layer.kernel}x{layer.kernel} {layer.in_channels}→{layer.out_channels}"
              for layer in network.layers]
-    if network.layers[-1].kind == "deconv":
-        names[-1] = f"deconvolution {names[-1]} stride {network.scale}"
+    last = {"deconv": "deconvolution", "shuffle": "sub-pixel convolution"}.get(
+        network.layers[-1].kind)
+    if last:
+        names[-1] = f"{last} {names[-1]} stride {network.scale}"
     return ", ".join(names) + "; PReLU per channel" + \
         ("; the nearest LR pixel added to each output phase" if network.anchor else "")
 

@@ -60,6 +60,7 @@ module fsrcnnx_core #(
     localparam int Words       = FoldOut * ((Outputs + FoldOut - 1) / FoldOut);
     localparam int WeightsLsb  = fsrcnnx_pkg::LAYER_WEIGHTS_LSB[l*32 +: 32];
     localparam int WeightsBits = fsrcnnx_pkg::LAYER_WEIGHTS_WIDTH[l*32 +: 32];
+    localparam int BiasLanes   = fsrcnnx_pkg::LAYER_BIAS_LANES[l*32 +: 32];
     localparam int BiasesLsb   = fsrcnnx_pkg::LAYER_BIASES_LSB[l*32 +: 32];
     localparam int SlopesLsb   = fsrcnnx_pkg::LAYER_SLOPES_LSB[l*32 +: 32];
 
@@ -95,7 +96,8 @@ module fsrcnnx_core #(
       .WeightsBits(WeightsBits),
       .LaneWeights(fsrcnnx_pkg::LANE_WEIGHTS_LSB[Lane*32 +: Lanes*32]),
       .Weights    (fsrcnnx_mem_pkg::WEIGHTS[WeightsLsb +: WeightsBits]),
-      .Biases     (fsrcnnx_mem_pkg::BIASES[BiasesLsb +: Words*AccBits]),
+      .BiasLanes  (BiasLanes),
+      .Biases     (fsrcnnx_mem_pkg::BIASES[BiasesLsb +: BiasLanes*Words*AccBits]),
       .Slopes     (fsrcnnx_mem_pkg::SLOPES[SlopesLsb +: Words*SlopeBits])
     ) u_layer (
       .clk_i, .rst_ni,

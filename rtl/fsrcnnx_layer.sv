@@ -3,7 +3,8 @@
 //
 // A convolution has one lane over the whole window. A deconvolution has scale*scale lanes, one per
 // output phase, each over the rectangle of taps that lands on it (TDC): nothing is multiplied by
-// an inserted zero. All lanes run the same steps. One pixel takes FoldIn*FoldOut cycles.
+// an inserted zero. A sub-pixel convolution has a lane per phase too, each over the whole window
+// and with biases of its own. All lanes run the same steps. One pixel takes FoldIn*FoldOut cycles.
 // Latency after the window: FoldIn*FoldOut + Stages + 9 cycles. Backpressure stalls this layer
 // only: the skid buffer cuts ready.
 // Anchor: the LR pixel at the window's centre goes on beside the outputs, or, in the last layer,
@@ -50,7 +51,8 @@ module fsrcnnx_layer #(
   parameter bit [Lanes*32-1:0] LaneWeights = '0,
   parameter bit [WeightsBits-1:0] Weights  = '0,
   parameter int Outs = (Outputs + FoldOut - 1) / FoldOut,  // derived, not to be set
-  parameter bit [FoldOut*Outs*AccBits-1:0]   Biases = '0,
+  parameter int BiasLanes = 1,  // Lanes, each with its own biases; 1: they share them
+  parameter bit [BiasLanes*FoldOut*Outs*AccBits-1:0] Biases = '0,
   parameter bit [FoldOut*Outs*SlopeBits-1:0] Slopes = '0
 ) (
   input  wire logic                                clk_i,
@@ -166,6 +168,7 @@ module fsrcnnx_layer #(
     localparam int Cols   = LaneCols[l*32 +: 32];
     localparam int Ins    = (Rows*Cols*InChannels + FoldIn - 1) / FoldIn;
     localparam int Lsb    = LaneWeights[l*32 +: 32];
+    localparam int Biased = FoldOut*Outs*AccBits;  // bits of a lane's biases
 
     logic [Rows*Cols*PixelBits-1:0] taps;
     logic [Outs*AccBits-1:0]        acc;
@@ -179,7 +182,8 @@ module fsrcnnx_layer #(
       .SampleBits(InBits), .SampleSigned(InSigned), .Inputs(Rows*Cols*InChannels),
       .Outputs(Outputs), .FoldIn(FoldIn), .FoldOut(FoldOut), .WeightBits(WeightBits),
       .AccBits(AccBits), .Stages(Stages),
-      .Weights(Weights[Lsb +: FoldIn*FoldOut*Outs*Ins*WeightBits]), .Biases(Biases)
+      .Weights(Weights[Lsb +: FoldIn*FoldOut*Outs*Ins*WeightBits]),
+      .Biases(Biases[(BiasLanes > 1 ? l*Biased : 0) +: Biased])
     ) u_mac (
       .clk_i, .ce_i(ce), .step_i(step_q), .step_in_i(in_q), .step_out_i(out_q),
       .window_i(taps), .acc_o(acc));

@@ -115,6 +115,18 @@ def slope_width(layer: Layer) -> int:
     return fmt.width + (not fmt.signed) if fmt else 1
 
 
+def bias_lanes(layer: Layer) -> int:
+    """Count the lanes that have biases of their own.
+
+    Args:
+        layer: A layer.
+
+    Returns:
+        All lanes of a shuffle; 1 where the lanes share their biases.
+    """
+    return layer.stride**2 if layer.kind == "shuffle" else 1
+
+
 def memories(network: Network, folds: tuple[Fold, ...]) -> tuple[Memory, ...]:
     """Lay out all memories of a network.
 
@@ -123,16 +135,19 @@ def memories(network: Network, folds: tuple[Fold, ...]) -> tuple[Memory, ...]:
         folds: One fold per layer.
 
     Returns:
-        Layer by layer: the weights of each lane, the biases, the slopes (zeros without).
+        Layer by layer: the weights of each lane, the biases (of each lane of a shuffle), the slopes
+        (zeros without).
     """
     found = []
     proved = ranges.prove(network)
     for index, (layer, fold, bound) in enumerate(zip(network.layers, folds, proved, strict=True)):
-        for number, (lane, ins) in enumerate(zip(lanes(layer), fold.ins, strict=True)):
+        parts = lanes(layer)
+        for number, (lane, ins) in enumerate(zip(parts, fold.ins, strict=True)):
             found.append(Memory("WEIGHTS", index, number, weight_words(lane, fold, ins),
                                 layer.weight_format.width))
         slope = np.zeros(layer.out_channels, np.int64) if layer.slope is None else layer.slope
-        found.append(Memory("BIASES", index, 0, channel_words(layer.bias, fold), bound.acc_width))
+        found += [Memory("BIASES", index, number, channel_words(lane.bias, fold), bound.acc_width)
+                  for number, lane in enumerate(parts[: bias_lanes(layer)])]
         found.append(Memory("SLOPES", index, 0, channel_words(slope, fold), slope_width(layer)))
     return tuple(found)
 
@@ -181,7 +196,8 @@ def memory_package(found: tuple[Memory, ...], content_hash: str) -> str:
         chosen = [memory for memory in found if memory.kind == kind]
         blocks = []
         for memory in reversed(chosen):
-            lane = f", lane {memory.lane}" if kind == "WEIGHTS" else ""
+            shared = kind != "WEIGHTS" and sum(m.layer == memory.layer for m in chosen) == 1
+            lane = "" if shared else f", lane {memory.lane}"
             title = (f"    // layer {memory.layer}{lane}: {memory.words.shape[0]} words of "
                      f"{memory.words.shape[1]} x {memory.field_bits} bits\n")
             blocks.append(title + ",\n".join(f"    {word}" for word in reversed(literals(memory))))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, lanes
-from fsrcnnx.emit.memories import memories, places, slope_width
+from fsrcnnx.emit.memories import bias_lanes, memories, places, slope_width
 from fsrcnnx.exact import ranges, tdc
 from fsrcnnx.exact.network import Layer, Network
 
@@ -109,6 +109,7 @@ def layer_fields(network: Network, folds: tuple[Fold, ...]) -> dict[str, list[in
         "LAYER_STAGES": [fold.stages for fold in folds],
         "LAYER_WEIGHT_BITS": [layer.weight_format.width for layer in layers],
         "LAYER_ACC_BITS": [bound.acc_width for bound in proved],
+        "LAYER_BIAS_LANES": [bias_lanes(layer) for layer in layers],
         "LAYER_HAS_SLOPE": [int(fmt is not None) for fmt in slopes],
         "LAYER_SLOPE_BITS": [slope_width(layer) for layer in layers],
         "LAYER_SLOPE_FRAC": [fmt.frac if fmt else 0 for fmt in slopes],

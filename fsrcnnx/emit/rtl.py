@@ -58,9 +58,6 @@ def _check(network: Network, build: Build) -> None:
         raise ModelError(f"an anchor in {network.in_format}", where=network.name,
                          allowed="an unsigned anchor in RTL")
     for layer in network.layers:
-        if layer.kind == "shuffle":
-            raise ModelError("a sub-pixel convolution", where=f"layer {layer.name}",
-                             allowed="convolutions and deconvolutions in RTL")
         if layer.slope_format and layer.slope_format.frac < 0:
             raise ModelError(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
                              allowed="0 or more fraction bits in RTL")

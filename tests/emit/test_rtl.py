@@ -17,6 +17,9 @@ from fsrcnnx.exact.formats import Format
 from tests.networks import random_network
 
 NETWORK = random_network(np.random.default_rng(7))
+SHUFFLE = random_network(np.random.default_rng(7), channels=(5, 3), kernels=(3, 1, 3),
+                         last="shuffle")
+both = pytest.mark.parametrize("network", [NETWORK, SHUFFLE], ids=["deconv", "shuffle"])
 
 
 def _fields(memory):
@@ -31,11 +34,12 @@ def _fields(memory):
     return np.array(rows)
 
 
+@both
 @pytest.mark.parametrize("cycles", [1, 3, 8, 40])
-def test_memories_hold_every_weight_in_its_place(cycles):
-    folds = balance(NETWORK, cycles)
-    found = {(m.kind, m.layer, m.lane): m for m in memories(NETWORK, folds)}
-    for index, (layer, fold) in enumerate(zip(NETWORK.layers, folds, strict=True)):
+def test_memories_hold_every_weight_in_its_place(network, cycles):
+    folds = balance(network, cycles)
+    found = {(m.kind, m.layer, m.lane): m for m in memories(network, folds)}
+    for index, (layer, fold) in enumerate(zip(network.layers, folds, strict=True)):
         for number, lane in enumerate(lanes(layer)):
             ins = fold.ins[number]
             words = _fields(found["WEIGHTS", index, number])
@@ -45,9 +49,10 @@ def test_memories_hold_every_weight_in_its_place(cycles):
                     step = out // fold.outs * fold.fold_in + place // ins
                     field = out % fold.outs * ins + place % ins
                     assert words[step, field] == flat[out, place]
-        biases = found["BIASES", index, 0]
-        assert biases.field_bits == ranges.prove(NETWORK)[index].acc_width
-        np.testing.assert_array_equal(_fields(biases).ravel()[: layer.out_channels], layer.bias)
+        for number, bias in enumerate(np.split(layer.bias, layer.bias.size // layer.out_channels)):
+            biases = found["BIASES", index, number]
+            assert biases.field_bits == ranges.prove(network)[index].acc_width
+            np.testing.assert_array_equal(_fields(biases).ravel()[: layer.out_channels], bias)
         slope = np.zeros(layer.out_channels) if layer.slope is None else layer.slope
         slopes = _fields(found["SLOPES", index, 0])
         np.testing.assert_array_equal(slopes.ravel()[: layer.out_channels], slope)
@@ -57,8 +62,9 @@ def test_words_by_hand():
     assert literals(Memory("WEIGHTS", 0, 0, np.array([[1, -1], [-8, 7]]), 4)) == ["8'hf1", "8'h78"]
 
 
-def test_every_memory_lies_where_the_package_says():
-    found = memories(NETWORK, balance(NETWORK, 4))
+@both
+def test_every_memory_lies_where_the_package_says(network):
+    found = memories(network, balance(network, 4))
     text, told = memory_package(found, "0" * 64), places(found)
     lane = iter(told["LANE_WEIGHTS_LSB"])
     for memory in found:
@@ -70,7 +76,7 @@ def test_every_memory_lies_where_the_package_says():
             vector = vector << int(bits) | int(digits, 16)
         assert sum(int(bits) for bits, _ in words) == int(size)
         lsb = told[f"LAYER_{memory.kind}_LSB"][memory.layer]
-        lsb += next(lane) if memory.kind == "WEIGHTS" else 0
+        lsb += next(lane) if memory.kind == "WEIGHTS" else memory.lane * memory.bits
         for number, literal in enumerate(literals(memory)):
             word = vector >> (lsb + number * memory.word_bits) & ((1 << memory.word_bits) - 1)
             assert word == int(literal.split("'h")[1], 16)

@@ -61,6 +61,14 @@ def anchored(tmp_path_factory) -> Emitted:
     return emitted(tmp_path_factory.mktemp("anchored"), network, cycles_per_pixel=6)
 
 
+@pytest.fixture(scope="session")
+def shuffled(tmp_path_factory) -> Emitted:
+    """A sub-pixel convolution to blocks of 3 x 3 at the end, with an anchor."""
+    network = random_network(np.random.default_rng(6), channels=(3,), kernels=(3, 3), scale=3,
+                             anchor=True, last="shuffle")
+    return emitted(tmp_path_factory.mktemp("shuffled"), network, cycles_per_pixel=9)
+
+
 @pytest.fixture
 def copied(tmp_path):
     """Copy an emitted folder, to plant a fault in it."""

@@ -58,7 +58,7 @@ def expected(emitted, monkeypatch, mutant):
 
 
 @pytest.mark.parametrize("rung", ["rtl", "rtl-icarus"])
-@pytest.mark.parametrize("name", ["small", "anchored"])
+@pytest.mark.parametrize("name", ["small", "anchored", "shuffled"])
 def test_the_true_core_passes(name, rung, request):
     core = request.getfixturevalue(name)
     report = verify(core.model, rungs=[rung], rtl_dir=core.rtl, seed=SEED)
@@ -125,6 +125,21 @@ def test_two_phases_swapped_in_memory(small, copied):
     found = first_divergence(small, rtl)
     assert found.layer == "deconv"
     assert (found.y % 2, found.x % 2) in {(0, 1), (1, 0)}  # phase 1 or 2
+
+
+def test_two_phases_biases_swapped_in_memory(shuffled, copied):
+    rtl = copied(shuffled.rtl)
+    memory = rtl / "fsrcnnx_mem_pkg.sv"
+    before, biases = memory.read_text().split(" BIASES = {")
+    lines = biases.splitlines()
+    one, two = (1 + next(i for i, line in enumerate(lines) if f"layer 1, lane {lane}:" in line)
+                for lane in (1, 5))
+    assert lines[one] != lines[two]
+    lines[one], lines[two] = lines[two], lines[one]
+    memory.write_text(before + " BIASES = {" + "\n".join(lines) + "\n")
+    found = first_divergence(shuffled, rtl)
+    assert found.layer == "shuffle"
+    assert (found.y % 3, found.x % 3) in {(0, 1), (1, 2)}  # phase 1 or 5
 
 
 def test_two_phases_swapped_in_the_raster(small, copied):

@@ -29,7 +29,7 @@ def frames(seed: int) -> list[np.ndarray]:
 @sim
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize(("idle", "stall"), [(0, 0), (60, 0), (0, 80), (40, 40)])
-@pytest.mark.parametrize("name", ["small", "anchored"])
+@pytest.mark.parametrize("name", ["small", "anchored", "shuffled"])
 def test_frames_of_all_sizes_back_to_back_equal_golden(name, simulator, idle, stall, request):
     core, lrs = request.getfixturevalue(name), frames(idle + stall)
     result = simulate(core.rtl, lrs, simulator, idle=idle, stall=stall, seed=7)
@@ -44,6 +44,8 @@ WIDE = {  # kernels as SRCNN's and FSRCNN's -> network
     "fsrcnn x2": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 2},
     "fsrcnn x3": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 3},
     "fsrcnn x4": {"channels": (3, 2), "kernels": (5, 1, 9), "scale": 4},
+    "espcn x2": {"channels": (3, 2), "kernels": (5, 3, 3), "scale": 2, "last": "shuffle"},
+    "espcn x4": {"channels": (3, 2), "kernels": (5, 1, 5), "scale": 4, "last": "shuffle"},
 }
 
 

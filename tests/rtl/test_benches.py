@@ -87,6 +87,8 @@ NETWORKS = {
                       {"cycles_per_pixel": 13}),
     "layers-x3": ("core", {"channels": (2,), "kernels": (3, 9), "scale": 3, "activation_bits": 6,
                            "anchor": True, "signed": False}, {"cycles_per_pixel": 9}),
+    "layers-shuffle": ("core", {"channels": (3,), "kernels": (3, 3), "last": "shuffle"},
+                       {"cycles_per_pixel": 5}),
     "top": ("top", {}, {"cycles_per_pixel": 4}),
     "top-wide-beats": ("top", {"channels": (3,), "kernels": (3, 3)},
                        {"cycles_per_pixel": 2, "pixels_per_beat": 2}),

@@ -257,6 +257,7 @@ def add_constant(value, op):
     (add_node("ConvTranspose", "hr", strides=[1 << 30] * 2), "attribute strides of 1073741824"),
     (add_node("ConvTranspose", "hr", strides=[32, 32]), "attribute strides of 32; allowed: up to"),
     (add_node("ConvTranspose", "hr", output_shape=[999, 999]), "attribute output_shape of 999"),
+    (add_node("DepthToSpace", "hr", blocksize=17), "attribute blocksize of 17; allowed: up to"),
     (add_node("Conv", "hr", pads=[-7] * 4), "attribute pads of -7"),
     (add_constant(np.zeros((1, 1, 999, 999), np.float32), "Add"), "a single value, or"),
     (add_constant(np.zeros((99, 1, 1, 1), np.float32), "Mul"), "a single value, or"),

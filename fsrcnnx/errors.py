@@ -7,7 +7,7 @@ Imports nothing. The command line prints such an error as one line and exits wit
 """
 
 
-LONGEST_WHAT, LONGEST_WHERE = 240, 200  # characters; the text may be a file's
+LONGEST_WHAT, LONGEST_WHERE = 360, 160  # characters; the text may be a file's
 
 
 def shown(text: str, longest: int | None = None) -> str:

@@ -24,6 +24,11 @@ FRACTION = 512  # fraction bits of a format, either sign: two float32 scales mul
 # files
 MODEL_BYTES = 64 * MIB  # .onnx and .pth
 CHECKPOINT_BYTES = 1024 * MIB  # what a training goes on from: products, and states of the optimiser
+MANIFEST_BYTES = 4 * MIB  # manifest.json and files.f of an emitted folder
+SOURCE_BYTES = 64 * MIB  # each source or memory of an emitted folder
+FILES = 4096  # of an emitted folder
+FILE_NAME = 255  # characters of one of them
+FRAME_SIDE = 16384  # LR pixels that hardware is made for, in width and in height
 ONNX_FIELDS = 1 << 18  # fields and list elements in an .onnx file, bulk data apart
 
 # pictures: an engine takes 0.1 to 1.5 kB a pixel, so that 100 million are 10 GB and more

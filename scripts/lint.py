@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx import tools
+from fsrcnnx import manifests, tools
 from fsrcnnx.console import guard
 from fsrcnnx.errors import CheckError
-from fsrcnnx.prove.synth import TOP, read_files, read_manifest
+from fsrcnnx.prove.synth import TOP, read_manifest
 
 
 def complaints(tool: str, arguments: list[str], folder: Path) -> list[str]:
@@ -34,7 +34,7 @@ def complaints(tool: str, arguments: list[str], folder: Path) -> list[str]:
 def main(folder):
     """Lint the SystemVerilog in FOLDER, an emitted one."""
     top = read_manifest(folder).get("top", TOP)
-    files = read_files(folder)
+    files = manifests.sources(folder)
     script = f"read_verilog -sv {' '.join(files)}; hierarchy -check -top {top}; proc; check -assert"
     with tempfile.TemporaryDirectory() as scratch:
         runs = {

@@ -18,7 +18,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsrcnnx import __version__
+from fsrcnnx import __version__, manifests
 from fsrcnnx.emit.rtl import source_dir
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import Format
@@ -27,6 +27,7 @@ from fsrcnnx.owned import whole_folder
 TOP = "fsrcnnx_hls_top"
 MODULES = ("skid", "axis_guard", "hls_top")  # users after what they use
 DIM_BITS = 15  # any frame size that fsrcnnx_top could be asked for can be told from the right one
+CARRIED = ("network", "content_hash", "scale", "width", "height", "in_format", "out_format")
 CONTROL = {"ap_clk": "clk_i", "ap_rst_n": "rst_ni", "ap_start": "1'b1", "ap_continue": "1'b1"}
 STATUS = ("ap_done", "ap_ready", "ap_idle")
 
@@ -74,7 +75,8 @@ def read_ports(text: str, module: str, where: str) -> list[Port]:
         InputError: If the module is not there or has no ports.
     """
     text = re.sub(r"//[^\n]*|/\*.*?\*/|\(\*.*?\*\)", "", text, flags=re.S)
-    found = re.search(rf"\bmodule\s+{re.escape(module)}\b(.*?)\bendmodule\b", text, re.S)
+    found = re.search(rf"\bmodule\s+{re.escape(module)}\b(.*?)\bendmodule\b", text,
+                      re.S | re.ASCII)
     if not found:
         raise InputError(f"module {module} is missing", where=where,
                          allowed="the Verilog that HLS made", fix="run `fsrcnnx hls-synth` again")
@@ -84,7 +86,7 @@ def read_ports(text: str, module: str, where: str) -> list[Port]:
         Port(name, direction == "output", int(high or 0) + 1)
         for direction, high, name in re.findall(
             r"\b(input|output)\s+(?:wire\s+|reg\s+|logic\s+)*(?:\[\s*(\d+)\s*:\s*0\s*\]\s*)?(\w+)"
-            r"\s*(?=[;,)])", body)]
+            r"\s*(?=[;,)])", body, re.ASCII)]
     if not ports:
         raise InputError(f"module {module} has no ports that can be read", where=where,
                          allowed="input or output, [N:0], name")
@@ -196,6 +198,8 @@ def filled(text: str, path: Path) -> str:
     """
     def words(call: re.Match) -> str:
         source = path.parent / Path(call[1]).name
+        if source.exists():
+            manifests.inside(source.parent, source.name, path)
         try:
             found = [word.strip() for word in source.read_text().splitlines() if word.strip()]
         except (OSError, UnicodeDecodeError) as error:
@@ -244,10 +248,12 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
     Raises:
         InputError: If the Verilog is missing or has other ports, or the folder cannot be written.
     """
-    verilog, out_dir, top = Path(verilog), Path(out_dir), manifest["top"]
-    made = sorted(path for path in verilog.glob("*") if path.suffix in (".v", ".sv"))
+    verilog, out_dir = Path(verilog), Path(out_dir)
+    top = manifests.check(manifest, verilog, "top", *CARRIED)["top"]
+    made = [manifests.inside(verilog, path.name, verilog) for path in sorted(verilog.glob("*"))
+            if path.suffix in (".v", ".sv")]
     holders = [path for path in made if re.search(rf"\bmodule\s+{re.escape(top)}\b",
-                                                  path.read_text(errors="replace"))]
+                                                  path.read_text(errors="replace"), re.ASCII)]
     if len(holders) != 1:
         raise InputError(f"{len(holders)} files with module {top}", where=verilog, allowed="one",
                          fix="run `fsrcnnx hls-synth` on the project")
@@ -261,8 +267,7 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
              *(path.name for path in made if path.name not in packages), "fsrcnnx_hls_ip.sv"]
     names += [name for name in (f"fsrcnnx_{module}.sv" for module in MODULES) if name not in names]
     described = {"made_by": f"fsrcnnx {__version__}", "top": TOP, "hls_top": top, "files": names,
-                 **{key: manifest[key] for key in ("network", "content_hash", "scale", "width",
-                                                   "height", "in_format", "out_format")},
+                 **{key: manifest[key] for key in CARRIED},
                  "prescale": manifest.get("prescale", 1)}
     with whole_folder(out_dir, "an RTL folder") as folder:
         for module in MODULES:

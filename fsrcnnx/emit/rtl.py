@@ -13,7 +13,7 @@ import json
 import shutil
 from pathlib import Path
 
-from fsrcnnx import __version__
+from fsrcnnx import __version__, limits
 from fsrcnnx.emit.fold import Fold, balance, lanes
 from fsrcnnx.emit.memories import memories, memory_package
 from fsrcnnx.emit.package import Build, line_bits, package, window
@@ -52,8 +52,8 @@ def _check(network: Network, build: Build) -> None:
     need(build.pixels_per_beat in (1, network.scale), f"{build.pixels_per_beat} pixels per beat",
          "--pixels-per-beat", f"1 or {network.scale} (the scale)")
     for name in ("max_width", "max_height"):
-        need(1 <= getattr(build, name) <= 16384, f"{getattr(build, name)} pixels",
-             f"--{name.replace('_', '-')}", "1..16384")
+        need(1 <= getattr(build, name) <= limits.FRAME_SIDE, f"{getattr(build, name)} pixels",
+             f"--{name.replace('_', '-')}", f"1..{limits.FRAME_SIDE}")
     if network.anchor and network.in_format.signed:
         raise ModelError(f"an anchor in {network.in_format}", where=network.name,
                          allowed="an unsigned anchor in RTL")

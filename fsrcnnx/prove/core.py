@@ -7,14 +7,14 @@ May import numpy, the ground and the integer side.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx.errors import FormatError, InputError
+from fsrcnnx import manifests
+from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import check_luma
 
@@ -59,23 +59,17 @@ def read_core(folder: Path) -> Core:
         InputError: If it is not such a folder, or a source is missing.
     """
     folder = Path(folder).resolve()
+    sizes = ("scale", "cycles_per_pixel", "max_width", "max_height")
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        names = (folder / "files.f").read_text().split()
-        core = Core(
-            folder, tuple(folder / name for name in names),
-            tuple(layer["name"] for layer in manifest["layers"]),
-            Format.parse(manifest["in_format"]), Format.parse(manifest["out_format"]),
-            *(int(manifest[key]) for key in
-              ("scale", "cycles_per_pixel", "max_width", "max_height")))
-    except (OSError, ValueError, KeyError, TypeError, FormatError) as error:
-        raise InputError("not an emitted core", where=folder, fix="make one with `fsrcnnx rtl`",
-                         allowed="a folder with manifest.json and files.f") from error
-    for path in core.files:
-        if not path.is_file():
-            raise InputError("a source of the core is missing", where=path,
-                             fix="emit the core again with `fsrcnnx rtl`")
-    return core
+        manifest = manifests.read(folder, "layers", "in_format", "out_format", *sizes)
+        names = manifests.sources(folder)
+    except InputError as error:
+        raise InputError(f"not an emitted core ({error.what})", where=error.where,
+                         allowed=error.allowed, fix="make one with `fsrcnnx rtl`") from error
+    return Core(folder, tuple(folder / name for name in names),
+                tuple(layer["name"] for layer in manifest["layers"]),
+                Format.parse(manifest["in_format"]), Format.parse(manifest["out_format"]),
+                *(manifest[key] for key in sizes))
 
 
 def check_frames(frames: Sequence[np.ndarray], core: Core) -> None:

@@ -9,7 +9,6 @@ raw integers. Builds are cached by content.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx import processes, tools
+from fsrcnnx import manifests, processes, tools
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx_run import to_raw
@@ -77,16 +76,14 @@ def read_manifest(folder: Path) -> dict:
         The manifest.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is none, or it says what it may not.
     """
+    needed = ("network", "top", "width", "height", "scale", "layers", "in_format", "out_format")
     try:
-        manifest = json.loads((Path(folder) / "manifest.json").read_text())
-    except (OSError, ValueError):
-        manifest = {}
-    if not {"top", "width", "height", "scale", "layers"} <= set(manifest):  # a core has others
-        raise InputError("not an HLS project", where=folder, allowed="a folder of `fsrcnnx hls`",
-                         fix="emit it again")
-    return manifest
+        return manifests.read(folder, *needed)  # a core's has others
+    except InputError as error:
+        raise InputError(f"not an HLS project ({error.what})", where=error.where,
+                         allowed=error.allowed, fix="emit it again") from error
 
 
 def _compile(folder: Path, top: str, optimise: str, scratch: Path) -> None:

@@ -10,7 +10,6 @@ one that a network rules out by its formats is skipped, and the rest is compared
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx import imaging
+from fsrcnnx import imaging, manifests
 from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import CheckError, InputError, ModelError, ToolError
 from fsrcnnx.exact import onnx_io
@@ -107,7 +106,7 @@ def _core(network: Network, rtl_dir: Path | None, options: dict) -> Iterator[Pat
             yield made
         return
     read_core(rtl_dir)
-    made = json.loads((Path(rtl_dir) / "manifest.json").read_text()).get("content_hash")
+    made = manifests.read(rtl_dir).get("content_hash")
     if made != network.content_hash():
         raise InputError("this core was emitted from another network", where=rtl_dir,
                          allowed=f"content hash {network.content_hash()[:12]}",

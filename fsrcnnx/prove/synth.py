@@ -14,13 +14,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsrcnnx import processes, tools
+from fsrcnnx import manifests, processes, tools
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.files import scratch
 
@@ -88,46 +87,17 @@ def read_manifest(folder: Path) -> dict:
         The manifest, of the layers only their names.
 
     Raises:
-        InputError: If the folder, its manifest or its file list is missing or unreadable.
+        InputError: If the folder, its manifest or its file list is missing, or the manifest says
+            what it may not.
     """
     fix = "make it with `fsrcnnx rtl MODEL -o DIR`"
     if not folder.is_dir():
         raise InputError("no such folder", where=folder, allowed="a folder of RTL", fix=fix)
-    for name in ("manifest.json", "files.f"):
+    for name in (manifests.MANIFEST, manifests.LIST):
         if not (folder / name).is_file():
             raise InputError(f"{name} is missing", where=folder, allowed="a folder of RTL", fix=fix)
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        manifest["content_hash"], manifest["network"]
-        manifest["layers"] = [layer["name"] for layer in manifest.get("layers", [])]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"not a manifest ({error!r})", where=folder / "manifest.json",
-                         allowed="JSON with network and content_hash", fix=fix) from None
-    return manifest
-
-
-def read_files(folder: Path) -> list[str]:
-    """Read an emitted folder's file list.
-
-    Args:
-        folder: Folder that `fsrcnnx rtl` wrote.
-
-    Returns:
-        SystemVerilog files in reading order, relative to the folder.
-
-    Raises:
-        InputError: If the list is empty or names a missing file.
-    """
-    lines = [line.split("//")[0].strip() for line in (folder / "files.f").read_text().splitlines()]
-    files = [line for line in lines if line and not line.startswith(("#", "+", "-"))]
-    for name in files:
-        if not (folder / name).is_file():
-            raise InputError(f"{name} is missing", where=folder / "files.f",
-                             allowed="files of the folder", fix="make the folder again")
-    if not files:
-        raise InputError("no files", where=folder / "files.f", allowed="one file a line",
-                         fix="make the folder again")
-    return files
+    manifest = manifests.read(folder, "network", "content_hash")
+    return {**manifest, "layers": [layer["name"] for layer in manifest.get("layers", [])]}
 
 
 def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
@@ -147,14 +117,15 @@ def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
     yosys = tools.locate("yosys")
     noabc9 = " -noabc9" if yosys.path.name.startswith("yowasp") else ""
     script = "\n".join([
-        f"read_verilog -sv {' '.join(read_files(folder))}",
+        f"read_verilog -sv {' '.join(manifests.sources(folder))}",
         f"hierarchy -check -top {TOP}",
         f"{device.command.format(noabc9=noabc9)} -top {TOP}",
         "write_json netlist.json",
     ])
     with scratch() as folder_of_work:
         work = folder_of_work / "work"  # a copy: nothing is left behind
-        shutil.copytree(folder, work)
+        work.mkdir()
+        manifests.copy_sources(folder, work)
         (work / "synth.ys").write_text(script)
         done = processes.run([yosys.path, "-q", "-s", "synth.ys"], cwd=work,
                              env={**os.environ, **tools.environment("yosys"), "TMPDIR": str(work)})

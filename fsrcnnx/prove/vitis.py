@@ -11,7 +11,6 @@ comparison of integers instead of six-digit decimals.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -22,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx import processes
+from fsrcnnx import limits, manifests, names, processes
 from fsrcnnx.errors import CheckError, InputError
-from fsrcnnx.files import atomic
+from fsrcnnx.files import atomic, read_limited
 from fsrcnnx.prove.compare import first_difference
 from fsrcnnx.prove.vitis_reports import read_cosim, read_csynth, read_modules
 
@@ -34,6 +33,8 @@ INSTALL = ("AMD Vitis (2022.2 or newer; HLS needs no licence), then `source "
            "VITIS/settings64.sh`, so that vitis-run or vitis_hls is on PATH")
 SOLUTION = "solution1"  # as hls4ml's build_prj.tcl names it
 OPTIONS = ("reset", "csim", "synth", "cosim", "validation", "export", "vsynth", "fifo_opt")
+# what a manifest must have, where there is one
+KEYS = ("network", "content_hash", "top", "width", "height", "scale", "in_format", "out_format")
 COUNTER = re.compile(r"(?m)^([ \t]*)static (?:int|unsigned) (\w+) = 0;.*\n"
                      r"(?![ \t]*#pragma HLS RESET)")
 
@@ -104,16 +105,23 @@ def read_project(folder: Path) -> HlsProject:
         if not (folder / name).exists():
             raise InputError(f"{name} is missing", where=folder, allowed="an hls4ml project",
                              fix=fix)
-    said = dict(re.findall(r'(?m)^set (\w+) "?([^"\n]*)"?$', (folder / "project.tcl").read_text()))
+    path = folder / "project.tcl"
+    try:
+        text = read_limited(path, limits.MANIFEST_BYTES).decode(errors="replace")
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=path, fix=fix) from error
+    said = dict(re.findall(r'(?m)^set (\w+) "?([^"\n]*)"?$', text))
     if said.get("backend") != "vitis" or not {"project_name", "part"} <= set(said):
         raise InputError(f"back end {said.get('backend', 'unknown')}",
-                         where=folder / "project.tcl", allowed="vitis", fix=fix)
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-    except FileNotFoundError:
-        manifest = {}
-    except ValueError as error:
-        raise InputError(f"not JSON ({error})", where=folder / "manifest.json", fix=fix) from None
+                         where=path, allowed="vitis", fix=fix)
+    for key, good, says in (("project_name", names.is_layer, names.LAYER_SAYS),
+                            ("part", manifests.is_part, manifests.PART_SAYS)):
+        if not good(said[key]):
+            raise InputError(f"{key} is {said[key][:99]!r}", where=path, allowed=says, fix=fix)
+    manifest = manifests.read(folder, *KEYS) if (folder / manifests.MANIFEST).exists() else {}
+    if manifest.get("top", said["project_name"]) != said["project_name"]:
+        raise InputError(f"top is {manifest['top']!r}", where=folder / manifests.MANIFEST,
+                         allowed=f"{said['project_name']!r}, as project.tcl says", fix=fix)
     return HlsProject(folder, said["project_name"], said["part"], manifest)
 
 

@@ -128,7 +128,7 @@ def test_what_is_no_core(tmp_path, small, copied):
         simulate(tmp_path, [np.zeros((1, 1), np.uint8)])
     rtl = copied(small.rtl)
     (rtl / "fsrcnnx_skid.sv").unlink()
-    with pytest.raises(InputError, match=r"fsrcnnx_skid\.sv: a source of the core is missing"):
+    with pytest.raises(InputError, match=r"not an emitted core \(fsrcnnx_skid\.sv is missing\)"):
         simulate(rtl, [np.zeros((1, 1), np.uint8)])
     with pytest.raises(InputError, match="no frame"):
         simulate(small.rtl, [])

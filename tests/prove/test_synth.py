@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fsrcnnx import cli, console
+from fsrcnnx import cli, console, manifests
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.prove import synth
 
@@ -47,7 +47,8 @@ def folder(tmp_path):
     (tmp_path / "top.sv").write_text(TOP)
     (tmp_path / "files.f").write_text("leaf.sv\ntop.sv\n")
     (tmp_path / "manifest.json").write_text(
-        json.dumps({"network": "probe", "content_hash": "c0ffee", "layers": [{"name": "feature"}]}))
+        json.dumps({"network": "probe", "content_hash": "c0ffee11" * 8,
+                    "layers": [{"name": "feature"}]}))
     return tmp_path
 
 
@@ -97,10 +98,10 @@ def test_bad_folders(folder, tmp_path):
             synth.synth(where, device)
     (folder / "leaf.sv").unlink()
     with pytest.raises(InputError, match="leaf.sv is missing"):
-        synth.read_files(folder)
+        manifests.sources(folder)
     (folder / "files.f").write_text("\n")
     with pytest.raises(InputError, match="no files"):
-        synth.read_files(folder)
+        manifests.sources(folder)
     (folder / "manifest.json").write_text("{}")
     with pytest.raises(InputError, match="not a manifest"):
         synth.read_manifest(folder)
@@ -115,7 +116,7 @@ def test_yosys_reads_a_folder_as_it_is(folder, device, dsp):
     before = sorted(p.name for p in folder.rglob("*"))
     report = synth.synth(folder, device)
     assert report["total"]["dsp"] == dsp
-    assert report["content_hash"] == "c0ffee"
+    assert report["content_hash"] == "c0ffee11" * 8
     assert "yosys" in report["tool"]
     assert [(r["instance"], r["layer"]) for r in report["instances"]] == [
         ("", ""), ("gen_layer[0].u_layer", "feature"), ("u_left", "")]

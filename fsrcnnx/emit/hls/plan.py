@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fsrcnnx import limits
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges, tdc
 from fsrcnnx.exact.formats import Format
@@ -23,7 +24,6 @@ from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.onnx_write import bias_format
 
 INPUT, OUTPUT = "lr", "hr"
-MAX_SIDE = 16384
 
 
 def exact(to: Format) -> str:
@@ -104,8 +104,8 @@ def _check(network: Network, width: int, height: int) -> None:
     """Refuse what a project cannot be made of."""
     network.check()
     for name, side in (("--width", width), ("--height", height)):
-        if not 1 <= side <= MAX_SIDE:
-            raise InputError(f"{side} pixels", where=name, allowed=f"1..{MAX_SIDE}")
+        if not 1 <= side <= limits.FRAME_SIDE:
+            raise InputError(f"{side} pixels", where=name, allowed=f"1..{limits.FRAME_SIDE}")
     for layer in network.layers:
         if layer.slope_format and layer.slope_format.frac < 0:
             raise ModelError(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",

@@ -24,7 +24,7 @@ from hls4ml.model import ModelGraph
 from hls4ml.model.flow import get_flow
 from hls4ml.model.optimizer import optimize_model
 
-from fsrcnnx import __version__
+from fsrcnnx import __version__, manifests
 from fsrcnnx.emit.hls import adders, fifos
 from fsrcnnx.emit.hls.audit import PADDING, audit
 from fsrcnnx.emit.hls.layers import BACKEND, TEST_BENCH, source_dir
@@ -37,6 +37,7 @@ from fsrcnnx.owned import whole_folder
 PROJECT = "fsrcnnx_hls"  # name of the top function and of the files around it
 PART = "xcku5p-ffvb676-2-e"
 CLOCK_NS = 5.0
+LONGEST_NS = 1000.0
 MANIFEST = "manifest.json"
 FRAME = """// {network}, content hash {content_hash}
 // Frame size and scale of this project, for its test bench.
@@ -187,11 +188,12 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
     out_dir = Path(out_dir)
     stages = plan(network, width, height)
     factors = reuse_factors(stages, strategy, reuse, reuse_of or {})
-    if not clock > 0:
-        raise InputError(f"a clock period of {clock} ns", where="--clock", allowed="above 0")
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", part):  # it becomes a word of Tcl
+    if not 0 < clock <= LONGEST_NS:
+        raise InputError(f"a clock period of {clock} ns", where="--clock",
+                         allowed=f"above 0, up to {LONGEST_NS}")
+    if not manifests.is_part(part):  # it becomes a word of Tcl
         raise InputError(f"part {part!r}", where="--part",
-                         allowed=f"letters, digits, - and _, e.g. {PART}")
+                         allowed=f"{manifests.PART_SAYS}, e.g. {PART}")
     with whole_folder(out_dir, "an HLS project") as folder:
         config = _config(stages, folder, strategy, factors, part, clock)
         model, depths = convert(network, folder, stages, config, width)

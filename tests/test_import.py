@@ -12,6 +12,7 @@ import pytest
 from fsrcnnx import cli, cli_import, console
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.exact.onnx_adopt import adopt
+from tests.exact.test_onnx_shuffle import pixel_shuffle
 from tests.networks import random_picture
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +39,16 @@ def test_import_writes_a_model_like_our_own(tmp_path, capsys):
         ("deconv", "bias")]
     assert all(c["greatest_change"] > 0 for c in said["changes"])
     assert call("verify", folder / "model.onnx", "--rungs", "qonnx,uint8-onnx,golden") == 0
+
+
+@pytest.mark.parametrize("rungs", [
+    "qonnx,uint8-onnx,golden,emulate",
+    pytest.param("rtl,rtl-icarus", marks=pytest.mark.sim)])
+def test_a_pixel_shuffle_network_is_exact_in_every_form(tmp_path, rungs):
+    onnx.save(pixel_shuffle(np.random.default_rng(3)).model, tmp_path / "espcn.onnx")
+    assert call("import", tmp_path / "espcn.onnx", "-o", tmp_path / "m") == 0
+    assert onnx_io.load(tmp_path / "m" / "model.onnx").layers[-1].kind == "shuffle"
+    assert call("verify", tmp_path / "m" / "model.onnx", "--rungs", rungs) == 0
 
 
 @pytest.mark.sim

@@ -331,7 +331,7 @@ def test_make_targets_and_variables():
         assert f"fsrcnnx {target} some/where --require --json build/fsrcnn-x_x2/" in said
     assert "hls_top" in make("sim", "DUT=hls").stdout
     assert "hls_top" not in make("sim").stdout
-    assert f"HLS_RTL={ROOT}/x " in make("sim", "DUT=hls", "HLS_RTL=x").stdout
+    assert f"HLS_RTL='{ROOT}/x' " in make("sim", "DUT=hls", "HLS_RTL=x").stdout
 
 
 @pytest.mark.parametrize(("value", "allowed"), [("DUT=vhdl", "rtl hls"), ("DUT=", "rtl hls"),

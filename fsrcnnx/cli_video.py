@@ -7,12 +7,14 @@ May import everything, heavy packages only inside a function.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from fractions import Fraction
 
 import click
 
 from fsrcnnx.clip import SUFFIXES
 from fsrcnnx.errors import InputError
+from fsrcnnx.files import made
 from fsrcnnx.progress import counter
 
 CODECS = ("h264", "hevc", "ffv1")
@@ -55,7 +57,9 @@ def takes(inputs, output) -> bool:
 def upscale(inputs, outputs, engine, model, scale, *, codec, quality, rate, **settings) -> None:
     """Upscale videos and folders of frames, one after the other."""
     from fsrcnnx import video
+    from fsrcnnx.clip import probe
     from fsrcnnx.ffmpeg import Codec, check_output
+    from fsrcnnx.frames import check_frames, upscale_folder
     from fsrcnnx.imaging import SUFFIXES as PICTURES
 
     how, engine = Codec(codec, quality), engine or video.fastest_exact()
@@ -63,20 +67,30 @@ def upscale(inputs, outputs, engine, model, scale, *, codec, quality, rate, **se
         if len(inputs) > 1 and not source.is_dir() and source.suffix.lower() in PICTURES:
             raise InputError("a picture beside videos or folders", where=source,
                              allowed="inputs of one kind", fix="upscale the pictures apart")
-    if len(inputs) > 1:
-        outputs[0].parent.mkdir(exist_ok=True)
-    for source, output in zip(inputs, outputs, strict=True):
-        if not source.is_dir():
-            check_output(output, how)
-    for source, output in zip(inputs, outputs, strict=True):
-        with counter(source.name, "frame") as progress:
+    with made(outputs[0].parent) if len(inputs) > 1 else nullcontext():
+        for source, output in zip(inputs, outputs, strict=True):
             if source.is_dir():
-                done = video.upscale_folder(source, output, engine, model, scale,
-                                            progress=progress, **settings)
-            else:
-                done = video.upscale_video(source, output, engine, model, scale, codec=how,
-                                           rate=rate, progress=progress, **settings)
-        detail = f", {done.rate} frames a second, {how}" if done.rate else ""
-        click.echo(f"{done.path}: {done.size[0]}x{done.size[1]}, {done.frames} frames{detail}")
-        if done.left_out:
-            click.echo(f"left out: {', '.join(done.left_out)}")
+                check_frames(source, output, scale)
+                continue
+            check_output(output, how)
+            if len(inputs) > 1:  # a single one is looked at when its turn comes, which is now
+                probe(source, rate)
+        for source, output in zip(inputs, outputs, strict=True):
+            with counter(source.name, "frame") as progress:
+                if source.is_dir():
+                    done = upscale_folder(source, output, engine, model, scale,
+                                          progress=progress, **settings)
+                else:
+                    done = video.upscale_video(source, output, engine, model, scale, codec=how,
+                                               rate=rate, progress=progress, **settings)
+            _say(source, done, how)
+
+
+def _say(source, done, how) -> None:
+    """Print what was written, what was left out and what could not be checked."""
+    detail = f", {done.rate} frames a second, {how}" if done.rate else ""
+    click.echo(f"{done.path}: {done.size[0]}x{done.size[1]}, {done.frames} frames{detail}")
+    if done.left_out:
+        click.echo(f"left out: {', '.join(done.left_out)}")
+    if done.doubt:
+        click.echo(f"not checked: whether {source.name} is whole ({done.doubt})")

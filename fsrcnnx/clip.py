@@ -1,7 +1,7 @@
 """Look into a video file with ffprobe: pictures, rate, colours, and what else is in it.
 
-May import the ground and the standard library. Refuses what would not come out as it went in:
-other pixel formats, fields, a variable frame rate, damage.
+May import whole, the ground and the standard library. Refuses what would not come out as it went
+in: other pixel formats, fields, a variable frame rate, damage.
 
     clip = probe(Path("clip.mp4")); clip.rate, clip.frames
 
@@ -19,6 +19,8 @@ from pathlib import Path
 
 from fsrcnnx import processes, tools
 from fsrcnnx.errors import InputError
+from fsrcnnx.files import regular
+from fsrcnnx.whole import check as check_whole
 
 # pixel formats that pass, ours -> subsampling tag; the yuvj ones say "full range" once more
 FORMATS = {"yuv420p": "420", "yuvj420p": "420", "yuv422p": "422", "yuvj422p": "422",
@@ -51,6 +53,7 @@ class Clip:
         subtitles: Codec of each subtitle stream.
         left_out: What is not taken over, in words.
         resample: Whether frames are dropped or repeated to reach `rate`.
+        doubt: Why it cannot be known whether the file is whole; empty where it is known.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class Clip:
     subtitles: tuple[str, ...]
     left_out: tuple[str, ...]
     resample: bool = False
+    doubt: str = ""
 
     @property
     def chroma(self) -> str:
@@ -132,8 +136,7 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
         ToolError: If ffprobe is missing.
     """
     tools.find("ffprobe")
-    if not path.is_file():
-        raise InputError("no such file", where=path, allowed="a video file", fix="check the path")
+    regular(path, "a video file")
     found, _ = _ask(path, "-show_streams", "-show_format")
     streams = found.get("streams", [])
     pictures = [s for s in streams if s.get("codec_type") == "video"
@@ -150,7 +153,7 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
     if video.get("field_order", "progressive") not in ("progressive", "unknown"):
         raise InputError("interlaced fields", where=path, allowed="progressive frames",
                          fix="deinterlace it first, e.g. ffmpeg -i IN -vf bwdif -crf 10 OUT.mkv")
-    own, count = _timing(path, video, rate)
+    own, count, doubt = _timing(path, video, rate, found["format"].get("format_name", ""))
     sited = video.get("chroma_location")
     if sited in UNKNOWN:  # H.264 and its kin mean left, JPEG means the middle
         sited = "center" if pixels.startswith("yuvj") else "left"
@@ -167,13 +170,15 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
     return Clip(path, video["index"], pixels, own, count,
                 starts[0] - starts[1] if len(starts) == 2 else Fraction(0), colours, sited,
                 tuple(s.get("codec_name", "unknown") for s in streams
-                      if s.get("codec_type") == "subtitle"), tuple(left_out), rate is not None)
+                      if s.get("codec_type") == "subtitle"), tuple(left_out), rate is not None,
+                doubt)
 
 
-def _timing(path: Path, video: dict, rate: Fraction | None) -> tuple[Fraction, int | None]:
-    """Rate and number of frames from the time stamps of the packets."""
+def _timing(path: Path, video: dict, rate: Fraction | None, container: str
+            ) -> tuple[Fraction, int | None, str]:
+    """Rate and number of frames from the time stamps of the packets; doubts about their end."""
     found, said = _ask(path, "-select_streams", str(video["index"]), "-show_entries",
-                       "packet=pts,dts,flags")
+                       "packet=pts,dts,flags,pos,size")
     if said:
         raise InputError(f"damaged ({first_line(said)})", where=path, allowed="a whole video file",
                          fix="get it again, or repair it with ffmpeg")
@@ -184,8 +189,9 @@ def _timing(path: Path, video: dict, rate: Fraction | None) -> tuple[Fraction, i
     if len(packets) < expected and len(found["packets"]) < expected:
         raise InputError(f"{len(packets)} of {expected} frames are there", where=path,
                          allowed="a whole video file", fix="get it again")
+    doubt = check_whole(path, container, video, found["packets"])
     if rate is not None:
-        return rate, None
+        return rate, None, doubt
     guesses = [r for r in (_rate(video.get(key, "0/1"))
                            for key in ("r_frame_rate", "avg_frame_rate")) if r]
     if not guesses:
@@ -194,11 +200,11 @@ def _timing(path: Path, video: dict, rate: Fraction | None) -> tuple[Fraction, i
     times = next((sorted(p[key] for p in packets) for key in ("pts", "dts")
                   if all(key in p for p in packets)), None)
     if times is None:  # a stream without time stamps has the rate that it says
-        return guesses[0], len(packets)
+        return guesses[0], len(packets), doubt
     own = constant_rate(times, _rate(video["time_base"]), guesses)
     if own is None:
         plain = min(guesses[0], Fraction(60)).limit_denominator(1001)
         raise InputError(f"a variable frame rate, {float(guesses[-1]):.3f} on average", where=path,
                          allowed="a constant rate",
                          fix=f"--rate {plain} drops and repeats frames to make it constant")
-    return own, len(packets)
+    return own, len(packets), doubt

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -34,6 +35,10 @@ CONTAINERS = {".mp4": ("mov_text", False), ".m4v": ("mov_text", False), ".mov": 
 CODECS = ("h264", "hevc", "ffv1")
 ROUNDING = Fraction(1, 100)  # of a frame: below it a delay is the time stamps' own rounding
 TEXT_SUBTITLES = ("subrip", "ass", "ssa", "webvtt", "mov_text", "text")
+# what ffmpeg says, or is ended by -> why there is no room
+FULL = {"No space left": "No space left on device", "Disk quota": "Disk quota exceeded",
+        "File too large": "File too large", "SIGXFSZ": "File too large"}
+BUFFER = 1 << 16  # bytes: twice what ffmpeg holds before it writes
 COLOUR_OPTIONS = {"range": "-color_range", "colorspace": "-colorspace", "color_trc": "-color_trc",
                   "color_primaries": "-color_primaries"}
 
@@ -76,8 +81,9 @@ def decode(clip: Clip) -> Iterator[tuple[y4m.Header, Iterator[list[np.ndarray]]]
         ToolError: If ffmpeg is missing.
     """
     pace = ["-vf", f"fps={clip.rate}"] if clip.resample else []
-    command = ["-i", f"file:{clip.path}", "-map", f"0:{clip.index}", *pace, "-autoscale", "0",
-               "-fps_mode", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"]
+    # -xerror: a packet that ffmpeg finds cut is an error, not only a warning
+    command = ["-xerror", "-i", f"file:{clip.path}", "-map", f"0:{clip.index}", *pace,
+               "-autoscale", "0", "-fps_mode", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"]
     with _child(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as (process, log):
         def refuse(number: int) -> None:
             process.wait()
@@ -171,6 +177,26 @@ def check_output(path: Path, codec: Codec, header: y4m.Header | None = None) -> 
                          allowed="even sizes", fix="take --codec ffv1 and an .mkv")
 
 
+def check_room(folder: Path, said: str, where: Path) -> None:
+    """Tell a full disk from other reasons why a file is not whole.
+
+    Args:
+        folder: Where it is written.
+        said: What the writer said.
+        where: What the file will be called, for errors.
+
+    Raises:
+        InputError: If it was for want of room.
+    """
+    reason = next((words for sign, words in FULL.items() if sign in said), None)
+    if reason is None and shutil.disk_usage(folder).free < BUFFER:
+        reason = FULL["No space left"]  # found when the last buffer was written, and not said
+    if reason:
+        raise InputError(f"ffmpeg cannot write it ({reason})", where=where,
+                         allowed="a disk with room for it", fix="make room, or choose another "
+                         "output")
+
+
 def other_streams(clip: Clip, suffix: str) -> tuple[list[str], list[str]]:
     """Say what is taken over besides the pictures.
 
@@ -235,11 +261,13 @@ def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec, where: Path
     with _child(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as (process, log):
         def refuse() -> None:
             process.wait()
-            said = first_line(_said(log)).replace(f"file:{path}", "it")
+            text = _said(log)
+            said = first_line(text).replace(f"file:{path}", "it")
             if process.returncode < 0:
                 said = f"ended by {signal.Signals(-process.returncode).name}"
+            check_room(path.parent, text + said, where)
             raise InputError(f"ffmpeg cannot write it ({said})", where=where,
-                             allowed="streams that the container takes, and free space",
+                             allowed="streams that the container takes",
                              fix="an .mkv takes every kind of stream") from None
 
         def write(planes: Sequence[np.ndarray]) -> None:

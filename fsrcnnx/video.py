@@ -1,6 +1,6 @@
-"""Upscale video files and folders of frames: luma by an engine, chroma by bicubic.
+"""Upscale video files: luma by an engine, chroma by bicubic.
 
-May import numpy, imaging, the engines and the ffmpeg parts. Decoding, computing and encoding
+May import numpy, resample, the engines and the ffmpeg parts. Decoding, computing and encoding
 overlap, a few frames at a time; memory does not grow with the length of the clip. Luma goes through
 as it is stored, 16..235 (tv) or 0..255 (pc), and keeps its range; networks are trained on 16..235.
 
@@ -9,7 +9,6 @@ as it is stored, 16..235 (tv) or 0..255 (pc), and keeps its range; networks are 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,18 +22,8 @@ import numpy as np
 from fsrcnnx import engines
 from fsrcnnx.clip import Clip, probe
 from fsrcnnx.errors import InputError
-from fsrcnnx.ffmpeg import Codec, check_output, decode, encode, other_streams
+from fsrcnnx.ffmpeg import Codec, check_output, check_room, decode, encode, other_streams
 from fsrcnnx.files import atomic
-from fsrcnnx.imaging import (
-    SUFFIXES,
-    Picture,
-    check_folder,
-    check_size,
-    left_out,
-    picture_size,
-    read_picture,
-    write_picture,
-)
 from fsrcnnx.resample import bicubic_sited
 from fsrcnnx.y4m import Header
 
@@ -54,6 +43,7 @@ class Done:
         size: Columns and rows, of the first frame.
         rate: Frames per second; None for a folder.
         left_out: What the input holds that the output does not, in words.
+        doubt: Why it cannot be known whether the input was whole, if so.
     """
 
     path: Path
@@ -61,6 +51,7 @@ class Done:
     size: tuple[int, int]
     rate: Fraction | None
     left_out: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 def fastest_exact() -> str:
@@ -169,11 +160,9 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
             if written:
                 written.result()
             _check_count(clip, count)
-        if (found := probe(part).frames) != count:
-            raise InputError(f"ffmpeg wrote {found} of {count} frames", where=output,
-                             fix="choose another --codec or container")
+        _check_written(part, output, count)
     return Done(output, count, (large.width, large.height), clip.rate,
-                tuple(other_streams(clip, output.suffix.lower())[1]))
+                tuple(other_streams(clip, output.suffix.lower())[1]), clip.doubt)
 
 
 def with_chroma(frames: Iterator[list[np.ndarray]], clip: Clip, large: Header, scale: int
@@ -205,75 +194,20 @@ def _check_count(clip: Clip, count: int) -> None:
                          allowed="a whole video file", fix="get it again, or repair it with ffmpeg")
 
 
+def _check_written(part: Path, output: Path, count: int) -> None:
+    """Refuse a result that is not whole; it is no fault of the user's file."""
+    try:
+        found = probe(part).frames
+    except InputError as error:
+        check_room(part.parent, "", output)
+        raise InputError(f"ffmpeg wrote what cannot be read ({error.what})", where=output,
+                         fix="choose another --codec or container") from None
+    if found != count:
+        check_room(part.parent, "", output)
+        raise InputError(f"ffmpeg wrote {found} of {count} frames", where=output,
+                         fix="choose another --codec or container")
+
+
 def _write_all(write: Callable[[Sequence[np.ndarray]], None], frames: list[list[np.ndarray]]):
     for planes in frames:
         write(planes)
-
-
-def upscale_folder(source: Path, output: Path, engine: str, model: Path | None, scale: int, *,
-                   progress: Progress | None = None, **options) -> Done:
-    """Upscale the pictures of a folder into another, under the same names, each atomically.
-
-    Args:
-        source: Folder of pictures, of any sizes; gray stays gray, JPEG is written at quality 95.
-        output: Folder, made if it is not there; pictures of the same names are replaced.
-        engine: One of engines.ENGINES.
-        model: Path of the QONNX file; None for bicubic.
-        scale: Factor; must be the model's.
-        progress: Called with the frames done and in all.
-        options: As engines.upscale_luma.
-
-    Returns:
-        What was written.
-
-    Raises:
-        InputError: If a folder cannot be used, or a picture cannot be read, naming it; the ones
-            before it stay.
-        ModelError, ToolError: As upscale_video.
-    """
-    names = sorted(path.name for path in source.iterdir()
-                   if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    others = sum(1 for path in source.iterdir() if path.name not in names)
-    if not names:
-        raise InputError("no pictures in it", where=source, allowed=" ".join(SUFFIXES))
-    if output.resolve() == source.resolve():
-        raise InputError("the output is the input", where=output, allowed="another folder")
-    named = not output.exists() and output.suffix.lower() in SUFFIXES
-    if named or (output.exists() and not output.is_dir()):
-        raise InputError("a file, where a folder of frames is to be", where=output,
-                         allowed="a new or existing folder")
-    if not output.exists() and not output.parent.is_dir():
-        raise InputError("the folder does not exist", where=output.parent,
-                         allowed="an existing folder", fix="create it")
-    for name in names:  # those that cannot be are found before minutes of work
-        width, height = picture_size(source / name)
-        check_size(output / name, scale * width, scale * height)
-    check_folder(output if output.exists() else output.parent)
-    output.mkdir(exist_ok=True)
-
-    def read() -> Iterator[tuple[str, Picture]]:
-        for name in names:
-            yield name, read_picture(source / name)
-
-    count, size, lost = 0, (0, 0), Counter()
-    with ThreadPoolExecutor(1) as writer:
-        written: list[Future] = []
-        for batch in ahead(batches(read(), lambda item: item[1].luma.size)):
-            lumas = engines.upscale_luma(engine, model, [picture.luma for _, picture in batch],
-                                         scale=scale, **options)
-            for future in written:
-                future.result()
-            written = [writer.submit(write_picture, output / name, picture.enlarged(luma, scale))
-                       for luma, (name, picture) in zip(lumas, batch, strict=True)]
-            for name, picture in batch:
-                lost.update(left_out(output / name, picture))
-            size = size if count else lumas[0].shape[::-1]
-            count += len(batch)
-            if progress:
-                progress(count, len(names))
-        for future in written:
-            future.result()
-    notes = [f"{others} other file{'s' * (others > 1)}"] if others else []
-    notes += [note if len(names) == 1 else f"{note} of {number} picture{'s' * (number > 1)}"
-              for note, number in lost.items()]
-    return Done(output, count, size, None, tuple(notes))

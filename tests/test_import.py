@@ -1,6 +1,7 @@
 """fsrcnnx import: the folder that it writes, its report, refusals; and Brevitas itself."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ import onnx
 import pytest
 
 from fsrcnnx import cli, cli_import, console
-from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.exact import golden, onnx_io, onnx_saturate
 from fsrcnnx.exact.onnx_adopt import adopt
 from tests.exact.test_onnx_shuffle import pixel_shuffle
+from tests.foreign import with_activation
 from tests.networks import random_picture
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,6 +67,50 @@ def test_the_comparison_with_the_file_counts_differences():
     assert counted["pixels"] == 4 * sum(h * w for h, w in cli_import.TRIALS)
     assert 0 < counted["differ"] < counted["pixels"] / 10 and counted["greatest"] < 9
     assert golden.run(network, other).shape == (62, 58)
+
+
+def relu6(f, x, name):
+    return f.node("Clip", [x, f.constant("zero", 0), f.constant("six", 6)], "a_a")
+
+
+def test_an_import_that_rounds_nothing_has_no_differences(tmp_path, capsys):
+    (tmp_path / "relu6.onnx").write_bytes(with_activation(relu6))
+    report = tmp_path / "report.json"
+    assert call("import", tmp_path / "relu6.onnx", "-o", tmp_path / "m", "--json", report) == 0
+    said = json.loads(report.read_text())
+    assert said["exact"] and said["against_the_file"]["differ"] == 0
+    assert said["against_the_file"]["pixels"] == 4 * sum(h * w for h, w in cli_import.TRIALS)
+    line = "a_a (Clip) to 0..6 becomes Relu: the Quant behind saturates at -2..1.984375"
+    assert said["rewrites"] == [line] and line in capsys.readouterr().out
+
+
+def test_an_import_that_rounds_nothing_and_differs_fails(tmp_path, capsys, monkeypatch):
+    (tmp_path / "relu6.onnx").write_bytes(with_activation(relu6))
+    monkeypatch.setattr(onnx_saturate.Saturation, "run", lambda self: None)  # a Relu lost
+    assert call("import", tmp_path / "relu6.onnx", "-o", tmp_path / "m") == 1
+    assert re.search(r"nothing was rounded, and yet \d+ of 5648 random pixels differ",
+                     capsys.readouterr().err)
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_file_that_qonnx_cannot_run_is_refused(tmp_path, capsys, monkeypatch):
+    (tmp_path / "relu6.onnx").write_bytes(with_activation(relu6))
+
+    def fail(*_):
+        raise AssertionError("no\nsuch node")
+
+    monkeypatch.setattr("qonnx.core.onnx_exec.execute_onnx", fail)
+    assert call("import", tmp_path / "relu6.onnx", "-o", tmp_path / "m") == 2
+    assert "relu6.onnx: qonnx fails: no; allowed: an ONNX file that" in capsys.readouterr().err
+
+
+def test_a_large_graph_is_compared_on_one_picture(tmp_path, monkeypatch):
+    path = tmp_path / "relu6.onnx"
+    path.write_bytes(with_activation(relu6))
+    network = adopt(path.read_bytes(), "f").network
+    monkeypatch.setattr(cli_import, "LARGE", 3)
+    height, width = cli_import.TRIALS[0]
+    assert cli_import.compare_with(path, network)["pixels"] == 4 * height * width
 
 
 @pytest.mark.parametrize(("spoil", "message"), [

@@ -167,7 +167,7 @@ def test_a_leaky_relu_off_the_grid_is_rounded_as_a_prelu_is():
      r"unsupported operator Elu; allowed: Quant .*Clip.*fix: .*docs/import.md"),
     (lambda m: m.graph.node.extend(
         helper.make_node("Identity", ["y"], [f"y{n}"]) for n in range(5000)),
-     r"5008 nodes; allowed: up to 4096"),
+     r"5008 nodes; allowed: up to 2048"),
 ])
 def test_what_is_not_taken_at_all(change, message):
     model = foreign().whole().model()

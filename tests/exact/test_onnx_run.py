@@ -1,5 +1,10 @@
 """Runners of ONNX files: what they refuse, and that they never round a result onto the grid."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -9,6 +14,8 @@ from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx_run import to_raw
 from tests.networks import random_network
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -60,3 +67,12 @@ def test_results_off_the_grid_are_caught(value):
     assert to_raw(good, Format(False, 8, 8), "x").tolist() == [[0, 255]]
     with pytest.raises(CheckError, match=r"x: value .* at \(0, 1\) is not in ap_ufixed<8,0>"):
         to_raw(np.array([[0.0, value]], np.float32), Format(False, 8, 8), "x")
+
+
+def test_onnxruntime_reports_to_nobody(tmp_path):
+    """It writes a file beside the temporary ones where it would."""
+    env = {key: value for key, value in os.environ.items() if key not in (
+        "ORT_DISABLE_TELEMETRY", "CI")}
+    subprocess.run([sys.executable, "-c", "import fsrcnnx, onnxruntime"], check=True,
+                   env=env | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)})
+    assert not list(tmp_path.iterdir())

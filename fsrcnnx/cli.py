@@ -167,11 +167,13 @@ def sim(benches, sim, seed, waves):
     import signal
     import sys
 
-    from fsrcnnx import processes
+    from fsrcnnx import processes, tools
 
     root = Path(__file__).resolve().parents[1]
     if not (root / "tests" / "rtl").is_dir():
-        raise InputError("the benches are not here", where=root, allowed="a clone of the project")
+        raise InputError("the benches are not here", where=root, allowed="a clone of the project",
+                         fix="clone it, then `make sim` there")
+    tools.locate("cocotb")
     chosen = ["-k", " or ".join(benches)] if benches else []
     # as by Ctrl-C, so that pytest ends the simulators and what lies around
     done = processes.run(
@@ -247,11 +249,11 @@ def doctor():
     table(["tool", "wanted", "found", "what for", "install"],
           [[row.tool.name, row.tool.wanted,
             row.found.version if row.found else row.unusable or "missing",
-            row.tool.purpose, "" if row.found else row.tool.install] for row in rows])
+            row.tool.purpose, "" if row.found else row.tool.advice] for row in rows])
     missing = [row.tool.name for row in rows if not row.found]
     if missing:
         raise ToolError(f"{', '.join(missing)} missing or too old", where="doctor",
-                        fix="install them, e.g. with `make setup`")
+                        fix="install them as the table says")
 
 
 def run() -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx.errors import FsrcnnxError, InputError
+from fsrcnnx.errors import FsrcnnxError, InputError, ToolError
 from fsrcnnx.files import atomic
+from fsrcnnx.install import advice
 from fsrcnnx.interrupts import STOPS, Asked, stoppable
 
 MODEL = "fsrcnn-x_x2"  # the default everywhere
@@ -208,12 +209,23 @@ def _outcome(command: click.Command, args: Sequence[str] | None, name: str, aske
     except MemoryError:
         complain("not enough memory; fix: a smaller picture, or one at a time")
         return 2
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "fsrcnnx"):
+            return _defect(error)
+        complain(f"{package}: not installed; fix: {advice(package)}")
+        return ToolError.exit_code
     except Exception as error:
-        if os.environ.get("FSRCNNX_DEBUG"):
-            traceback.print_exc()
-        complain(f"a defect of this program: {type(error).__name__}: {error}; "
-                 "FSRCNNX_DEBUG=1 shows where")
-        return DEFECT
+        return _defect(error)
+
+
+def _defect(error: Exception) -> int:
+    """Own up to an error that nothing foresaw."""
+    if os.environ.get("FSRCNNX_DEBUG"):
+        traceback.print_exception(error)
+    complain(f"a defect of this program: {type(error).__name__}: {error}; "
+             "FSRCNNX_DEBUG=1 shows where")
+    return DEFECT
 
 
 def guard(command: click.Command, name: str = "fsrcnnx") -> None:

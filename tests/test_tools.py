@@ -41,7 +41,7 @@ def test_number(text, numbers):
 def test_every_tool_is_documented(tool):
     assert tools.number(tool.wanted)
     assert tool.purpose
-    assert tool.install
+    assert tool.advice
 
 
 @pytest.mark.parametrize("name", ["verilator", "iverilog", "yosys", "torch"])

@@ -27,6 +27,7 @@ from fsrcnnx.errors import CheckError, ModelError, ToolError
 from fsrcnnx.exact import golden, ranges, tdc, tiles
 from fsrcnnx.exact.formats import requantise
 from fsrcnnx.exact.network import Layer, Network, check_luma
+from fsrcnnx.install import advice
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +44,7 @@ def _torch() -> Any:
         import torch
     except ImportError as error:
         raise ToolError("torch is not installed", where="engine emulate",
-                        fix="run `make setup`, or take the engine golden or onnx") from error
+                        fix=f"{advice('torch')}, or take the engine golden or onnx") from error
     return torch
 
 

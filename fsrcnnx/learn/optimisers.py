@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import torch
 
 from fsrcnnx.errors import ToolError
+from fsrcnnx.install import advice
 
 
 def adam(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer:
@@ -30,7 +31,7 @@ def soap(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer
         from pytorch_optimizer import SOAP  # a second to import
     except ModuleNotFoundError:
         raise ToolError("pytorch-optimizer is not installed", where="--optimiser soap",
-                        fix="run `make setup`, or pip install 'fsrcnnx[learn]'") from None
+                        fix=advice("pytorch-optimizer")) from None
     return SOAP(parameters, lr=lr, betas=(0.95, 0.99), weight_decay=0.0)
 
 

@@ -20,6 +20,7 @@ from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.observe import Seen, hold, observe
 from fsrcnnx.exact.ranges import LayerRange, prove, signed_width
 from fsrcnnx.files import atomic
+from fsrcnnx.install import advice
 from fsrcnnx.prove import stimuli
 
 NOISE = ((64, 64), (31, 37))  # (height, width) of the frames that are always looked at
@@ -167,7 +168,7 @@ def check_plot(path: Path) -> None:
     """
     if find_spec("matplotlib") is None:
         raise ToolError("matplotlib is not installed", where="--plot",
-                        fix="run `make setup`, or pip install 'fsrcnnx[plot]'")
+                        fix=advice("matplotlib"))
     if path.suffix.lower() not in PLOTS:
         raise InputError(f"suffix {path.suffix!r} is not a plot format", where=path,
                          allowed=" ".join(PLOTS), fix="name it e.g. ranges.png")

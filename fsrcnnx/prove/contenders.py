@@ -22,6 +22,7 @@ from fsrcnnx import processes
 from fsrcnnx.errors import ModelError, ToolError
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.files import scratch
+from fsrcnnx.install import advice
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -79,7 +80,7 @@ def _onnx(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
 def _hls(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
     """The library that hls4ml's own compile() makes and its predict() calls."""
     if find_spec("hls4ml") is None:
-        raise Absent("hls4ml is not installed; run `make setup`")
+        raise Absent(f"hls4ml is not installed: {advice('hls4ml')}")
     from fsrcnnx.emit.hls import emit
 
     network = onnx_io.load(model)

@@ -22,6 +22,7 @@ from fsrcnnx.exact import emulate, golden, onnx_io
 from fsrcnnx.exact.formats import saturate
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import scratch
+from fsrcnnx.install import advice
 from fsrcnnx.prove import compare, hls
 from fsrcnnx.prove.simulate import Result, SimulationFault, simulate
 from fsrcnnx.prove.stimuli import Stimulus, icarus_tile, tile
@@ -140,7 +141,7 @@ def _float(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 def _qat(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     path = context.beside("weights.pth")
     if find_spec("torch") is None:
-        raise Skip("torch is not installed; run `make setup`")
+        raise Skip(f"torch is not installed: {advice('torch')}")
     from fsrcnnx.learn.quantnet import load_qat, qat_run
 
     module = load_qat(path)

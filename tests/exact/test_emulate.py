@@ -114,7 +114,7 @@ def test_frames_that_are_not_contiguous(network):
 
 def test_without_torch_it_says_what_to_do(network, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ToolError, match="torch is not installed; fix: run `make setup`"):
+    with pytest.raises(ToolError, match="torch is not installed; fix: make setup"):
         Emulator(network)
 
 

@@ -9,9 +9,10 @@ types), `layers` (what hls4ml learns), `transpose`, `reuse`, `adders`, `fifos`, 
 from importlib.util import find_spec
 
 from fsrcnnx.errors import ToolError
+from fsrcnnx.install import advice
 
 if find_spec("hls4ml") is None:
-    raise ToolError("not installed", where="hls4ml", fix="make setup, or install fsrcnnx[hls]")
+    raise ToolError("not installed", where="hls4ml", fix=advice("hls4ml"))
 
 from fsrcnnx.emit.hls import layers, transpose
 from fsrcnnx.emit.hls.project import emit

@@ -9,6 +9,7 @@ tool is missing, 130 interrupted.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -104,7 +105,8 @@ def output_names(inputs, output: Path) -> list[Path]:
         if name in names[:index]:
             raise InputError("two inputs have this file name", where=name.name,
                              allowed="different names", fix="upscale them one at a time")
-        if name.resolve() == inputs[index].resolve():
+        # not Path.resolve: that one fails on a link to itself
+        if os.path.realpath(name) == os.path.realpath(inputs[index]):
             raise InputError("the output is the input", where=name, allowed="another file")
     return names
 
@@ -163,7 +165,6 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max
 @click.option("--waves", is_flag=True, help="Write waveforms under build/benches.")
 def sim(benches, sim, seed, waves):
     """Run the cocotb BENCHES (all, or those whose names contain a word given)."""
-    import os
     import signal
     import sys
 

@@ -7,6 +7,7 @@ May import imaging, the engines and video.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -46,7 +47,7 @@ def check_frames(source: Path, output: Path, scale: int) -> tuple[list[str], int
     others = sum(1 for path in source.iterdir() if path.name not in names)
     if not names:
         raise InputError("no pictures in it", where=source, allowed=" ".join(SUFFIXES))
-    if output.resolve() == source.resolve():
+    if os.path.realpath(output) == os.path.realpath(source):
         raise InputError("the output is the input", where=output, allowed="another folder")
     named = not output.exists() and output.suffix.lower() in SUFFIXES
     if named or (output.exists() and not output.is_dir()):

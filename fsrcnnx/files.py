@@ -116,9 +116,12 @@ def atomic(path: str | Path, *raised: type[Exception]) -> Iterator[Path]:
             os.replace(part, path)
     except (OSError, *raised) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        full = getattr(error, "errno", None) in FULL
         raise InputError(f"cannot be written ({reason})", where=path,
-                         allowed="a file in an existing, writable folder",
-                         fix="choose another output") from error
+                         allowed="a disk with room for it" if full
+                         else "a file in an existing, writable folder",
+                         fix="make room, or choose another output" if full
+                         else "choose another output") from error
     finally:
         with held():
             part.unlink(missing_ok=True)

@@ -186,6 +186,17 @@ def test_a_full_disk_is_no_fault_of_the_users_file(tiny, small, capsys, name, qu
     assert os.listdir(small) == ["fill"]
 
 
+def test_a_full_disk_of_pictures(small, capsys):
+    large = np.random.default_rng(1).integers(0, 256, (700, 700), dtype=np.uint8)
+    Image.fromarray(large).save(small.parent / "in.png")
+    (small / "fill").write_bytes(bytes(900 << 10))
+    assert call("upscale", small.parent / "in.png", "-o", small / "out.png", "--engine",
+                "bicubic") == 2
+    assert "out.png: cannot be written (No space left on device); allowed: a disk with room for " \
+        "it; fix: make room" in capsys.readouterr().err
+    assert os.listdir(small) == ["fill"]
+
+
 @pytest.mark.parametrize(("said", "reason"), [
     ("av_interleaved_write_frame(): No space left on device", "No space left on device"),
     ("x: Disk quota exceeded", "Disk quota exceeded"), ("ended by SIGXFSZ", "File too large"),

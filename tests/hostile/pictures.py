@@ -215,7 +215,8 @@ PLACE = (
          "/dev/full", *BICUBIC),
 )
 ROOM = (
-    case("picture-without-room", saved(pixels=LARGE), r"out.png: cannot be written \(File too large\)",
+    case("picture-without-room", saved(pixels=LARGE),
+         r"out.png: cannot be written \(File too large\)",
          *within(4, "upscale", "in.png", *OUT), program="sh"),
     case("pictures-without-room", lambda home: (saved("a.png", LARGE)(home),
                                             saved("b.png", LARGE)(home)),

@@ -78,7 +78,7 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--steps", type=click.IntRange(1))
 @click.option("--epochs", type=click.IntRange(1), help="Epochs instead of steps.")
-@click.option("--seed", type=click.IntRange(0), default=123)
+@click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
 @device_option
 def train(train_file, eval_file, output, model, epochs, steps, weights, teacher, device,
@@ -163,7 +163,7 @@ def test(images, model, engine, protocol, json_file):
 @click.option("--rounds", type=click.IntRange(0), help="Most rounds of the search for better "
               "weights, of 7 bits and fewer or few digits; if not given, as for the shipped one.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
-@click.option("--seed", type=click.IntRange(0), default=123)
+@click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
 @device_option
 def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
              rounds, device, **settings):

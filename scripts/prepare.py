@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from _seed import option, run
 
+from fsrcnnx.files import made
 from fsrcnnx.learn import data
 
 
@@ -26,8 +27,9 @@ from fsrcnnx.learn import data
         help="Downscale: MATLAB's (paper) or Pillow's (seed).")
 def main(images_dir, output_path, scale, with_aug, eval, holdout, protocol):
     """Turn a folder of pictures into one HDF5 file."""
-    count = data.prepare(images_dir, output_path, scale, augment=with_aug, evaluation=eval,
-                         holdout=holdout, protocol=protocol)
+    with made(output_path.parent):
+        count = data.prepare(images_dir, output_path, scale, augment=with_aug, evaluation=eval,
+                             holdout=holdout, protocol=protocol)
     click.echo(f"{output_path}: {count} {'pictures' if eval else 'patches'}")
 
 

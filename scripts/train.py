@@ -13,6 +13,7 @@ import click
 from _seed import option, run
 
 from fsrcnnx.learn.devices import DEVICES, assemble, workers
+from fsrcnnx.learn.fit import SEEDS
 from fsrcnnx.learn.optimisers import OPTIMISERS
 from fsrcnnx.learn.train import train
 
@@ -26,14 +27,14 @@ from fsrcnnx.learn.train import train
 @option("optimiser", type=click.Choice(list(OPTIMISERS)), default="adam", show_default=True)
 @option("teacher", type=Path, help="Weights of a larger network; half of the loss is against it.")
 @option("lr", type=float, default=3e-3, show_default=True, help="Peak of the one-cycle schedule.")
-@option("batch-size", type=int, default=16, show_default=True)
+@option("batch-size", type=click.IntRange(1), default=16, show_default=True)
 @option("num-epochs", type=int, default=20, show_default=True)
 @option("steps", type=int, help="Steps instead of epochs.")
 @option("num-workers", type=int, default=0, show_default=True,
         help="Accepted, checked and without effect: patches are in memory, no worker loads them.")
 @option("device", type=click.Choice(DEVICES), default="auto", show_default=True,
         help="auto: a GPU if there is one.")
-@option("seed", type=int, default=123, show_default=True)
+@option("seed", type=click.IntRange(*SEEDS), default=123, show_default=True)
 def main(num_workers, device, **settings):
     """Train, or go on after an interruption."""
     with assemble(device) as team:

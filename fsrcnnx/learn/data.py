@@ -12,6 +12,7 @@ Source: github.com/yjn870/FSRCNN-pytorch, prepare.py and datasets.py (0..255, lu
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from fsrcnnx.imaging import (
     bicubic,
     crop,
     gray_to_luma,
+    picture_size,
     read_picture,
     shrink,
     shrink_pillow,
@@ -58,8 +60,13 @@ def pictures_in(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError("no such folder", where=str(folder), allowed="a folder of pictures",
                          fix="check the path")
-    found = [path for path in folder.rglob("*")
-             if path.is_file() and path.suffix.lower() in SUFFIXES]
+    def refuse(error: OSError) -> None:
+        raise InputError(f"cannot be read ({error.strerror})", where=error.filename,
+                         allowed="a folder of pictures", fix="check who may read it")
+
+    # what has a picture's name and is none, as a link to nothing, is said when it is read
+    found = [path for place, _, files in os.walk(folder, onerror=refuse) for name in files
+             if (path := Path(place, name)).suffix.lower() in SUFFIXES]
     if not found:
         raise InputError("no pictures in this folder", where=str(folder),
                          allowed=" ".join(SUFFIXES), fix="name a folder of pictures")
@@ -143,6 +150,10 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
     if not output.parent.is_dir():
         raise InputError("the folder does not exist", where=str(output.parent),
                          allowed="an existing folder", fix="create it")
+    for path in paths:  # before any work
+        size = picture_size(path)
+        if evaluation:
+            _check_measured(size[::-1], scale, str(path))
     with hdf5.written(output) as (file, check):
         file.attrs.update(scale=scale, protocol=protocol, pictures=len(paths))
         write = _write_pictures if evaluation else _write_patches
@@ -172,6 +183,7 @@ def _write_patches(file, check, paths, scale, reduce, sizes, patch, stride) -> i
         if min(luma.shape) < patch * scale:
             log.warning("%s: left out, %dx%d pixels are less than a patch of %d", path,
                         *luma.shape[::-1], patch * scale)
+            continue
         pairs = [pair for size in sizes
                  for pair in _patches(_sized(luma, size), scale, reduce, patch, stride)]
         if not pairs:
@@ -267,9 +279,19 @@ def read_pictures(path: str | Path, scale: int, prescale: int = 1
         pairs = []
         for name in sorted(names, key=lambda name: (len(name), name)):
             keys = f"lr/{name}", f"hr/{name}"
-            _check_pair(*(file.check(key, 2) for key in keys), scale, f"{path}: {name}")
+            shapes = [file.check(key, 2) for key in keys]
+            _check_pair(*shapes, scale, f"{path}: {name}")
+            _check_measured(shapes[1], scale, f"{path}: {name}")
             pairs.append(tuple(file.pixels(key, 2) for key in keys))
     return [(bicubic(lr, prescale), hr) for lr, hr in pairs]
+
+
+def _check_measured(hr: tuple[int, ...], scale: int, where: str) -> None:
+    """Refuse a picture that is all edge, which PSNR leaves out, before a training meets it."""
+    if min(hr) // scale <= 2:
+        raise InputError(f"{hr[1]}x{hr[0]} pixels are too few", where=where,
+                         allowed=f"{3 * scale} each way and more: the edge is not measured",
+                         fix="take larger pictures")
 
 
 def _check_pair(lr: tuple[int, ...], hr: tuple[int, ...], scale: int, where: str) -> None:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 HISTORY = ("step", "loss", "psnr_db", "learning_rate")
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
+SEEDS = (-(1 << 62), 1 << 62)  # least and most: torch takes 64 bits, and stages add to it
+LARGEST_BATCH = 1 << 16
 SHORTEST = 11  # cycle, in steps: the scheduler divides by the steps of the rise less one
 PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
 
@@ -90,6 +92,9 @@ class Plan:
         if min(self.batch_size, self.steps, self.every) < 1 or not 0 < self.lr < 1:
             raise InputError(f"batch size {self.batch_size}, steps {self.steps}, lr {self.lr}",
                              where="train", allowed="at least 1 each, lr between 0 and 1")
+        if self.batch_size > LARGEST_BATCH:
+            raise InputError(f"batch size {self.batch_size}", where="train",
+                             allowed=f"up to {LARGEST_BATCH}")
 
 
 class Batches:

@@ -46,6 +46,7 @@ from fsrcnnx.learn.picture import WIDE, carry_picture, is_held, split_picture
 from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, to_network
 from fsrcnnx.learn.rounding import settle, soften
 from fsrcnnx.learn.teacher import teach
+from fsrcnnx.picture_write import check_folder
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +89,7 @@ def _check(output: Path, bits: Mapping[str, Bits], rounds: int) -> None:
         raise InputError(f"W{last.weight}A{before.activation} cannot reach 8-bit output",
                          where="weight bits of the last layer and activation bits before it",
                          allowed=f"{PIXEL.frac + 2} bits together or more")
-    if not output.parent.is_dir():
-        raise InputError("the folder does not exist", where=str(output.parent),
-                         allowed="an existing folder", fix="create it")
+    check_folder(output.parent)
 
 
 def _layer_bits(model: models.Net, bits: Bits, layers: Mapping[str, Bits]) -> dict[str, Bits]:

@@ -1,6 +1,6 @@
 """Training of the float networks.
 
-May import torch, the rest of learn but quantisation, and the errors.
+May import torch, the rest of learn but quantisation, and the ground.
 
     train("train.h5", "eval.h5", "outputs", 2, num_epochs=20)    # outputs/x2/x2_best.pth
 """
@@ -14,12 +14,14 @@ import torch
 
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
+from fsrcnnx.files import made
 from fsrcnnx.learn import data, models, store, torchfile
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.expand import expand, fold, hold_picture
 from fsrcnnx.learn.fit import Batches, Plan, fit
 from fsrcnnx.learn.teacher import teach
+from fsrcnnx.picture_write import check_folder
 
 CHECKPOINTS = 30  # evaluations in a run that is given in steps
 
@@ -124,7 +126,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         hold_picture(model)
     pairs = data.read_pictures(eval_file, scale, model.prescale)
     patches = data.read_patches(train_file, scale, model.prescale)
-    every = len(patches[0]) // batch_size if steps is None else steps // CHECKPOINTS
+    every = len(patches[0]) // max(1, batch_size) if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
                 len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser)
@@ -133,22 +135,19 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
 
     folder = Path(outputs_dir) / f"x{scale}"
     best_file = folder / f"x{scale}_best.pth"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot be made ({error.strerror})", where=str(folder),
-                         allowed="a writable folder", fix="choose another --outputs-dir") from None
 
     def keep(step: int, value: float) -> None:
         torchfile.save({"name": name, "float": fold(model).state_dict(), "version": __version__,
                         "seed": seed, "step": step, "eval_psnr": value, "training": plan.facts(),
                         "complete": False}, best_file)
 
-    step, best = fit(model, Batches(*patches, batch_size, generator, team=team,
-                                    lessons=lessons.patches),
-                     lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
-                     plan, folder / "checkpoint.pth", keep, history=folder / "history.csv",
-                     stop_after=stop_after, progress=progress)
-    if step == plan.steps and team.first:
-        store.complete(best_file)
+    batches = Batches(*patches, batch_size, generator, team=team, lessons=lessons.patches)
+    with made(folder):
+        check_folder(folder)
+        step, best = fit(model, batches,
+                         lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, scale),
+                         plan, folder / "checkpoint.pth", keep, history=folder / "history.csv",
+                         stop_after=stop_after, progress=progress)
+        if step == plan.steps and team.first:
+            store.complete(best_file)
     return Trained(best_file, best, step, plan.steps)

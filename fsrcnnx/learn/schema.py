@@ -202,7 +202,7 @@ def _formats(value: object, model: Net, where: str) -> dict:
     """Hold the formats of a quantised network against what quantisation makes."""
     rows = _dictionary(value, "qat.formats", where)
     if list(rows) != model.names:
-        raise ModelError(f"qat.formats of {', '.join(rows)}"[:160], where=where,
+        raise ModelError(f"qat.formats of {', '.join(rows) or 'no layer'}"[:160], where=where,
                          allowed=", ".join(model.names), fix=FIX)
     for name, row in rows.items():
         key, slope = f"qat.formats.{name}", name in model.act

@@ -1,5 +1,8 @@
 """What the tests of learning share; tiny tensors train fastest on one thread, beside other work."""
 
+import resource
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +25,20 @@ def files(tmp_path_factory):
     prepare(folder / "pictures", folder / "train.h5", 2, patch=16, stride=8, progress=False)
     prepare(folder / "pictures", folder / "eval.h5", 2, evaluation=True, progress=False)
     return folder / "train.h5", folder / "eval.h5"
+
+
+@pytest.fixture
+def full_disk():
+    """Makes a block in which no file grows beyond some bytes, as on a disk that is full."""
+    @contextmanager
+    def full(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    return full
 
 
 @pytest.fixture

@@ -79,3 +79,26 @@ def test_the_quantised_module_equals_its_integer_network(name):
     assert network.macs == model.macs and model.picture_scale == int(name[-1])
     np.testing.assert_array_equal(hr, golden.run(network, lr))
     assert len(np.unique(hr)) > 30
+
+
+@pytest.mark.parametrize(("name", "says"), [
+    ("d99999999s9999999m9999f3l3_x2", "10003 layers; allowed: up to 64"),
+    ("d1025s1m1f3l3_x2", "1025 channels; allowed: up to 1024"),
+    ("d9s1m1f33l3_x2", "33 pixels of a kernel's side; allowed: up to 31"),
+    ("d1024s1024m1f3l3_x2", "11552768 weights; allowed: up to 4194304"),
+    ("n1024n1024f31f31f31_x2", "weights; allowed"), (f"d{'9' * 5000}s1m1f3l3_x2", "characters"),
+    ("d١s1m1f3l3_x2", "unknown model")])
+def test_a_shape_beyond_the_limits_is_refused_before_it_is_made(monkeypatch, name, says):
+    monkeypatch.setattr(models.Net, "__init__", lambda *_: pytest.fail("it was made"))
+    with pytest.raises(ModelError, match=says) as caught:
+        models.build(name, where="w.pth")
+    assert str(caught.value).startswith("w.pth: ") and len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("name", [*models.MODELS, "d16s9m0f3l3a_x2"])
+def test_the_sizes_of_a_shape_are_those_of_its_network(name):
+    model = models.build(name)
+    sizes, layers = model.shape.sizes(), [getattr(model, layer) for layer in model.names]
+    assert (sizes.layers, sizes.weights) == (len(layers), sum(x.weight.numel() for x in layers))
+    assert sizes.channels == max(x.out_channels for x in layers)
+    assert sizes.kernel == max(x.kernel_size[0] for x in layers)

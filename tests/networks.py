@@ -105,6 +105,12 @@ def random_network(
     return Network(f"random_x{scale}", tuple(layers), in_format, anchor).check()
 
 
+def sloped(network: Network) -> Network:
+    """The same network with a slope on its last layer too."""
+    last = replace(network.layers[-1], slope=np.array([-3]), slope_format=Format(True, 4, 2))
+    return replace(network, layers=(*network.layers[:-1], last)).check()
+
+
 def random_picture(rng: np.random.Generator, height: int, width: int, to: Format = PIXEL
                    ) -> np.ndarray:
     """Noise (height, width) over a format, uint8 for pixels."""

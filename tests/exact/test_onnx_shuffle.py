@@ -1,7 +1,5 @@
 """Sub-pixel convolutions in ONNX: DepthToSpace wherever it is exact, refused where it is not."""
 
-from dataclasses import replace
-
 import numpy as np
 import onnx
 import pytest
@@ -9,24 +7,16 @@ from onnx import helper, numpy_helper
 
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import golden, onnx_io, ranges
-from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx_adopt import adopt
 from fsrcnnx.exact.onnx_read import decode
 from fsrcnnx.exact.onnx_write import encode
 from tests.exact.test_onnx_adopt import Edited
 from tests.exact.test_onnx_refusals import Planted
-from tests.networks import random_network, random_picture
+from tests.networks import random_network, random_picture, sloped
 
-
-def sloped(scale: int = 2):
-    """A network whose last layer has all that a shuffle may have: anchor and slope."""
-    network = random_network(np.random.default_rng(7), channels=(3, 2), kernels=(3, 1, 3),
-                             anchor=True, last="shuffle", scale=scale)
-    last = replace(network.layers[-1], slope=np.array([-3]), slope_format=Format(True, 4, 2))
-    return replace(network, layers=(*network.layers[:-1], last)).check()
-
-
-NETWORK = sloped()
+# its last layer has all that a shuffle may have: anchor and slope
+NETWORK = sloped(random_network(np.random.default_rng(7), channels=(3, 2), kernels=(3, 1, 3),
+                                anchor=True, last="shuffle"))
 SHUFFLE, CHAIN = "shuffle_shuffle", ("shuffle", "shuffle_anchor", "shuffle_prelu", "shuffle_quant")
 
 

@@ -12,7 +12,7 @@ import pytest
 from fsrcnnx.emit.rtl import emit
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.network import Network
-from tests.networks import random_network
+from tests.networks import random_network, sloped
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +63,9 @@ def anchored(tmp_path_factory) -> Emitted:
 
 @pytest.fixture(scope="session")
 def shuffled(tmp_path_factory) -> Emitted:
-    """A sub-pixel convolution to blocks of 3 x 3 at the end, with an anchor."""
-    network = random_network(np.random.default_rng(6), channels=(3,), kernels=(3, 3), scale=3,
-                             anchor=True, last="shuffle")
+    """A sub-pixel convolution to blocks of 3 x 3 at the end, with an anchor and a slope."""
+    network = sloped(random_network(np.random.default_rng(6), channels=(3,), kernels=(3, 3),
+                                    scale=3, anchor=True, last="shuffle"))
     return emitted(tmp_path_factory.mktemp("shuffled"), network, cycles_per_pixel=9)
 
 

@@ -16,7 +16,7 @@ import click
 
 from fsrcnnx import limits
 from fsrcnnx.console import FILE, free_memory
-from fsrcnnx.errors import InputError
+from fsrcnnx.errors import InputError, shown
 from fsrcnnx.files import made
 from fsrcnnx.progress import bar
 
@@ -123,7 +123,8 @@ def upscale(inputs, outputs, engine, model, scale, *, simulator, max_width) -> N
                                        max_width=max_width, progress=progress)
             for i, picture in zip(names, done, strict=True):
                 write_picture(outputs[i], picture)
-                click.echo(f"{outputs[i]}: {picture.luma.shape[1]}x{picture.luma.shape[0]}")
+                name = shown(str(outputs[i]))
+                click.echo(f"{name}: {picture.luma.shape[1]}x{picture.luma.shape[0]}")
                 if lost := left_out(outputs[i], picture):
                     click.echo(f"left out: {', '.join(lost)}")
 

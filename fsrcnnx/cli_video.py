@@ -13,7 +13,7 @@ from fractions import Fraction
 import click
 
 from fsrcnnx.clip import SUFFIXES
-from fsrcnnx.errors import InputError
+from fsrcnnx.errors import InputError, shown
 from fsrcnnx.files import made
 from fsrcnnx.progress import counter
 
@@ -89,8 +89,9 @@ def upscale(inputs, outputs, engine, model, scale, *, codec, quality, rate, **se
 def _say(source, done, how) -> None:
     """Print what was written, what was left out and what could not be checked."""
     detail = f", {done.rate} frames a second, {how}" if done.rate else ""
-    click.echo(f"{done.path}: {done.size[0]}x{done.size[1]}, {done.frames} frames{detail}")
+    name = shown(str(done.path))
+    click.echo(f"{name}: {done.size[0]}x{done.size[1]}, {done.frames} frames{detail}")
     if done.left_out:
-        click.echo(f"left out: {', '.join(done.left_out)}")
+        click.echo(f"left out: {shown(', '.join(done.left_out))}")
     if done.doubt:
-        click.echo(f"not checked: whether {source.name} is whole ({done.doubt})")
+        click.echo(f"not checked: whether {shown(source.name)} is whole ({done.doubt})")

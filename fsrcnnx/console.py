@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx.errors import FsrcnnxError, InputError, ToolError
+from fsrcnnx.errors import FsrcnnxError, InputError, ToolError, shown
 from fsrcnnx.files import atomic
 from fsrcnnx.install import advice
 from fsrcnnx.interrupts import STOPS, Asked, stoppable
@@ -65,7 +65,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         view.add_column(name, justify="right" if number else "left",
                         overflow="fold", no_wrap=not sys.stdout.isatty())
     for row in rows:
-        view.add_row(*row)
+        view.add_row(*(cell if cell.isprintable() else shown(cell) for cell in row))
     # in a file or a pipe nothing is folded to a terminal that is not there
     width = None if sys.stdout.isatty() else 1000
     console = Console(width=width, markup=False, highlight=False)
@@ -235,6 +235,8 @@ def guard(command: click.Command, name: str = "fsrcnnx") -> None:
         command: The command.
         name: What it is called in its usage line.
     """
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
+        stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     code = outcome(command, name=name)
     for number in STOPS:

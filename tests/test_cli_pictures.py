@@ -2,6 +2,8 @@
 
 import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import click
@@ -56,6 +58,17 @@ def test_a_turned_picture_with_alpha_through_the_command_line(home):
     out = np.asarray(Image.open("out.png"))
     assert out.shape == (16, 10, 4)
     np.testing.assert_array_equal(out[..., 3], bicubic(np.rot90(rgba[..., 3], -1), 2))
+
+
+@pytest.mark.parametrize("name", [b"\xff.png", b"a\x1b[31m.png", b"a\nb.png"])
+def test_a_name_that_is_no_text_is_shown_and_drives_no_terminal(home, name):
+    os.rename("a.png", name)
+    words = [b"upscale", name, b"b.png", b"-o", b"out", b"--engine", b"bicubic"]
+    done = subprocess.run([sys.executable, "-m", "fsrcnnx.cli", *words], capture_output=True,
+                          env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"\n") == 2 and done.stdout.endswith(b"out/b.png: 26x18\n")
+    assert b"\x1b" not in done.stdout and os.path.exists(b"out/" + name)
 
 
 BAD_THIRD = {

@@ -158,6 +158,7 @@ def adapter(ports: list[Port], top: str, bits: tuple[int, int], where: str) -> s
              f"{hr.name}_TDATA": "hr_data", f"{hr.name}_TVALID": "out_valid_o",
              f"{hr.name}_TREADY": "out_ready_i"}
     lines = [
+        "// SPDX-License-Identifier: Apache-2.0",
         f"// Adapter around {top}, the top of an HLS project; made by fsrcnnx {__version__}.",
         "// It runs for ever: started at once, and again with each frame's end.",
         "", "`default_nettype none", "",
@@ -225,7 +226,8 @@ def package(manifest: dict, bits: tuple[int, int]) -> str:
     values = {"IN_BITS": bits[0], "OUT_BITS": bits[1], "SCALE": manifest["scale"],
               "FRAME_WIDTH": manifest["width"], "FRAME_HEIGHT": manifest["height"],
               "DIM_BITS": DIM_BITS}
-    return (f"// Constants of {manifest['network']} from HLS, made by fsrcnnx {__version__}; "
+    return ("// SPDX-License-Identifier: Apache-2.0\n"
+            f"// Constants of {manifest['network']} from HLS, made by fsrcnnx {__version__}; "
             "do not edit.\n\npackage fsrcnnx_hls_pkg;\n\n"
             "  // SHA-256 of the integer network\n"
             f"  localparam bit [255:0] CONTENT_HASH = 256'h{manifest['content_hash']};\n\n"
@@ -275,6 +277,7 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
             shutil.copyfile(source_dir() / name, folder / name)
         for path in made:
             (folder / path.name).write_text(filled(path.read_text(errors="replace"), path))
+        shutil.copyfile(source_dir() / "LICENSE", folder / "LICENSE")
         for name, text in ours.items():
             (folder / name).write_text(text)
         (folder / "files.f").write_text("".join(f"{name}\n" for name in names))

@@ -61,18 +61,21 @@ def picture(fmt: Format, width: int, height: int) -> np.ndarray:
     return drawn
 
 
-def vectors(network: Network, max_width: int, max_height: int) -> Vectors:
+def vectors(network: Network, max_width: int, max_height: int,
+            largest: tuple[int, int] | None = (WIDTH, HEIGHT)) -> Vectors:
     """Make the test vectors of a core.
 
     Args:
         network: A checked network.
         max_width: Widest frame that the core takes.
         max_height: Highest.
+        largest: Width and height of the picture where that is smaller; None: the widest frame.
 
     Returns:
         The picture and the golden model's output.
     """
-    lr = picture(network.in_format, min(WIDTH, max_width), min(HEIGHT, max_height))
+    width, height = largest or (max_width, max_height)
+    lr = picture(network.in_format, min(width, max_width), min(height, max_height))
     return Vectors(lr, golden.run(network, lr))
 
 

@@ -101,7 +101,7 @@ def test_a_folder_that_stands_alone(tmp_path):
     names = (folder / "files.f").read_text().split()
     assert names[0] == "fsrcnnx_hls_pkg.sv" and names[-1] == "fsrcnnx_hls_top.sv"
     assert {path.name for path in folder.iterdir()} == {*names, "files.f", "manifest.json",
-                                                        "SHA256SUMS"}
+                                                        "SHA256SUMS", "LICENSE"}
     rom = (folder / "fsrcnnx_hls_rom.v").read_text()
     assert "initial begin\n  begin rom0[0] = 8'h0a; rom0[1] = 8'hff; end\nend" in rom
     package = (folder / "fsrcnnx_hls_pkg.sv").read_text()

@@ -1,8 +1,8 @@
 """The HLS project: the plan through hls4ml, audited, with our headers, test bench and a manifest.
 
 May import hls4ml, the other parts of this package and the errors. The folder stands alone: C++ in
-`firmware/`, Tcl for Vitis HLS, the test bench, `manifest.json` with the content hash. The frame
-size is part of the hardware; conversion takes the same time whatever it is.
+`firmware/`, Tcl for Vitis HLS, the test bench and its vectors, README, licence, `manifest.json`.
+The frame size is part of the hardware; conversion takes the same time whatever it is.
 
     emit(network, Path("build/hls"), width=960, height=540)["content_hash"]
 """
@@ -25,7 +25,7 @@ from hls4ml.model.flow import get_flow
 from hls4ml.model.optimizer import optimize_model
 
 from fsrcnnx import __version__, manifests
-from fsrcnnx.emit.hls import adders, fifos
+from fsrcnnx.emit.hls import adders, fifos, proof
 from fsrcnnx.emit.hls.audit import PADDING, audit
 from fsrcnnx.emit.hls.layers import BACKEND, TEST_BENCH, source_dir
 from fsrcnnx.emit.hls.plan import INPUT, OUTPUT, Stage, plan
@@ -39,7 +39,8 @@ PART = "xcku5p-ffvb676-2-e"
 CLOCK_NS = 5.0
 LONGEST_NS = 1000.0
 MANIFEST = "manifest.json"
-FRAME = """// {network}, content hash {content_hash}
+FRAME = """// SPDX-License-Identifier: Apache-2.0
+// {network}, content hash {content_hash}
 // Frame size and scale of this project, for its test bench.
 namespace fsrcnnx {{
 static const unsigned width = {width};
@@ -202,4 +203,5 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
         described = _manifest(network, stages, config, factors, depths, width, height, strategy)
         (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described))
         (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n")
+        proof.write(folder, network, described)
     return described

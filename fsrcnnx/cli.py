@@ -29,7 +29,7 @@ from fsrcnnx.console import (
     write_json,
 )
 from fsrcnnx.errors import CheckError, InputError, ToolError
-from fsrcnnx.progress import bar
+from fsrcnnx.progress import bar, working
 
 ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
@@ -121,7 +121,7 @@ def demo(output, image, model, sim):
     """Double a photograph by bicubic, float, golden, ONNX and simulated RTL; compare."""
     from fsrcnnx import demo as show
 
-    with bar(f"simulate on {sim}") as progress:
+    with bar(f"compile, simulate on {sim}") as progress:
         report = show.demo(output, image=image, model=model, simulator=sim, progress=progress)
     click.echo(f"{report.name}: {report.lr_size} doubled to {report.hr_size}")
     table(["upscaled by", "PSNR dB", "seconds"],
@@ -207,10 +207,11 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
 
     if json_file:
         check_json(json_file)
-    report = ladder.verify(
-        engines.find_model(model), pictures_of(images), None if rungs is None else rungs.split(","),
-        lr=lr, seed=seed, rtl_dir=rtl_dir, replay=model,
-        progress=lambda line: click.echo(line, err=True))
+    with working("verify") as say:
+        report = ladder.verify(
+            engines.find_model(model), pictures_of(images),
+            None if rungs is None else rungs.split(","), lr=lr, seed=seed, rtl_dir=rtl_dir,
+            replay=model, progress=say)
     click.echo(report.table())
     if json_file:
         report.write(json_file)
@@ -229,7 +230,8 @@ def synth(folder, device, depth, json_file):
 
     if json_file:
         check_json(json_file)
-    report = prove.synth(folder, device)
+    with working(f"synthesise for {prove.DEVICES[device].family} with Yosys"):
+        report = prove.synth(folder, device)
     columns = list(report["total"])
     table(["instance", "layer or module", *columns],
           [[record["instance"] or "total", record["layer"] or record["module"],
@@ -246,7 +248,8 @@ def doctor():
     """List the tools: wanted, found, what for, how to install."""
     from fsrcnnx import tools
 
-    rows = tools.doctor()
+    with working("ask the tools"):
+        rows = tools.doctor()
     table(["tool", "wanted", "found", "what for", "install"],
           [[row.tool.name, row.tool.wanted,
             row.found.version if row.found else row.unusable or "missing",

@@ -11,6 +11,7 @@ import click
 
 from fsrcnnx.console import FILE, MODEL, enlarged, table
 from fsrcnnx.errors import InputError
+from fsrcnnx.progress import working
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 
@@ -58,9 +59,11 @@ def hls(model, output, width, height, strategy, reuse, part, clock):
 
     every, layers = reuse_of(reuse)
     given = {"part": part, "clock": clock}
-    manifest = emit(onnx_io.load(engines.find_model(model)), output, width=width, height=height,
-                    strategy=strategy, reuse=every, reuse_of=layers,
-                    **{key: value for key, value in given.items() if value is not None})
+    network = onnx_io.load(engines.find_model(model))
+    with working("write the hls4ml project"):
+        manifest = emit(network, output, width=width, height=height, strategy=strategy,
+                        reuse=every, reuse_of=layers,
+                        **{key: value for key, value in given.items() if value is not None})
     table(["layer", "kind", "values a beat", "result", "sum", "reuse"],
           [[entry["name"], entry["kind"], str(entry["channels"]), entry["types"]["result"],
             entry["types"].get("accum", ""), str(entry.get("reuse", ""))]

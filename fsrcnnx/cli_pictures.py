@@ -117,7 +117,7 @@ def upscale(inputs, outputs, engine, model, scale, *, simulator, max_width) -> N
         # one build of a simulated engine serves all pictures; else one is in memory at a time
         for names in [every] if engine in SIMULATED else [[i] for i in every]:
             pictures = [read_picture(inputs[i]) for i in names]
-            label = f"simulate on {simulator}" if engine == "rtl" else SIMULATED.get(engine, "")
+            label = f"compile, run {simulator}" if engine == "rtl" else SIMULATED.get(engine, "")
             with bar(label, engine in SIMULATED) as progress:
                 done = engines.upscale(engine, model, pictures, scale=scale, simulator=simulator,
                                        max_width=max_width, progress=progress)

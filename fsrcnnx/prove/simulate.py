@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import numpy as np
 from fsrcnnx import processes
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.files import scratch
+from fsrcnnx.prove import verilated
 from fsrcnnx.prove.cache import keep_log
 from fsrcnnx.prove.compile import Build, build
 from fsrcnnx.prove.core import Core, check_frames, read_core
@@ -80,6 +81,8 @@ def _stored(to: Format) -> np.dtype:
 
 def _read_frames(path: Path, sizes: list[tuple[int, int]], to: Format) -> tuple[np.ndarray, ...]:
     """Cut the raw output into frames (height, width), leaving out an incomplete end."""
+    if not path.exists():  # it found nothing to run on
+        return ()
     data = path.read_bytes()
     raw = np.frombuffer(data[: len(data) // to.dtype.itemsize * to.dtype.itemsize], _stored(to))
     raw, start, frames = raw.astype(to.dtype), 0, []
@@ -141,7 +144,8 @@ def simulate(
         if not 0 <= percent <= 99:
             raise InputError(f"{name} of {percent} per cent", allowed="0..99")
     made = build(rtl_dir, simulator, trace=trace)
-    with scratch() as work:
+    # plusargs and $fopen do not take every name
+    with verilated.plain(Path(tempfile.gettempdir())) as work:
         return _run(core, made, frames, simulator, work, idle, stall, seed, trace, progress)
 
 

@@ -9,20 +9,26 @@ every design; the objects depend on the version and the flags only, so they are 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from fsrcnnx import processes, tools
+from fsrcnnx.errors import ToolError
+from fsrcnnx.files import scratch
 from fsrcnnx.prove.cache import cached, content_key, find, home
 
 # not cocotb's verilator.o: it allocates the design, whose size is in its header; not the *.d, which
 # name the headers by where this Verilator lies
 OBJECTS = "verilated*.o"
+PLAIN = re.compile(r"[A-Za-z0-9_/.+,@=~^-]+")
+PLACES = ("/tmp", "/var/tmp")  # where TMPDIR is of no use
 
 
 def environment() -> dict[str, str]:
@@ -38,6 +44,29 @@ def environment() -> dict[str, str]:
     env = {**os.environ, **tools.environment("verilator")}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
     return env
+
+
+@contextmanager
+def plain(parent: Path) -> Iterator[Path]:
+    """Make a folder to build in, where make can: its name has no space or other sign in it.
+
+    Args:
+        parent: Where, if its own name allows; else in a folder for temporary files.
+
+    Yields:
+        Empty folder; it goes with the block.
+
+    Raises:
+        ToolError: If there is no such place.
+    """
+    places = [Path(os.path.realpath(place)) for place in (parent, tempfile.gettempdir(), *PLACES)]
+    place = next((p for p in places if PLAIN.fullmatch(str(p)) and os.access(p, os.W_OK)), None)
+    if place is None:
+        raise ToolError("no folder to build in with a name that make takes", where="TMPDIR",
+                        allowed="a name of letters, digits and /._+,@=~^-",
+                        fix="set TMPDIR to such a folder")
+    with scratch(place) as folder:
+        yield folder
 
 
 @contextmanager

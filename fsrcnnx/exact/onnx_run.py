@@ -21,6 +21,8 @@ from fsrcnnx.exact.onnx_check import first_line
 from fsrcnnx.exact.onnx_read import decode
 from fsrcnnx.exact.onnx_runnable import check_runnable
 
+FATAL = 4  # onnxruntime's level of what it logs; its errors arrive as exceptions
+
 
 def to_raw(value: np.ndarray, to: Format, where: str) -> np.ndarray:
     """Turn a runtime's values into raw integers, without rounding.
@@ -61,6 +63,7 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
         InputError: If lr is not a picture within the input format.
         CheckError: If the result is not on the output's grid.
     """
+    import onnxruntime
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
@@ -76,6 +79,7 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
     target = model.graph.output[0].name
     size = {source: lr.shape, target: tuple(side * network.scale for side in lr.shape)}
     value = (lr * network.in_format.step).astype(np.float32)[None, None]
+    onnxruntime.set_default_logger_severity(FATAL)
     try:
         with warnings.catch_warnings():
             # qonnx only warns where a result has another shape than inferred
@@ -99,7 +103,7 @@ def _run_stock(path: Path, lr: np.ndarray, dtype: str) -> np.ndarray:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only; they also arrive as exceptions
+    options.log_severity_level = FATAL
     data = read_bytes(path)
     check_runnable(parse(data, str(path)), str(path))
     try:

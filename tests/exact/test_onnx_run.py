@@ -12,7 +12,10 @@ import pytest
 from fsrcnnx.errors import CheckError, InputError, ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import Format
+from fsrcnnx.exact.onnx_adopt import adopt
 from fsrcnnx.exact.onnx_run import to_raw
+from tests.foreign import plain, with_activation
+from tests.hostile.onnx import dropout_of_nan
 from tests.networks import random_network
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,3 +79,11 @@ def test_onnxruntime_reports_to_nobody(tmp_path):
     subprocess.run([sys.executable, "-c", "import fsrcnnx, onnxruntime"], check=True,
                    env=env | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)})
     assert not list(tmp_path.iterdir())
+
+
+def test_onnxruntime_says_nothing_beside_our_error(tmp_path, network, capfd):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(with_activation(dropout_of_nan))
+    with pytest.raises(ModelError, match="net.onnx: qonnx fails: .*allowed: an ONNX file that the"):
+        onnx_io.run_qonnx(path, np.zeros((2, 2), int), adopt(plain(), "f").network)
+    assert "".join(capfd.readouterr()) == ""

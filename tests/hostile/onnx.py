@@ -109,6 +109,11 @@ def normalised(factor: float) -> Callable[[Path], object]:
     return lay(lambda: with_activation(activation))
 
 
+def dropout_of_nan(f: Foreign, x: str, name: str) -> str:
+    """A ratio that onnxruntime does not like, though inference does not use it."""
+    return f.prelu(f.node("Dropout", [x, f.constant("ratio", np.nan)], "drop"), name)
+
+
 def names(model: onnx.ModelProto) -> None:
     """Names that a shell, a terminal, a path or C++ would obey."""
     evil = iter(["$(touch pwned)", "*/ int x; /*", "`id`", "../../up", "\x1b[2Jx", "a\nb",
@@ -220,6 +225,8 @@ CASES = (
     Case("onnx-all-float16", IMPORT, edited(float16), says="element type float16"),
     Case("onnx-loop", IMPORT, edited(loop), says="unsupported operator Loop"),
     # damaged, or made to harm
+    Case("onnx-dropout-of-nan", IMPORT, lay(lambda: with_activation(dropout_of_nan)),
+         says="qonnx fails: "),
     Case("onnx-cycle", IMPORT, edited(cycle), says="topologically sorted"),
     Case("onnx-shape-of-2-60", IMPORT, edited(huge_dims), says="net.onnx: ", **SMALL),
     Case("onnx-scale-that-broadcasts", IMPORT, lay(wide_scale), says="scale has more",

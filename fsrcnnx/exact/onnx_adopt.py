@@ -29,6 +29,8 @@ from fsrcnnx.exact.onnx_simplify import simplify
 from fsrcnnx.exact.onnx_stock import FloatLayer
 from fsrcnnx.exact.onnx_view import OnnxView
 
+LONGEST = 255  # characters of a text that says where a network came from
+
 
 @dataclass(frozen=True, eq=False)
 class Adopted:
@@ -86,9 +88,11 @@ def adopt(data: bytes, file: str, *, slope_bits: int = 8, weight_bits: int = 16)
         if not any(slopes[index].frac > 1 for index in wide):
             break
         caps |= {index: max(slopes[index].frac - 1, 1) for index in wide}
-    origin = {"imported_from": shown(file), "imported_sha256": hashlib.sha256(data).hexdigest()}
+    origin = {"imported_from": shown(file, LONGEST),
+              "imported_sha256": hashlib.sha256(data).hexdigest()}
     if view.model.producer_name:
-        origin["imported_producer"] = f"{view.model.producer_name} {view.model.producer_version}"
+        origin["imported_producer"] = shown(
+            f"{view.model.producer_name} {view.model.producer_version}", LONGEST)
     network = replace(network, meta={**network.meta, **origin})
     names = [layer.name for layer in network.layers]
     # a shuffle has a kernel for each phase, and one slope

@@ -39,7 +39,8 @@ CPP = '\nstatic int trap = system("touch trap");\n//'
 PIECES = ["\n", "\r", "\r\n", '"', "'", "*/", "/*", "//", "$(touch trap)", "`touch trap`", "\\",
           "\\\n", "\x00", "\x1b[31m", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\ufeff",
           "\u202e", ";", "|", "}", "]", "[exec touch trap]", "${IFS}", "%n", "{0}", "{network}",
-          "..", "/", " ", "x", "`include \"/etc/passwd\"", "$readmemh", "#", "-", "é", VERILOG, CPP, "a" * 5000]
+          "..", "/", " ", "x", "`include \"/etc/passwd\"", "$readmemh", "#", "-", "é", VERILOG,
+          CPP, "a" * 5000]
 HOSTILE = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
 QUICK = settings(max_examples=12, deadline=None,
                  suppress_health_check=[HealthCheck.function_scoped_fixture])

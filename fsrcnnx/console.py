@@ -209,14 +209,25 @@ def _outcome(command: click.Command, args: Sequence[str] | None, name: str, aske
     except MemoryError:
         complain("not enough memory; fix: a smaller picture, or one at a time")
         return 2
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
+    except ImportError as error:
+        package = (error.name or _outside(error)).partition(".")[0]
         if package in ("", "fsrcnnx"):
             return _defect(error)
-        complain(f"{package}: not installed; fix: {advice(package)}")
+        what = "not installed" if isinstance(error, ModuleNotFoundError) else \
+            f"cannot be loaded ({error})"
+        complain(f"{package}: {what}; fix: {advice(package)}")
         return ToolError.exit_code
     except Exception as error:
         return _defect(error)
+
+
+def _outside(error: ImportError) -> str:
+    """The first module, on the way to an error, that is not ours or Python's own; else empty."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        name = frame.f_globals.get("__name__") or ""
+        if name.partition(".")[0] not in {"fsrcnnx", "click", "importlib", "__main__", ""}:
+            return name
+    return ""
 
 
 def _defect(error: Exception) -> int:

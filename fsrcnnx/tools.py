@@ -169,7 +169,7 @@ def _candidates(tool: Tool) -> list[Found]:
             where = shutil.which(command, path=str(place) if place else None)
             if where is None:
                 continue
-            path = Path(where)
+            path = Path(where).absolute()  # PATH may hold relative folders
             wheel = carried is not None and path.parent.resolve() == carried.resolve()
             # A console script of the package itself: asking it could cost minutes of warming up.
             script = command == tool.package and path.parent.resolve() == beside.resolve()

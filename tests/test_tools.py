@@ -51,6 +51,13 @@ def test_missing(bare, name):
     assert error.value.exit_code == 3
 
 
+def test_a_relative_folder_on_path_is_found_from_anywhere(bare, monkeypatch):
+    path = plant(bare, "make", "GNU Make 4.3")
+    monkeypatch.chdir(bare.parent)
+    monkeypatch.setenv("PATH", "bin")
+    assert tools.find("make") == path
+
+
 def test_too_old(bare):
     path = plant(bare, "verilator", "Verilator 5.006 2023-01-22 rev (Debian 5.006-3)")
     with pytest.raises(ToolError, match=rf"too old \({path} is 5.006\); allowed: 5.036 or newer"):

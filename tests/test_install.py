@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import itertools
 import re
@@ -64,11 +63,9 @@ def test_a_package_that_cannot_be_loaded_ends_in_one_line(installed, capsys, tmp
                                                           monkeypatch):
     (tmp_path / "broken_package.py").write_text("raise ImportError('libx.so: no such file')\n")
     monkeypatch.syspath_prepend(tmp_path)
-
-    @click.command()
-    def command():
-        importlib.import_module("broken_package")
-    assert console.outcome(command, []) == 3
+    ours = {"__name__": "fsrcnnx.made_up"}
+    exec("def command():\n    import broken_package", ours)
+    assert console.outcome(click.Command("command", callback=ours["command"]), []) == 3
     assert "broken_package: cannot be loaded (libx.so: no such file); fix: pip" \
         in capsys.readouterr().err
 

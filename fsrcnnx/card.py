@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fsrcnnx.errors import ModelError
+from fsrcnnx.errors import ModelError, shown
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import atomic
@@ -106,7 +106,7 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         "Seed: Pillow's bicubic, no shave.",
         "`make results` measures the paper rows again.", "",
         "## Formats", *_formats(network), "",
-        "## Data", network.meta.get("training_data", "Not said."),
+        "## Data", shown(network.meta.get("training_data", "Not said.")),
         f"Held-out pictures, not those above, chose the best step: float {held['float']:.2f} dB, "
         f"integers {held['qat']:.2f} dB (calibration alone: {held['calibrated']:.2f} dB).", "",
         "## Training",

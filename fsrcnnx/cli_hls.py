@@ -7,6 +7,8 @@ May import everything, heavy packages only inside a command. cli.py adds it to `
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from fsrcnnx.console import FILE, MODEL, enlarged, table
@@ -31,8 +33,8 @@ def reuse_of(values: tuple[str, ...]) -> tuple[int, dict[str, int]]:
     every, layers = 1, {}
     for value in values:
         name, _, number = value.rpartition("=")
-        if not number.isdecimal():
-            raise InputError(f"{value!r}", where="--reuse", allowed="N or LAYER=N")
+        if not re.fullmatch("[0-9]{1,9}", number):
+            raise InputError(f"{value!r}", where="--reuse", allowed="N or LAYER=N, up to 9 digits")
         if name:
             layers[name] = int(number)
         else:

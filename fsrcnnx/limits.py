@@ -28,6 +28,7 @@ MANIFEST_BYTES = 4 * MIB  # manifest.json and files.f of an emitted folder
 SOURCE_BYTES = 64 * MIB  # each source or memory of an emitted folder
 FILES = 4096  # of an emitted folder
 FILE_NAME = 255  # characters of one of them
+CYCLES = WEIGHTS  # clocks per LR pixel, uses of a multiplier: no layer has more weights
 FRAME_SIDE = 16384  # LR pixels that hardware is made for, in width and in height
 ONNX_FIELDS = 1 << 18  # fields and list elements in an .onnx file, bulk data apart
 

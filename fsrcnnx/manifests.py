@@ -70,7 +70,7 @@ CHECKS: dict[str, Check] = {
     "in_format": _text(FORMAT, "ap_[u]fixed<W,I>"), "out_format": _text(FORMAT, "ap_[u]fixed<W,I>"),
     "scale": _whole(1, limits.SCALE), "prescale": _whole(1, limits.SCALE),
     "width": SIDE, "height": SIDE, "max_width": SIDE, "max_height": SIDE,
-    "cycles_per_pixel": _whole(1, 1 << 30),
+    "cycles_per_pixel": _whole(1, limits.CYCLES),
     "files": _each(limits.FILES, is_file, "names of files in the folder"),
     # an HLS project has up to five stages a layer
     "layers": _each(5 * limits.LAYERS + 1, _is_layer, "entries with the name of a layer"),

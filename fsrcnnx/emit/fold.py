@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fsrcnnx import limits
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import tdc
 from fsrcnnx.exact.network import Layer, Network
@@ -126,9 +127,9 @@ def balance(network: Network, cycles_per_pixel: int) -> tuple[Fold, ...]:
         One fold per layer.
 
     Raises:
-        InputError: If cycles_per_pixel is below 1.
+        InputError: If cycles_per_pixel is out of range.
     """
-    if cycles_per_pixel < 1:
+    if not 1 <= cycles_per_pixel <= limits.CYCLES:
         raise InputError(f"{cycles_per_pixel} cycles per pixel", where="--cycles-per-pixel",
-                         allowed="1 or more")
+                         allowed=f"1..{limits.CYCLES}")
     return tuple(fold(layer, cycles_per_pixel) for layer in network.layers)

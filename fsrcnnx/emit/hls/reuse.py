@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fsrcnnx import limits
 from fsrcnnx.emit.hls.plan import Stage
 from fsrcnnx.errors import InputError
 
@@ -46,7 +47,7 @@ def _allowed(stage: Stage, strategy: str) -> list[int] | None:
 def _listed(allowed: Sequence[int] | None) -> str:
     """Allowed factors in words; long lists are cut."""
     if allowed is None:
-        return "1 or more"
+        return f"1..{limits.CYCLES}"
     return ", ".join(map(str, allowed[:16])) + (", ..." if len(allowed) > 16 else "")
 
 
@@ -69,8 +70,8 @@ def reuse_factors(stages: Sequence[Stage], strategy: str, at_most: int,
     if strategy not in STRATEGIES:
         raise InputError(f"strategy {strategy!r}", where="--strategy",
                          allowed=", ".join(STRATEGIES))
-    if at_most < 1:
-        raise InputError(f"reuse factor {at_most}", where="--reuse", allowed="1 or more")
+    if not 1 <= at_most <= limits.CYCLES:
+        raise InputError(f"reuse factor {at_most}", where="--reuse", allowed=f"1..{limits.CYCLES}")
     if strategy == "distributed_arithmetic" and at_most > 1:
         raise InputError(f"reuse factor {at_most} without multipliers", where="--reuse",
                          allowed="1", fix="leave it out, or take --strategy resource")
@@ -81,7 +82,7 @@ def reuse_factors(stages: Sequence[Stage], strategy: str, at_most: int,
         allowed, factor = _allowed(stage, strategy), of.get(name)
         if factor is None:
             chosen[name] = max(f for f in allowed if f <= at_most) if allowed else at_most
-        elif factor < 1 or (allowed and factor not in allowed):
+        elif not 1 <= factor <= limits.CYCLES or (allowed and factor not in allowed):
             wrong.append(f"{name}={factor} (allowed: {_listed(allowed)})")
         else:
             chosen[name] = factor

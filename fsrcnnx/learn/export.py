@@ -8,7 +8,6 @@ May import what learn may; the network leaves through exact.onnx_io.
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import nn
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.network import Network
+from fsrcnnx.files import scratch
 from fsrcnnx.learn import models, quantnet, store
 
 
@@ -71,8 +71,7 @@ def export(weights: str | Path, folder: Path, training_data: str = "") -> Networ
     network = quantnet.to_network(quantnet.load_qat(weights), content.get("label"), meta)
     layers = float_layers(store.load(weights))
     try:  # all three or none: they are of one network
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as part:
-            made = Path(part)
+        with scratch(folder, ".export-") as made:
             onnx_io.save(network, made / "model.onnx")
             onnx_io.save_uint8(network, made / "model_uint8.onnx")
             onnx_io.save_float(network, made / "model_float.onnx", layers)

@@ -26,7 +26,7 @@ import numpy as np
 
 from fsrcnnx import limits
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import atomic
+from fsrcnnx.files import atomic, regular
 
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}  # by HDF5's numbers
 AT_ONCE = 1 << 24  # pixels brought to uint8 at a time
@@ -263,9 +263,11 @@ def opened(path: str | Path) -> Iterator[Source]:
     """
     path = Path(path)
     allowed, fix = "an HDF5 file of prepare", "run prepare again"
-    if not path.is_file():
-        raise InputError("no such file", where=str(path), allowed=allowed,
-                         fix="run prepare first, or check the path")
+    try:
+        regular(path, allowed)
+    except InputError as error:
+        raise InputError(error.what, where=str(path), allowed=allowed,
+                         fix="run prepare first, or check the path") from None
     try:
         file = h5py.File(path, "r")
     except (OSError, ValueError):

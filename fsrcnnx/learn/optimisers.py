@@ -1,6 +1,6 @@
 """The rules that turn gradients into steps, by name.
 
-May import torch, pytorch_optimizer and the errors.
+May import torch, pytorch_optimizer and the ground.
 
     optimiser = OPTIMISERS["soap"](module.parameters(), 1e-2)
 
@@ -12,21 +12,39 @@ SOAP (Vyas et al. 2024, arXiv:2409.11321).
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from collections.abc import Iterable
 
 import torch
 
 from fsrcnnx.errors import ToolError
+from fsrcnnx.files import scratch
 from fsrcnnx.install import advice
+
+
+def _import_compiler() -> None:
+    """Import torch's compiler, as the first optimiser does, without the folder that it leaves."""
+    cache = "TORCHINDUCTOR_CACHE_DIR"
+    if "torch._dynamo" not in sys.modules and cache not in os.environ:
+        with scratch() as folder:
+            os.environ[cache] = str(folder)
+            try:
+                importlib.import_module("torch._dynamo")
+            finally:
+                del os.environ[cache]
 
 
 def adam(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer:
     """Adam; lr: peak of the schedule."""
+    _import_compiler()
     return torch.optim.Adam(parameters, lr=lr)
 
 
 def soap(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer:
     """SOAP without weight decay, which a network that underfits has no use for."""
+    _import_compiler()
     try:
         from pytorch_optimizer import SOAP  # a second to import
     except ModuleNotFoundError:

@@ -1,6 +1,6 @@
 """Weights files: what training and quantisation write, checked on the way in.
 
-May import torch, learn.models, learn.schema, learn.torchfile, the limits and the errors.
+May import torch, learn.models, learn.schema, learn.torchfile and the ground.
 
     model = load("models/fsrcnn-x_x2/weights.pth")
 """
@@ -13,6 +13,7 @@ import torch
 
 from fsrcnnx import limits
 from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.files import regular
 from fsrcnnx.learn import schema, torchfile
 from fsrcnnx.learn.models import MODELS, Net, build
 from fsrcnnx.learn.schema import check_finite
@@ -37,9 +38,11 @@ def read_weights(path: str | Path, default: str = next(iter(MODELS))) -> dict:
         ModelError: If the file is missing, too large, no such file, or something in it is wrong.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelError("no such file", where=str(path), allowed="a weights.pth file",
-                         fix="train first, or check the path")
+    try:
+        regular(path, "a weights.pth file")
+    except InputError as error:
+        raise ModelError(error.what, where=str(path), allowed=error.allowed,
+                         fix="train first, or check the path") from None
     try:
         content = torchfile.read(path, limits.MODEL_BYTES)
     except InputError as error:

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import atomic, read_limited
+from fsrcnnx.files import atomic, read_limited, regular
 
 # dense tensors, parameters, and the dictionaries that a module's state is in
 PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)"
@@ -86,7 +86,7 @@ def _check(data: bytes) -> None:
             for code, argument, _ in pickletools.genops(stream):
                 if code.name in ("GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4") \
                         and not (code.name == "GLOBAL" and PLAIN.fullmatch(argument)):
-                    raise ValueError(f"holds {argument or code.name}, no plain data")
+                    raise ValueError(f"holds {argument or code.name}")
 
 
 def read(path: Path, most: int) -> object:
@@ -103,10 +103,8 @@ def read(path: Path, most: int) -> object:
         InputError: If it is too large, no torch file, damaged, or holds anything but plain data
             and dense tensors.
     """
-    if not path.is_file():
-        raise InputError("no such file", where=path, allowed="a plain file", fix="check the path")
     try:
-        data = read_limited(path, most)
+        data = read_limited(regular(path, "a torch file"), most)
         _check(data)
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except InputError:

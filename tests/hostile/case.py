@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -111,6 +112,15 @@ def _group(leader: int) -> list[str]:
     return found
 
 
+def _high_water(process: int) -> int:
+    """Most memory that a process has had since it runs its program, in MB; 0 if it has ended."""
+    try:
+        found = re.search(r"VmHWM:\s*(\d+)", Path(f"/proc/{process}/status").read_text())
+    except OSError:
+        return 0
+    return int(found[1]) // 1024 if found else 0
+
+
 def run(case: Case, scratch: Path) -> Answer:
     """Lay a case out, run it and judge the answer.
 
@@ -130,7 +140,7 @@ def run(case: Case, scratch: Path) -> Answer:
                "make": ["make", "--no-print-directory", "-f", str(ROOT / "Makefile")],
                }.get(case.program, [case.program])
     env = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT), **case.env}
-    start = time.monotonic()
+    start, own = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with (scratch / "out").open("wb") as out:
         process = subprocess.Popen([*program, *case.args], cwd=home, env=env, stdout=out,
                                    stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -144,9 +154,12 @@ def run(case: Case, scratch: Path) -> Answer:
             if spent > case.seconds:
                 late = True
                 os.killpg(process.pid, signal.SIGKILL)
+            peak = max(peak, _high_water(process.pid))
             time.sleep(0.01)
         process.returncode = os.waitstatus_to_exitcode(pid[1])
-        peak = pid[2].ru_maxrss // 1024
+        # the system counts what this process had when it started the other
+        if pid[2].ru_maxrss > own:
+            peak = pid[2].ru_maxrss // 1024
     spent = time.monotonic() - start
     time.sleep(0.05 if case.stop is None else 1)
     alive = _group(process.pid)

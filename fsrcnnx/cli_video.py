@@ -62,7 +62,7 @@ def upscale(inputs, outputs, engine, model, scale, *, codec, quality, rate, **se
     from fsrcnnx.frames import check_frames, upscale_folder
     from fsrcnnx.imaging import SUFFIXES as PICTURES
 
-    how, engine = Codec(codec, quality), engine or video.fastest_exact()
+    how, engine = Codec(codec, quality), engine or video.fastest_exact(model)
     for source in inputs:
         if len(inputs) > 1 and not source.is_dir() and source.suffix.lower() in PICTURES:
             raise InputError("a picture beside videos or folders", where=source,

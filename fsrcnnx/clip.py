@@ -22,14 +22,16 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.files import regular
 from fsrcnnx.whole import check as check_whole
 
-# pixel formats that pass, ours -> subsampling tag; the yuvj ones say "full range" once more
+# pixel formats that pass, ours -> y4m's tag; the yuvj ones say "full range" once more
 FORMATS = {"yuv420p": "420", "yuvj420p": "420", "yuv422p": "422", "yuvj422p": "422",
-           "yuv444p": "444", "yuvj444p": "444", "gray": "mono"}
+           "yuv444p": "444", "yuvj444p": "444", "gray": "mono",
+           "yuv420p10le": "420p10", "yuv422p10le": "422p10", "yuv444p10le": "444p10",
+           "gray10le": "mono10"}
 # names by which a file is taken for a video; what is in it is up to ffmpeg
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg",
             ".mpeg", ".vob", ".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".nut", ".y4m", ".h264",
             ".264", ".hevc", ".265")
-ALLOWED = "8 bits, 4:2:0, 4:2:2, 4:4:4 or gray"
+ALLOWED = "8 or 10 bits, 4:2:0, 4:2:2, 4:4:4 or gray"
 # y4m's names of where 4:2:0 chroma lies; the other places have none
 SITED = {"left": "420mpeg2", "center": "420jpeg", "topleft": "420paldv"}
 COLOURS = {"color_space": "colorspace", "color_primaries": "color_primaries",
@@ -45,6 +47,8 @@ class Clip:
         path: The file.
         index: Number of its picture stream.
         pixel_format: ffmpeg's name.
+        size: Columns and rows, upright.
+        aspect: Shape of a pixel, upright, `w:h`; 0:0 if it is not said.
         rate: Frames per second.
         frames: Pictures in it; None if `rate` was asked for.
         delay: Seconds by which the pictures start after the file.
@@ -59,6 +63,8 @@ class Clip:
     path: Path
     index: int
     pixel_format: str
+    size: tuple[int, int]
+    aspect: str
     rate: Fraction
     frames: int | None
     delay: Fraction
@@ -68,6 +74,24 @@ class Clip:
     left_out: tuple[str, ...]
     resample: bool = False
     doubt: str = ""
+
+    @property
+    def bits(self) -> int:
+        """Bits of a sample."""
+        return 10 if self.pixel_format.endswith("10le") else 8
+
+    @property
+    def bare(self) -> bool:
+        """Whether its frames must come without y4m: of chroma of 10 bits and an odd width ffmpeg
+        5.1 writes half the luma's bytes, half a sample too few."""
+        return self.bits > 8 and self.size[0] % 2 == 1 and self.chroma.startswith("42")
+
+    @property
+    def other_depth(self) -> str:
+        """ffmpeg's name of the same pixels with 10 bits instead of 8, or 8 instead of 10."""
+        plain = self.pixel_format.replace("yuvj", "yuv").removesuffix("10le").removesuffix("p")
+        planar = "" if plain == "gray" else "p"
+        return f"{plain}{planar}{'' if self.bits == 10 else '10le'}"
 
     @property
     def chroma(self) -> str:
@@ -153,6 +177,10 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
     if video.get("field_order", "progressive") not in ("progressive", "unknown"):
         raise InputError("interlaced fields", where=path, allowed="progressive frames",
                          fix="deinterlace it first, e.g. ffmpeg -i IN -vf bwdif -crf 10 OUT.mkv")
+    size, aspect = _upright(video)
+    if FORMATS[pixels].startswith("422") and size != (video.get("width"), video.get("height")):
+        raise InputError("turned pictures of 4:2:2", where=path, allowed="4:2:0, 4:4:4 or gray",
+                         fix="convert it first, e.g. ffmpeg -i IN -pix_fmt yuv444p -crf 10 OUT.mkv")
     own, count, doubt = _timing(path, video, rate, found["format"].get("format_name", ""))
     sited = video.get("chroma_location")
     if sited in UNKNOWN:  # H.264 and its kin mean left, JPEG means the middle
@@ -167,11 +195,22 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
     left_out = [f"{s.get('codec_type', 'unknown')} stream {s['index']} "
                 f"({s.get('codec_name', 'unknown')})" for s in streams
                 if s is not video and s.get("codec_type") not in kept]
-    return Clip(path, video["index"], pixels, own, count,
+    return Clip(path, video["index"], pixels, size, aspect, own, count,
                 starts[0] - starts[1] if len(starts) == 2 else Fraction(0), colours, sited,
                 tuple(s.get("codec_name", "unknown") for s in streams
                       if s.get("codec_type") == "subtitle"), tuple(left_out), rate is not None,
                 doubt)
+
+
+def _upright(video: dict) -> tuple[tuple[int, int], str]:
+    """Size and shape of a pixel of a stream as ffmpeg turns its pictures."""
+    size = (int(video.get("width", 0)), int(video.get("height", 0)))
+    aspect = video.get("sample_aspect_ratio", "0:1")
+    aspect = aspect if re.fullmatch(r"[1-9]\d*:[1-9]\d*", aspect) else "0:0"
+    turns = [data.get("rotation", 0) for data in video.get("side_data_list", [])]
+    if any(abs(abs(float(turn)) % 180 - 90) < 1 for turn in turns):
+        return size[::-1], ":".join(aspect.split(":")[::-1])
+    return size, aspect
 
 
 def _timing(path: Path, video: dict, rate: Fraction | None, container: str

@@ -4,6 +4,8 @@ May import everything below the command line; heavy packages only when an engine
 
     model = find_model("fsrcnn-x_x2")
     hr = upscale_luma("golden", model, [lr])[0]    # uint8 (H, W) -> uint8 (s*H, s*W)
+
+Planes of more than 8 bits, as videos have, come and go as uint16.
 """
 
 from __future__ import annotations
@@ -80,11 +82,6 @@ def companion(model: Path, name: str) -> Path:
     return path
 
 
-def _to_pixels(hr: np.ndarray) -> np.ndarray:
-    """Round (half to even) and clip to uint8."""
-    return np.clip(np.rint(hr), 0, 255).astype(np.uint8)
-
-
 def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Unmodified onnxruntime on model_uint8.onnx, made from the QONNX file if it stands alone."""
     from fsrcnnx.exact import onnx_io
@@ -97,42 +94,77 @@ def _onnx(model: Path, lrs: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [onnx_io.run_uint8(path, lr) for lr in lrs]
 
 
-def _load(model: Path) -> Network:
-    """Read the integer network of a file; refuse one whose luma a picture does not hold."""
+@lru_cache(maxsize=1)
+def _network(model: Path, stamp: int) -> Network:
+    """The network of a file as of a time; kept, since a video asks for it again and again."""
     from fsrcnnx.exact import onnx_io
 
-    return onnx_io.load(model).check_pixels()
+    return onnx_io.load(model)
+
+
+def pixel_bits(model: Path) -> str:
+    """Say what pixels a model takes and gives.
+
+    Args:
+        model: Path of the QONNX file.
+
+    Returns:
+        `8 bits`, or e.g. `8 bits in and 10 signed bits out`.
+    """
+    network = _network(model, model.stat().st_mtime_ns)
+    enters, leaves = (f"{to.width} {'signed ' * to.signed}bits"
+                      for to in (network.in_format, network.out_format))
+    return enters if enters == leaves else f"{enters} in and {leaves} out"
+
+
+def check_depth(model: Path | None, bits: int, what: str, where: str | Path, fix: str) -> None:
+    """Refuse pixels of another depth than a model's, before any work is done for them.
+
+    Args:
+        model: Path of the QONNX file; None for bicubic, which takes any.
+        bits: Of a pixel, unsigned.
+        what: What has them, e.g. `pixel format yuv420p10le`.
+        where: File, for the error.
+        fix: What can be done about it.
+
+    Raises:
+        InputError: Naming both depths.
+        ModelError: If the model cannot be read.
+    """
+    if model is not None and pixel_bits(model) != f"{bits} bits":
+        raise InputError(f"{what}, {bits} bits", where=where,
+                         allowed=f"{pixel_bits(model)}, as {model} takes", fix=fix)
+
+
+def _load(model: Path, bits: int) -> Network:
+    """Read the integer network of a file; refuse one whose luma such pixels do not hold."""
+    check_depth(model, bits, "pixels", "luma", "take another network")
+    return _network(model, model.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
-def _prescale(model: Path, stamp: int) -> int:
-    """How many times a model's pictures are enlarged before; kept, as the emulator is."""
-    from fsrcnnx.exact import onnx_io
-
-    return onnx_io.load(model).prescale
-
-
-@lru_cache(maxsize=1)
-def _emulator(model: Path, stamp: int) -> Emulator:
-    """The emulator of a file as of a time; kept, since a video asks for it again and again."""
+def _emulator(model: Path, stamp: int, bits: int) -> Emulator:
+    """The emulator of a file as of a time; kept, as the network is."""
     from fsrcnnx.exact.emulate import Emulator
 
-    return Emulator(_load(model))
+    return Emulator(_load(model, bits))
 
 
 def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "verilator",
-                 max_width: int = 1920, progress: Callable[[float], None] | None = None) -> Result:
+                 max_width: int = 1920, progress: Callable[[float], None] | None = None,
+                 bits: int = 8) -> Result:
     """Emit the core of a model and run luma planes through it in a simulator.
 
     Args:
         model: Path of the QONNX file.
-        lrs: uint8 (H, W) each, what enters the network: enlarged before if it has a prescale.
+        lrs: Pixels (H, W) each, what enters the network: enlarged before if it has a prescale.
         simulator: `verilator` or `icarus`.
         max_width: Widest frame that the core is emitted for.
         progress: Called with the fraction done.
+        bits: Of a pixel.
 
     Returns:
-        Frames uint8 (s*H, s*W), clocks and times.
+        Frames (s*H, s*W) of as many bits, clocks and times.
 
     Raises:
         InputError: If a frame is too wide.
@@ -147,7 +179,7 @@ def simulate_rtl(model: Path, lrs: Sequence[np.ndarray], simulator: str = "veril
             raise InputError(f"a frame {lr.shape[1]} pixels wide", where="engine rtl",
                              allowed=f"up to {max_width}", fix="set --max-width")
     with scratch() as folder:
-        emit(_load(model), Path(folder) / "rtl", max_width=max_width)
+        emit(_load(model, bits), Path(folder) / "rtl", max_width=max_width)
         return simulate(Path(folder) / "rtl", lrs, simulator, progress=progress)
 
 
@@ -159,52 +191,66 @@ def _hls(network: Network, lrs: Sequence[np.ndarray],
     result = simulate(network, lrs, progress)
     if result.fault:
         raise CheckError(result.fault, where="engine hls")
-    return [frame.astype(np.uint8) for frame in result.frames]
+    return list(result.frames)
 
 
 def upscale_luma(engine: str, model: Path | None, lrs: Sequence[np.ndarray], *, scale: int = 2,
                  simulator: str = "verilator", max_width: int = 1920,
-                 progress: Callable[[float], None] | None = None) -> list[np.ndarray]:
+                 progress: Callable[[float], None] | None = None, bits: int = 8
+                 ) -> list[np.ndarray]:
     """Upscale luma planes; one engine or another, the network sees the same pixels.
 
     Args:
         engine: One of ENGINES.
         model: Path of the QONNX file; None for bicubic.
-        lrs: uint8 (H, W) each.
+        lrs: Pixels (H, W) each, uint8, or uint16 of more bits.
         scale: Factor of bicubic; the model's own holds for the others.
         simulator: `verilator` or `icarus`, for rtl.
         max_width: Widest frame that the core is emitted for, for rtl.
         progress: Called with the fraction done, for hls and rtl.
+        bits: Of a pixel; the model's must be the same, but for float.
 
     Returns:
-        uint8 (s*H, s*W) each.
+        Pixels (s*H, s*W) each, of as many bits.
 
     Raises:
-        InputError: If the engine is unknown or a frame too wide.
+        InputError: If the engine is unknown, a frame too wide, or the pixels have another depth
+            than the model.
         ModelError: If the model cannot be used.
         ToolError: If the simulator or compiler is missing.
     """
+    peak = (1 << bits) - 1
     if engine == "bicubic":
-        return [bicubic(lr, scale) for lr in lrs]
-    prescale = _prescale(model, model.stat().st_mtime_ns)
-    lrs = [bicubic(lr, prescale) for lr in lrs]
+        return [bicubic(lr, scale, peak) for lr in lrs]
+    prescale = _network(model, model.stat().st_mtime_ns).prescale
+    lrs = [bicubic(lr, prescale, peak) for lr in lrs]
+    return [hr.astype(np.min_scalar_type(peak)) for hr in _network_luma(
+        engine, model, lrs, simulator, max_width, progress, bits)]
+
+
+def _network_luma(engine: str, model: Path, lrs: list[np.ndarray], simulator: str, max_width: int,
+                  progress: Callable[[float], None] | None, bits: int) -> list[np.ndarray]:
+    """Run enlarged planes through the network; as `upscale_luma`, integers of any type."""
     if engine == "onnx":
+        _load(model, bits)
         return _onnx(model, lrs)
     if engine == "rtl":
-        return list(simulate_rtl(model, lrs, simulator, max_width, progress).frames)
+        return list(simulate_rtl(model, lrs, simulator, max_width, progress, bits).frames)
     from fsrcnnx.exact import golden, onnx_io
+    from fsrcnnx.exact.formats import Format, saturate
 
     if engine == "hls":
-        return _hls(_load(model), lrs, progress)
+        return _hls(_load(model, bits), lrs, progress)
     if engine == "float":
         path = companion(model, "model_float.onnx")
-        return [_to_pixels(onnx_io.run_float(path, lr)) for lr in lrs]
+        pixel = Format(False, bits, bits)
+        return [saturate(np.rint(onnx_io.run_float(path, lr, pixel, pixel)), pixel) for lr in lrs]
     if engine == "golden":
-        network = _load(model)
-        return [golden.run(network, lr).astype(np.uint8) for lr in lrs]
+        network = _load(model, bits)
+        return [golden.run(network, lr) for lr in lrs]
     if engine == "emulate":
-        emulator = _emulator(model, model.stat().st_mtime_ns)
-        return [emulator(lr).astype(np.uint8) for lr in lrs]
+        emulator = _emulator(model, model.stat().st_mtime_ns, bits)
+        return [emulator(lr) for lr in lrs]
     raise InputError(f"unknown engine {engine!r}", where="engine", allowed=", ".join(ENGINES))
 
 

@@ -73,17 +73,21 @@ def decode(clip: Clip) -> Iterator[tuple[y4m.Header, Iterator[list[np.ndarray]]]
         clip: The clip.
 
     Yields:
-        Header with the clip's rate, range and place of chroma, and the frames: lists of uint8
-        planes. The last one is followed by an InputError if the decoder found damage.
+        Header with the clip's rate, range and place of chroma, and the frames: lists of planes,
+        uint8, or uint16 of 10 bits. The last one is followed by an InputError if the decoder found
+        damage.
 
     Raises:
         InputError: If nothing can be decoded.
         ToolError: If ffmpeg is missing.
     """
     pace = ["-vf", f"fps={clip.rate}"] if clip.resample else []
+    # y4m of more than 8 bits is ffmpeg's own
+    pipe = ["-f", "rawvideo"] if clip.bare else [
+        *(["-strict", "-1"] if clip.bits > 8 else []), "-f", "yuv4mpegpipe"]
     # -xerror: a packet that ffmpeg finds cut is an error, not only a warning
     command = ["-xerror", "-i", f"file:{clip.path}", "-map", f"0:{clip.index}", *pace,
-               "-autoscale", "0", "-fps_mode", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"]
+               "-autoscale", "0", "-fps_mode", "passthrough", *pipe, "pipe:1"]
     with _child(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as (process, log):
         def refuse(number: int) -> None:
             process.wait()
@@ -94,12 +98,13 @@ def decode(clip: Clip) -> Iterator[tuple[y4m.Header, Iterator[list[np.ndarray]]]
 
         def frames() -> Iterator[list[np.ndarray]]:
             number = 0
-            for planes in y4m.read_frames(process.stdout, header, str(clip.path)):
+            for planes in y4m.read_frames(process.stdout, header, str(clip.path), clip.bare):
                 yield planes
                 number += 1
             refuse(number)
 
-        header = y4m.read_header(process.stdout, str(clip.path))
+        header = y4m.read_header(process.stdout, str(clip.path)) if not clip.bare else \
+            y4m.Header(*clip.size, clip.rate, clip.chroma, aspect=clip.aspect)
         if header is None:
             refuse(0)
             raise InputError("no frames in its video stream", where=clip.path,
@@ -129,15 +134,23 @@ class Codec:
             raise InputError(f"{self.name} of quality {self.quality}", where="codec",
                              allowed=f"{', '.join(CODECS)}; 0 to 51")
 
-    @property
-    def options(self) -> list[str]:
-        """ffmpeg's options."""
+    def options(self, bits: int) -> list[str]:
+        """Give ffmpeg's options.
+
+        Args:
+            bits: Of a sample.
+
+        Returns:
+            Words of its command line.
+        """
         if self.name == "ffv1":
             return ["-c:v", "ffv1", "-level", "3", "-slicecrc", "1"]
         if self.name == "hevc":
             lossless = ":lossless=1" if self.quality == 0 else ""
             return ["-c:v", "libx265", "-crf", str(self.quality), "-tag:v", "hvc1",
                     "-x265-params", f"log-level=error{lossless}"]
+        if self.quality == 0:  # of more than 8 bits -crf 0 is not lossless
+            return ["-c:v", "libx264", *(["-crf", "0"] if bits == 8 else ["-qp", "0"])]
         return ["-c:v", "libx264", "-crf", str(self.quality)]
 
     def __str__(self) -> str:
@@ -234,8 +247,8 @@ def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec, where: Path
         where: What the file will be called, for errors.
 
     Yields:
-        Function that writes one frame, a list of uint8 planes. The file is whole when the block
-        has ended without an error.
+        Function that writes one frame, a list of planes as the header says. The file is whole when
+        the block has ended without an error.
 
     Raises:
         InputError: If ffmpeg cannot write it.
@@ -255,7 +268,7 @@ def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec, where: Path
         "-y", "-itsoffset", f"{float(late):.6f}", "-thread_queue_size", "4",
         "-f", "yuv4mpegpipe", "-i", "pipe:0",
         "-itsoffset", f"{float(rest):.6f}", "-i", f"file:{clip.path}", "-map", "0:v", *streams,
-        *(["-vf", f"setparams={tags}"] if tags else []), *codec.options, *colours,
+        *(["-vf", f"setparams={tags}"] if tags else []), *codec.options(header.bits), *colours,
         "-fps_mode", "passthrough", "-max_muxing_queue_size", "9999",
         *(["-movflags", "+faststart"] if suffix != ".mkv" else []), f"file:{path}"]
     with _child(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as (process, log):

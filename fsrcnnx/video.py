@@ -3,6 +3,7 @@
 May import numpy, resample, the engines and the ffmpeg parts. Decoding, computing and encoding
 overlap, a few frames at a time; memory does not grow with the length of the clip. Luma goes through
 as it is stored, 16..235 (tv) or 0..255 (pc), and keeps its range; networks are trained on 16..235.
+A clip of 10 bits (64..940, 0..1023) wants a network of 10 bits; nothing is converted.
 
     upscale_video(Path("clip.mp4"), Path("clip_x2.mp4"), "emulate", find_model("fsrcnn-x_x2"), 2)
 """
@@ -54,9 +55,18 @@ class Done:
     doubt: str = ""
 
 
-def fastest_exact() -> str:
-    """Name the fastest engine with the hardware's bits that is installed: emulate needs torch."""
-    return "emulate" if find_spec("torch") else "onnx"
+def fastest_exact(model: Path) -> str:
+    """Name the fastest engine with the hardware's bits that is installed and takes the model.
+
+    Args:
+        model: Path of the QONNX file.
+
+    Returns:
+        `emulate`, which needs torch; else `onnx`, which wants 8 bits; else `golden`.
+    """
+    if find_spec("torch"):
+        return "emulate"
+    return "onnx" if engines.pixel_bits(model) == "8 bits" else "golden"
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -120,7 +130,7 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
     """Upscale a video file; the output appears when it is whole.
 
     Args:
-        source: Any video that ffmpeg reads, of 8 bits and constant rate.
+        source: Any video that ffmpeg reads, of 8 or 10 bits, as the model, and constant rate.
         output: .mp4, .m4v, .mov or .mkv; sound is copied, subtitles as the container allows.
         engine: One of engines.ENGINES.
         model: Path of the QONNX file; None for bicubic.
@@ -141,6 +151,10 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
     codec = codec or Codec()
     check_output(output, codec)
     clip = probe(source, rate)
+    engines.check_depth(
+        model, clip.bits, f"pixel format {clip.pixel_format}", source,
+        f"take another network, or convert the clip, e.g. ffmpeg -i IN -pix_fmt {clip.other_depth} "
+        "-crf 10 OUT.mkv")
     with atomic(output) as part, decode(clip) as (header, frames):
         large = replace(header, width=scale * header.width, height=scale * header.height)
         check_output(output, codec, large)
@@ -149,7 +163,7 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
             written: Future | None = None
             for batch in ahead(with_chroma(frames, clip, large, scale)):
                 lumas = engines.upscale_luma(engine, model, [planes[0] for planes in batch],
-                                             scale=scale, **options)
+                                             scale=scale, bits=large.bits, **options)
                 if written:
                     written.result()
                 written = writer.submit(_write_all, write, [
@@ -160,7 +174,7 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
             if written:
                 written.result()
             _check_count(clip, count)
-        _check_written(part, output, count)
+        _check_written(part, output, count, large.bits)
     return Done(output, count, (large.width, large.height), clip.rate,
                 tuple(other_streams(clip, output.suffix.lower())[1]), clip.doubt)
 
@@ -170,7 +184,7 @@ def with_chroma(frames: Iterator[list[np.ndarray]], clip: Clip, large: Header, s
     """Group frames, and upscale their chroma already.
 
     Args:
-        frames: uint8 planes of each.
+        frames: Planes of each.
         clip: Says where chroma lies.
         large: The frames to come.
         scale: Factor.
@@ -180,8 +194,9 @@ def with_chroma(frames: Iterator[list[np.ndarray]], clip: Clip, large: Header, s
     """
     shift = chroma_shift(large.step or (1, 1), clip.sited, scale)
     for batch in batches(frames, lambda planes: planes[0].size):
-        yield [[planes[0], *(bicubic_sited(plane, scale, size, shift) for plane, size in
-                             zip(planes[1:], large.shapes[1:], strict=True))] for planes in batch]
+        yield [[planes[0], *(bicubic_sited(plane, scale, size, shift, (1 << large.bits) - 1)
+                             for plane, size in zip(planes[1:], large.shapes[1:], strict=True))]
+               for planes in batch]
 
 
 def _check_count(clip: Clip, count: int) -> None:
@@ -194,17 +209,18 @@ def _check_count(clip: Clip, count: int) -> None:
                          allowed="a whole video file", fix="get it again, or repair it with ffmpeg")
 
 
-def _check_written(part: Path, output: Path, count: int) -> None:
+def _check_written(part: Path, output: Path, count: int, bits: int) -> None:
     """Refuse a result that is not whole; it is no fault of the user's file."""
     try:
-        found = probe(part).frames
+        found = probe(part)
     except InputError as error:
         check_room(part.parent, "", output)
         raise InputError(f"ffmpeg wrote what cannot be read ({error.what})", where=output,
                          fix="choose another --codec or container") from None
-    if found != count:
+    if (found.frames, found.bits) != (count, bits):
         check_room(part.parent, "", output)
-        raise InputError(f"ffmpeg wrote {found} of {count} frames", where=output,
+        raise InputError(f"ffmpeg wrote {found.frames} of {count} frames, {found.bits} of {bits} "
+                         "bits", where=output,
                          fix="choose another --codec or container")
 
 

@@ -1,6 +1,7 @@
 """YUV4MPEG2, the raw video that goes through the pipes from and to ffmpeg: headers and frames.
 
-May import numpy and the errors. Eight bits, planar: luma, then both chroma planes unless gray.
+May import numpy and the errors. Planar: luma, then both chroma planes unless gray; a sample of 8
+bits is a byte, one of 10 bits two, the low one first.
 
     header = read_header(pipe); for planes in read_frames(pipe, header): ...
 
@@ -20,7 +21,9 @@ from fsrcnnx.errors import InputError
 
 LONGEST = 4096  # bytes of a header line
 # tag without what says where chroma lies -> luma rows and columns per chroma sample
-SUBSAMPLING = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "mono": None}
+SUBSAMPLING = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "mon": None}
+LAYOUTS = ("420", "420jpeg", "420mpeg2", "420paldv", "422", "444", "mono",
+           "420p10", "422p10", "444p10", "mono10")
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ class Header:
         width: Luma columns.
         height: Luma rows.
         rate: Frames per second.
-        chroma: Tag: 420jpeg, 420mpeg2, 420paldv, 422, 444 or mono.
-        full: Whether luma uses 0..255 rather than 16..235; None if it is not said.
+        chroma: Tag, one of LAYOUTS.
+        full: Whether luma uses 0..255 rather than 16..235 (0..1023, 64..940 for 10 bits); None if
+            it is not said.
         aspect: Shape of a pixel, `w:h`; 0:0 if it is not said.
         interlacing: p: progressive; t, b, m: fields; ?: not said.
     """
@@ -48,7 +52,17 @@ class Header:
     @property
     def step(self) -> tuple[int, int] | None:
         """Luma rows and columns per chroma sample, None for gray."""
-        return SUBSAMPLING[self.chroma if self.chroma == "mono" else self.chroma[:3]]
+        return SUBSAMPLING[self.chroma[:3]]
+
+    @property
+    def bits(self) -> int:
+        """Bits of a sample."""
+        return 10 if self.chroma.endswith("10") else 8
+
+    @property
+    def sample(self) -> np.dtype:
+        """How a sample stands in a stream."""
+        return np.dtype("u1" if self.bits == 8 else "<u2")
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -85,7 +99,7 @@ def read_header(stream: BinaryIO, where: str = "") -> Header | None:
         The header, None if the stream is empty.
 
     Raises:
-        InputError: If it is not YUV4MPEG2 of 8 bits in a layout of SUBSAMPLING.
+        InputError: If it is not YUV4MPEG2 in one of LAYOUTS.
     """
     line = _line(stream)
     if not line:
@@ -100,37 +114,45 @@ def read_header(stream: BinaryIO, where: str = "") -> Header | None:
             {"XCOLORRANGE=FULL": True, "XCOLORRANGE=LIMITED": False}.get(next(
                 (word for word in words if word.startswith("XCOLORRANGE")), "")),
             given.get("A", "0:0"), given.get("I", "?"))
-        known = header.chroma in ("420", "420jpeg", "420mpeg2", "420paldv", "422", "444", "mono")
+        known = header.chroma in LAYOUTS
         if first != "YUV4MPEG2" or not known or header.width < 1 or header.height < 1:
             raise ValueError
     except (KeyError, ValueError, ZeroDivisionError):
         raise InputError(f"not a YUV4MPEG2 stream that is read here: {line[:80]!r}", where=where,
-                         allowed="8 bits; 4:2:0, 4:2:2, 4:4:4 or gray") from None
+                         allowed="8 or 10 bits; 4:2:0, 4:2:2, 4:4:4 or gray") from None
     return header
 
 
-def read_frames(stream: BinaryIO, header: Header, where: str = "") -> Iterator[list[np.ndarray]]:
+def read_frames(stream: BinaryIO, header: Header, where: str = "", bare: bool = False
+                ) -> Iterator[list[np.ndarray]]:
     """Read frame after frame.
 
     Args:
         stream: Behind its header.
         header: The header.
         where: Whose stream, for errors.
+        bare: Whether the frames follow one another without a line before each.
 
     Yields:
-        The planes: uint8 (H, W) luma, and two of chroma unless gray.
+        The planes: uint8 or uint16 (H, W) luma, and two of chroma unless gray.
 
     Raises:
         InputError: If the stream ends inside a frame, or frames change their size.
     """
     sizes = [rows * columns for rows, columns in header.shapes]
+    length = sum(sizes) * header.sample.itemsize
     number = 0
-    while line := _line(stream):
-        data = stream.read(sum(sizes)) if line.split(b" ")[0] == b"FRAME" else b""
-        if len(data) != sum(sizes):
+    while (line := b"FRAME" if bare else _line(stream)):
+        data = stream.read(length) if line.split(b" ")[0] == b"FRAME" else b""
+        if bare and not data:
+            return
+        if len(data) != length:
             raise InputError("the stream ends inside a frame, or its frames change their size",
                              where=f"{where}: frame {number}", allowed="whole frames of one size")
-        raw = np.frombuffer(bytearray(data), np.uint8)  # writable, as engines may want it
+        raw = np.frombuffer(bytearray(data), header.sample)  # writable, as engines may want it
+        if header.bits > 8 and raw.max() >> header.bits:
+            raise InputError(f"a sample of {raw.max()}", where=f"{where}: frame {number}",
+                             allowed=f"{header.bits} bits")
         planes = np.split(raw, np.cumsum(sizes)[:-1])
         yield [plane.reshape(shape) for plane, shape in zip(planes, header.shapes, strict=True)]
         number += 1
@@ -141,6 +163,7 @@ def write_frame(stream: BinaryIO, planes: Sequence[np.ndarray]) -> None:
 
     Args:
         stream: Behind its header.
-        planes: uint8 planes of the header's shapes.
+        planes: uint8 planes of the header's shapes, or uint16 of 10 bits.
     """
-    stream.write(b"FRAME\n" + b"".join(plane.tobytes() for plane in planes))
+    stream.write(b"FRAME\n" + b"".join(
+        plane.astype(plane.dtype.newbyteorder("<"), copy=False).tobytes() for plane in planes))

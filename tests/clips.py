@@ -16,7 +16,8 @@ from fsrcnnx import cli, console
 from tests.networks import random_network
 
 NETWORK = random_network(np.random.default_rng(7), channels=(4, 3), kernels=(3, 1, 3))
-STEPS = {"yuv420p": (2, 2), "yuvj420p": (2, 2), "yuv422p": (1, 2), "yuv444p": (1, 1), "gray": None}
+STEPS = {"yuv420p": (2, 2), "yuvj420p": (2, 2), "yuv422p": (1, 2), "yuv444p": (1, 1), "gray": None,
+         "yuv420p10le": (2, 2), "yuv422p10le": (1, 2), "yuv444p10le": (1, 1), "gray10le": None}
 FACTS = ("r_frame_rate", "color_range", "color_space", "color_primaries", "color_transfer",
          "chroma_location", "sample_aspect_ratio")
 
@@ -44,16 +45,24 @@ def shapes(pixel_format: str, width: int, height: int) -> list[tuple[int, int]]:
     return [(height, width), *half]
 
 
+def depth(pixel_format: str) -> int:
+    """Bits of a sample."""
+    return 10 if pixel_format.endswith("10le") else 8
+
+
 def make(path: Path, *options, pixel_format: str = "yuv420p", width: int = 33, height: int = 27,
          frames: int = 5, rate: str = "30000/1001", sound: bool = True, seed: int = 1) -> Path:
     """Write a lossless clip of noise on moving ramps, each plane another, with a tone."""
     rng = np.random.default_rng(seed)
-    data = b""
+    data, most = b"", 1 << depth(pixel_format)
     for number in range(frames):
         for plane, (rows, columns) in enumerate(shapes(pixel_format, width, height)):
             ramp = np.add.outer(np.arange(rows) * (3 + plane), np.arange(columns) * 5)
             noise = rng.integers(0, 60, (rows, columns))
-            data += ((ramp + noise + 11 * number + 70 * plane) % 256).astype(np.uint8).tobytes()
+            values = (ramp + noise + 11 * number + 70 * plane) * (most >> 8)
+            if most > 256:  # all bits are to move
+                values += rng.integers(0, most >> 8, values.shape)
+            data += (values % most).astype("<u2" if most > 256 else np.uint8).tobytes()
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=0.3"] if sound else []
     codec = [] if "-c:v" in options else ["-c:v", "ffv1"]
     ffmpeg("-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-r", rate,
@@ -75,7 +84,8 @@ def frames(path: Path) -> list[list[np.ndarray]]:
     video = look(path)
     sizes = shapes(video["pix_fmt"], video["width"], video["height"])
     raw = np.frombuffer(ffmpeg("-i", path, "-map", "0:v:0", "-fps_mode", "passthrough",
-                               "-f", "rawvideo", "pipe:1"), np.uint8)
+                               "-f", "rawvideo", "pipe:1"),
+                        "<u2" if depth(video["pix_fmt"]) > 8 else np.uint8)
     area = [rows * columns for rows, columns in sizes]
     assert raw.size % sum(area) == 0
     return [[plane.reshape(size) for plane, size in zip(

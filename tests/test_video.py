@@ -208,8 +208,9 @@ def test_subtitles_follow_and_what_does_not_is_said(tiny, capsys):
 
 
 def test_what_a_container_does_not_take_is_left_out():
-    held = clip.Clip(Path("a.mkv"), 0, "yuv420p", Fraction(25), 1, Fraction(0), {}, "left",
-                     ("hdmv_pgs_subtitle", "ass", "mov_text"), ("data stream 9 (bin_data)",))
+    held = clip.Clip(Path("a.mkv"), 0, "yuv420p", (16, 16), "1:1", Fraction(25), 1, Fraction(0),
+                     {}, "left", ("hdmv_pgs_subtitle", "ass", "mov_text"),
+                     ("data stream 9 (bin_data)",))
     options, left_out = ffmpeg_parts.other_streams(held, ".mp4")
     assert left_out == ["data stream 9 (bin_data)",
                         "subtitles 0 (hdmv_pgs_subtitle; an .mkv takes them)"]
@@ -239,6 +240,14 @@ def test_a_rotated_clip_comes_out_upright(tiny):
     assert (out["width"], out["height"], "side_data_list" in out) == (52, 68, False)
     turned = [np.rot90(frame[0], k) for frame in frames("clip.mp4")[:1] for k in (1, -1)]
     assert any((luma(np.ascontiguousarray(t)) == frames("out.mp4")[0][0]).all() for t in turned)
+
+
+def test_a_rotated_clip_that_would_be_converted_is_refused(tiny, capsys):
+    make(tiny / "clip.mp4", "-c:v", "libx264", "-qp", "0", pixel_format="yuv422p", width=34)
+    ffmpeg("-i", "clip.mp4", "-c", "copy", "-metadata:s:v", "rotate=90", "turned.mp4")
+    assert upscale("turned.mp4", "out.mp4", *LOSSLESS) == 2
+    assert "turned.mp4: turned pictures of 4:2:2; allowed: 4:2:0, 4:4:4" in capsys.readouterr().err
+    assert sorted(os.listdir()) == ["clip.mp4", "models", "turned.mp4"]
 
 
 # --- folders -------------------------------------------------------------------------------

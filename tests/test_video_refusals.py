@@ -49,7 +49,11 @@ BAD = {
                   "no frames in its video stream; allowed: 1 frame or more"),
     "10 bits": (lambda p: ffmpeg("-f", "lavfi", "-i", "testsrc2=s=16x16:d=0.1", "-pix_fmt",
                                  "yuv420p10le", p),
-                "pixel format yuv420p10le; allowed: 8 bits, 4:2:0, 4:2:2, 4:4:4 or gray; fix: "),
+                "clip.mp4: pixel format yuv420p10le, 10 bits; allowed: 8 bits, as "
+                "models/tiny_x2/model.onnx takes; fix: "),
+    "12 bits": (lambda p: ffmpeg("-f", "lavfi", "-i", "testsrc2=s=16x16:d=0.1", "-pix_fmt",
+                                 "yuv420p12le", "-f", "matroska", "-c:v", "ffv1", p),
+                "pixel format yuv420p12le; allowed: 8 or 10 bits, 4:2:0, 4:2:2, 4:4:4 or gray"),
     "fields": (lambda p: ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:d=0.2", "-vf",
                                 "interlace", "-flags", "+ildct+ilme", "-c:v", "mpeg2video", p),
                "interlaced fields; allowed: progressive frames"),

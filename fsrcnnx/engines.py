@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 # bytes: what the widest map of an engine that holds a whole frame takes, per channel and pixel of
-# it; and what resampling, and colour there and back, take
+# it; and what resampling takes
 PER_CHANNEL = {"golden": 64, "float": 18, "onnx": 18}
-PER_HR_PIXEL = 100
+PER_HR_PIXEL = 30
 SHIPPED = Path(__file__).resolve().parent / "models"
 
 
@@ -264,7 +264,7 @@ def memory(engine: str, model: Path | None, pixels: int, scale: int) -> int:
         scale: Factor.
 
     Returns:
-        Bytes, as measured on the shipped networks; within a third of it.
+        Bytes, as measured on the shipped networks; up to a half more than are taken.
     """
     each = PER_HR_PIXEL * scale**2
     if engine in PER_CHANNEL:

@@ -32,7 +32,7 @@ CYCLES = WEIGHTS  # clocks per LR pixel, uses of a multiplier: no layer has more
 FRAME_SIDE = 16384  # LR pixels that hardware is made for, in width and in height
 ONNX_FIELDS = 1 << 18  # fields and list elements in an .onnx file, bulk data apart
 
-# pictures: an engine takes 0.1 to 1.5 kB a pixel, so that 100 million are 10 GB and more
+# pictures: an engine takes 0.1 to 3.5 kB a pixel, so that 100 million are 10 GB and more
 PIXELS = 100_000_000  # width times height
 PIXELS_VARIABLE = "FSRCNNX_MAX_PIXELS"  # lifts it, as --max-pixels does
 PICTURE_BYTES_PER_PIXEL = 8  # 16 bits of red, green, blue, alpha: no picture needs a larger file

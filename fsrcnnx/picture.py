@@ -19,6 +19,7 @@ from fsrcnnx.resample import bicubic, to_uint8, upscale_chroma
 TO_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0],
                      [112.0, -93.786, -18.214]]) / 255
 YCBCR_OFFSET = np.array([16.0, 128.0, 128.0])
+BAND = 1 << 18  # pixels converted at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,16 @@ def rgb_to_picture(rgb: np.ndarray) -> Picture:
     Returns:
         The picture; luma 16..235, chroma 16..240.
     """
-    ycbcr = to_uint8(rgb.astype(np.float64) @ TO_YCBCR.T + YCBCR_OFFSET)
+    ycbcr = np.empty(rgb.shape, np.uint8)
+    for band in _bands(rgb.shape):
+        ycbcr[band] = to_uint8(rgb[band].astype(np.float64) @ TO_YCBCR.T + YCBCR_OFFSET)
     return Picture(ycbcr[..., 0], ycbcr[..., 1:])
+
+
+def _bands(shape: tuple[int, ...]) -> list[slice]:
+    """Cut a picture's rows into bands, whose float64 takes a few MB where the whole takes GB."""
+    rows = max(1, BAND // max(1, shape[1]))
+    return [slice(start, start + rows) for start in range(0, shape[0], rows)]
 
 
 def picture_to_rgb(picture: Picture) -> np.ndarray:
@@ -83,8 +92,11 @@ def picture_to_rgb(picture: Picture) -> np.ndarray:
     """
     if picture.chroma is None:
         return picture.luma
-    ycbcr = np.dstack([picture.luma, picture.chroma]).astype(np.float64) - YCBCR_OFFSET
-    return to_uint8(ycbcr @ np.linalg.inv(TO_YCBCR).T)
+    rgb, back = np.empty((*picture.luma.shape, 3), np.uint8), np.linalg.inv(TO_YCBCR).T
+    for band in _bands(rgb.shape):
+        ycbcr = np.dstack([picture.luma[band], picture.chroma[band]]).astype(np.float64)
+        rgb[band] = to_uint8((ycbcr - YCBCR_OFFSET) @ back)
+    return rgb
 
 
 def gray_to_luma(gray: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ trips over becomes one line.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -101,6 +102,23 @@ def _no_other_limit() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
+@contextmanager
+def _silenced(needed: bool) -> Iterator[None]:
+    """Keep libtiff, which prints each fault by itself, from the error stream of the process."""
+    if not needed:
+        yield
+        return
+    sys.stderr.flush()
+    before = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nobody:
+            os.dup2(nobody.fileno(), 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+
+
 def picture_size(path: str | Path) -> tuple[int, int]:
     """Look at a picture's header: is it a picture within the limits, and how large?
 
@@ -138,7 +156,8 @@ def read_picture(path: str | Path) -> Picture:
     with _opened(path) as (image, complaints):
         bits, gray_alpha = notes.depth(image), any("LA;16" in str(tile) for tile in image.tile)
         lost = notes.further_frames(image, path.stat().st_size)
-        image.load()
+        with _silenced(image.format == "TIFF"):
+            image.load()
         if not all(image.size):
             raise InputError(f"a picture of {image.size[0]}x{image.size[1]} pixels", where=path,
                              allowed="at least 1x1", fix="check the file")

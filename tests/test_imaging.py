@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsrcnnx import imaging, resample
+from fsrcnnx import imaging, picture, resample
 from fsrcnnx.errors import InputError
 from fsrcnnx.resample import bicubic_sited
 
@@ -14,8 +14,8 @@ RNG = np.random.default_rng(1)
 @pytest.mark.parametrize("shape", [(1, 1), (5, 7), (16, 9)])
 def test_gray_comes_back_as_it_was(tmp_path, shape):
     gray = RNG.integers(0, 256, shape, dtype=np.uint8)
-    picture = imaging.Picture(gray, None)
-    path = imaging.write_picture(tmp_path / "a.png", picture)
+    made = imaging.Picture(gray, None)
+    path = imaging.write_picture(tmp_path / "a.png", made)
     again = imaging.read_picture(path)
     assert again.chroma is None
     np.testing.assert_array_equal(again.luma, gray)
@@ -119,3 +119,18 @@ def test_bicubic_reproduces_the_published_figures(data, monkeypatch, name, scale
             values.append(imaging.psnr(hr, whole(again, 255), shave=scale))
         found.append(np.mean(values))
     assert found == pytest.approx(PUBLISHED[name, scale], abs=0.005)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (37, 41, 3), (5, 1, 3), (1, 50, 3)])
+@pytest.mark.parametrize("band", [1, 7, 60])
+def test_colour_is_the_same_in_bands_of_any_height(monkeypatch, shape, band):
+    rgb = RNG.integers(0, 256, shape, dtype=np.uint8)
+    whole = imaging.rgb_to_picture(rgb)
+    back = imaging.picture_to_rgb(whole)
+    monkeypatch.setattr(picture, "BAND", band)
+    again = imaging.rgb_to_picture(rgb)
+    np.testing.assert_array_equal(again.luma, whole.luma)
+    np.testing.assert_array_equal(again.chroma, whole.chroma)
+    np.testing.assert_array_equal(imaging.picture_to_rgb(whole), back)
+    ycbcr = resample.to_uint8(rgb.astype(np.float64) @ picture.TO_YCBCR.T + picture.YCBCR_OFFSET)
+    np.testing.assert_array_equal(whole.luma, ycbcr[..., 0])

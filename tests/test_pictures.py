@@ -358,6 +358,32 @@ def test_only_files_are_read(tmp_path, kind, said, read):
         read(path)
 
 
+@pytest.mark.parametrize(("form", "options"), [
+    ("PNG", {}), ("PNG", {"save_all": True}), ("JPEG", {}), ("TIFF", {}), ("GIF", {}), ("BMP", {}),
+    ("TIFF", {"compression": "tiff_adobe_deflate"}), ("WEBP", {"lossless": True}), ("PPM", {}),
+    ("TGA", {}), ("PCX", {}), ("SGI", {}), ("MPO", {"save_all": True})])
+def test_spoiled_bytes_give_a_picture_or_one_line(tmp_path, capfd, form, options):
+    """Forty files of each format, with bytes changed and ends cut."""
+    rng, path, exif = np.random.default_rng(3), tmp_path / "a.png", Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    more = {"append_images": [Image.fromarray(noise(12, 13, 3))]} if options.get("save_all") else {}
+    tags = {"exif": exif} if form in ("PNG", "JPEG", "WEBP") else {}
+    Image.fromarray(noise(12, 13, 3)).save(path, form, **options, **more, **tags)
+    whole, refused = path.read_bytes(), 0
+    read_picture(path)
+    for number in range(40):
+        data = bytearray(whole)
+        for at in rng.integers(0, [80, len(data)][number % 2], 1 + number % 7):
+            data[at % len(data)] = rng.choice([0, 255, 127, rng.integers(256)])
+        path.write_bytes(data[:rng.integers(len(data))] if number % 5 == 0 else data)
+        try:
+            read_picture(path)
+        except InputError:
+            refused += 1
+    assert refused
+    assert capfd.readouterr().err == "", "no decoder speaks for itself"
+
+
 def test_postscript_is_not_run(tmp_path):
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
                                      b"%%EndComments\nshowpage\n")

@@ -132,6 +132,17 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel):
                 or (name.startswith("fsrcnnx/sim/") and not name.endswith(".sv"))]
 
 
+def test_a_wheel_of_the_source_distribution_holds_the_same(wheel, tmp_path):
+    source = wheel.parent / "source"
+    build = f"from setuptools import build_meta; build_meta.build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True)
+    sdist, = tmp_path.glob("*.tar.gz")
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-index",
+                    "--no-build-isolation", "-w", tmp_path, sdist], check=True)
+    again, = tmp_path.glob("*.whl")
+    assert set(zipfile.ZipFile(again).namelist()) == set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_every_command_runs_once(wheel, home, tmp_path):
     program = environment(tmp_path / "env", wheel)
     told = ["-c", "import fsrcnnx; print(fsrcnnx.__file__)"]

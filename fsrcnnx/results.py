@@ -142,6 +142,11 @@ def markdown(rows: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def _literal(name: str) -> str:
+    """A folder's name as matplotlib draws it, and not as mathematics between two $."""
+    return name.replace("$", r"\$")
+
+
 def plot(rows: Sequence[Result], path: Path) -> None:
     """Draw dB over bit operations, a panel for each scale and folder, a line for each network.
 
@@ -169,11 +174,11 @@ def plot(rows: Sequence[Result], path: Path) -> None:
         for name, own in networks.items():
             own.sort(key=lambda row: row.cost.operations)
             axes.plot([row.cost.operations for row in own], [row.integers.psnr for row in own],
-                      marker="o", label=name)
+                      marker="o", label=_literal(name))
             for row in own:
                 axes.annotate(row.cost.bits, (row.cost.operations, row.integers.psnr),
                               textcoords="offset points", xytext=(4, -10), fontsize="small")
-        axes.set(xscale="log", title=f"{panel[1]}, x{panel[0]}, integers",
+        axes.set(xscale="log", title=f"{_literal(panel[1])}, x{panel[0]}, integers",
                  xlabel="bit operations per LR pixel", ylabel="PSNR of Y, dB")
         axes.grid(alpha=0.3)
         axes.margins(0.15)

@@ -1,5 +1,7 @@
 """The results table: every shipped model, measured as the single commands measure it."""
 
+import shutil
+
 import pytest
 from PIL import Image
 
@@ -10,7 +12,7 @@ from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.imaging import bicubic, psnr, read_picture, shrink, shrink_pillow, ssim
 from fsrcnnx.learn.evaluate import evaluate
-from fsrcnnx.results import cost, markdown, results, shipped
+from fsrcnnx.results import cost, markdown, plot, results, shipped
 
 DEFAULT = engines.SHIPPED / console.MODEL / "model.onnx"
 
@@ -67,6 +69,14 @@ def test_the_plot_holds_every_model(folder, tmp_path, capsys):
         assert f"<!-- {model.parent.name.partition('_w')[0]} -->" in drawn
     assert console.outcome(cli.main, ["results", str(folder), "--plot", "bits.txt"]) == 2
     assert "'.txt' is not a plot format" in capsys.readouterr().err
+
+
+def test_a_folders_name_is_no_mathematics(folder, tmp_path):
+    model = tmp_path / "$\\evil_x2$" / "model.onnx"
+    shutil.copytree(DEFAULT.parent, model.parent)
+    rows = list(results([model], [folder.rename(tmp_path / "$\\frac{$")]))
+    plot(rows, tmp_path / "bits.svg")
+    assert (tmp_path / "bits.svg").is_file()
 
 
 def test_costs_are_counted():

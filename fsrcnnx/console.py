@@ -239,6 +239,15 @@ def _defect(error: Exception) -> int:
     return DEFECT
 
 
+def _open_streams() -> None:
+    """Give a process without standard streams (`>&-`) empty ones, lest files take their numbers."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
 def guard(command: click.Command, name: str = "fsrcnnx") -> None:
     """Run a click command and leave the process with its exit code.
 
@@ -246,6 +255,7 @@ def guard(command: click.Command, name: str = "fsrcnnx") -> None:
         command: The command.
         name: What it is called in its usage line.
     """
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fsrcnnx import owned
 from fsrcnnx.engines import find_model, simulate_rtl, upscale_luma
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.exact import onnx_io
@@ -22,7 +23,6 @@ from fsrcnnx.files import atomic
 from fsrcnnx.imaging import (
     Picture,
     bicubic,
-    check_writable,
     crop,
     picture_to_rgb,
     psnr,
@@ -32,6 +32,7 @@ from fsrcnnx.imaging import (
     write_picture,
 )
 
+KIND = "the pictures of a demo"
 PHOTOGRAPH = "astronaut.png"  # NASA, public domain; in the wheel of scikit-image
 CROP = 80  # side of a crop, HR pixels
 ZOOM = 4
@@ -201,8 +202,7 @@ def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
     chroma = None if original.chroma is None else crop(original.chroma, scale)
     lr = Picture(shrink(hr, scale), None if chroma is None else np.dstack(
         [shrink(np.ascontiguousarray(plane), scale) for plane in np.moveaxis(chroma, 2, 0)]))
-    folder.mkdir(parents=True, exist_ok=True)
-    check_writable(folder / "demo.png")
+    owned.check(folder, KIND)
 
     results, rows = {}, []
     for name in ("bicubic", "float", "golden", "onnx", "rtl"):
@@ -230,9 +230,10 @@ def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
         "original": Picture(hr, chroma),
     }
     places = best_crops(hr, results["bicubic"], results["golden"], 2)
-    side_by_side(panels, places, folder / "demo.png")
-    write_picture(folder / "lr.png", lr)
-    write_picture(folder / "rtl.png", Picture(results["rtl"], soft))
+    with owned.whole_folder(folder, KIND) as new:
+        side_by_side(panels, places, new / "demo.png")
+        write_picture(new / "lr.png", lr)
+        write_picture(new / "rtl.png", Picture(results["rtl"], soft))
     return Report(
         image.name, f"{lr.luma.shape[1]}x{lr.luma.shape[0]}", f"{hr.shape[1]}x{hr.shape[0]}",
         tuple(rows),

@@ -127,6 +127,10 @@ def check(path: Path, kind: str) -> None:
     if path.is_symlink():
         raise InputError("a link, which would be replaced", where=path,
                          allowed=f"a new or empty folder, or {kind}", fix="name the folder itself")
+    place = next(folder for folder in (*path.absolute().parents, path) if folder.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        raise InputError("nothing can be made in it", where=place, allowed="a writable folder",
+                         fix="choose another output")
     if not path.exists():
         return
     if not path.is_dir():

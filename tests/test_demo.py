@@ -50,6 +50,17 @@ def test_a_match_is_drawn(place, tmp_path, capsys):
     assert not list(tmp_path.rglob("*.part*"))
 
 
+def test_pictures_of_another_are_left_alone(place, tmp_path, capsys):
+    assert run() == 0 and run() == 0  # ours are replaced
+    folder = tmp_path / "build" / "demo"
+    (folder / "holiday.png").write_bytes(b"dear")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    capsys.readouterr()
+    assert run() == 2
+    assert "holds what fsrcnnx did not write so: holiday.png" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 @pytest.mark.parametrize("wrong", [[(0, 0)], [(119, 201), (5, 7)]])
 def test_a_pixel_that_differs_is_an_error(place, capsys, wrong):
     place += wrong

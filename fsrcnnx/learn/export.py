@@ -14,10 +14,12 @@ import numpy as np
 from torch import nn
 
 from fsrcnnx.errors import InputError, ModelError
-from fsrcnnx.exact import onnx_io
+from fsrcnnx.exact import onnx_io, onnx_own
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import scratch
 from fsrcnnx.learn import models, quantnet, store
+
+NAMES = ("model.onnx", "model_uint8.onnx", "model_float.onnx")
 
 
 def float_layers(model: models.Net) -> dict[str, onnx_io.FloatLayer]:
@@ -70,6 +72,7 @@ def export(weights: str | Path, folder: Path, training_data: str = "") -> Networ
         meta["training_data"] = training_data
     network = quantnet.to_network(quantnet.load_qat(weights), content.get("label"), meta)
     layers = float_layers(store.load(weights))
+    onnx_own.check_replaceable(folder, NAMES)
     try:  # all three or none: they are of one network
         with scratch(folder, ".export-") as made:
             onnx_io.save(network, made / "model.onnx")

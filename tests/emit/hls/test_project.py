@@ -91,7 +91,7 @@ def test_options_out_of_range_are_named(tmp_path, options, said):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="file: nothing can be made in it"):
         emit(NETWORK, tmp_path / "file" / "hls", width=9, height=6)
 
 

@@ -84,7 +84,7 @@ def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:
                 [tools.find(tool), "-g2012", "-s", "photo_tb", *define, "-o", "sim", *sources],
                 cwd=work, stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": str(work)})
             code, said = done.returncode, done.stdout
-        if code != 0:
+        if code != 0 or not (work / "sim").is_file():
             first = next((line for line in said.splitlines() if "rror" in line), "no message")
             raise ToolError(f"cannot compile the core: {first}", where=tool,
                             fix=keep_log(said, f"failed-{folder.name}"))

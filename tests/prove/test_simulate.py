@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -236,3 +237,15 @@ def test_counted_errors_and_surplus_beats_are_seen(small, copied):
     np.testing.assert_array_equal(result.frames[0], golden.run(small.network, frame[0]))
     with pytest.raises(SimulationFault, match="TUSER"):  # no second start of frame
         simulate(rtl, frame * 2, "icarus")
+
+
+def test_a_compiler_that_makes_nothing_leaves_nothing_in_the_cache(small, tmp_path, monkeypatch):
+    lazy = tmp_path / "iverilog"
+    lazy.write_text("#!/bin/sh\necho 'Icarus Verilog version 11.0'\n")
+    lazy.chmod(0o755)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(ToolError, match="cannot compile the core: no message"):
+        build(small.rtl, "icarus")
+    assert not list((tmp_path / "cache").glob("icarus-*/sim"))
+    assert not [path for path in (tmp_path / "cache").glob("icarus-*") if path.is_dir()]

@@ -138,7 +138,7 @@ def check_depth(model: Path | None, bits: int, what: str, where: str | Path, fix
 
 def _load(model: Path, bits: int) -> Network:
     """Read the integer network of a file; refuse one whose luma such pixels do not hold."""
-    check_depth(model, bits, "pixels", "luma", "take another network")
+    check_depth(model, bits, "luma", "pixels", "take another network")
     return _network(model, model.stat().st_mtime_ns)
 
 

@@ -151,10 +151,10 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
     codec = codec or Codec()
     check_output(output, codec)
     clip = probe(source, rate)
-    engines.check_depth(
-        model, clip.bits, f"pixel format {clip.pixel_format}", source,
-        f"take another network, or convert the clip, e.g. ffmpeg -i IN -pix_fmt {clip.other_depth} "
-        "-crf 10 OUT.mkv")
+    fix = "take another network"
+    if model and engines.pixel_bits(model) in ("8 bits", "10 bits"):
+        fix += f", or convert the clip, e.g. ffmpeg -i IN -pix_fmt {clip.other_depth} OUT.mkv"
+    engines.check_depth(model, clip.bits, f"pixel format {clip.pixel_format}", source, fix)
     with atomic(output) as part, decode(clip) as (header, frames):
         large = replace(header, width=scale * header.width, height=scale * header.height)
         check_output(output, codec, large)

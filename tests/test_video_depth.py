@@ -147,10 +147,10 @@ def test_a_prescaled_network_of_10_bits(deep):
 @pytest.mark.parametrize(("pixel_format", "model", "says"), [
     ("yuv420p10le", "tiny_x2", "clip.mkv: pixel format yuv420p10le, 10 bits; allowed: 8 bits, as "
      "models/tiny_x2/model.onnx takes; fix: take another network, or convert the clip, e.g. ffmpeg "
-     "-i IN -pix_fmt yuv420p -crf"),
+     "-i IN -pix_fmt yuv420p OUT"),
     ("gray", "deep_x2", "clip.mkv: pixel format gray, 8 bits; allowed: 10 bits, as "
      "models/deep_x2/model.onnx takes; fix: take another network, or convert the clip, e.g. ffmpeg "
-     "-i IN -pix_fmt gray10le -crf")])
+     "-i IN -pix_fmt gray10le OUT")])
 def test_another_depth_is_refused_in_one_line(deep, capsys, pixel_format, model, says, engine):
     make(deep / "clip.mkv", pixel_format=pixel_format)
     assert upscale("clip.mkv", "out.mkv", *engine, model=model) == 2

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fsrcnnx import manifests
-from fsrcnnx.errors import InputError
+from fsrcnnx.errors import FormatError, InputError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import check_luma
 
@@ -63,12 +63,13 @@ def read_core(folder: Path) -> Core:
     try:
         manifest = manifests.read(folder, "layers", "in_format", "out_format", *sizes)
         names = manifests.sources(folder)
-    except InputError as error:
-        raise InputError(f"not an emitted core ({error.what})", where=error.where,
+        enters, leaves = (Format.parse(manifest[key]) for key in ("in_format", "out_format"))
+    except (InputError, FormatError) as error:
+        where = error.where if isinstance(error, InputError) else folder / "manifest.json"
+        raise InputError(f"not an emitted core ({error.what})", where=where,
                          allowed=error.allowed, fix="make one with `fsrcnnx rtl`") from error
     return Core(folder, tuple(folder / name for name in names),
-                tuple(layer["name"] for layer in manifest["layers"]),
-                Format.parse(manifest["in_format"]), Format.parse(manifest["out_format"]),
+                tuple(layer["name"] for layer in manifest["layers"]), enters, leaves,
                 *(manifest[key] for key in sizes))
 
 

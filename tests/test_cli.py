@@ -278,6 +278,7 @@ def test_doctor_with_a_missing_tool(tmp_path):
     """Without iverilog on PATH the doctor says so and ends with 3."""
     running = process("doctor", env={**os.environ, "PATH": str(tmp_path)})
     out, err = running.communicate(timeout=60)
+    assert "builds are kept in /" in out
     row = next(line for line in out.splitlines() if "iverilog" in line)
     assert "missing" in row
     assert "apt-get install iverilog" in row

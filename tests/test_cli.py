@@ -94,7 +94,7 @@ def test_a_network_of_ten_bits_is_refused_not_wrapped(home, capsys, engine):
     assert call("upscale", "gray.png", "-o", "out.png", "--model", "wide.onnx",
                 "--engine", engine) == 2
     said = capsys.readouterr().err
-    assert "the output: luma in ap_ufixed<10,0>; allowed: 8 unsigned bits" in said
+    assert "luma, 8 bits; allowed: 8 bits in and 10 bits out, as wide.onnx takes" in said
     assert not (home / "out.png").exists()
 
 

@@ -222,7 +222,7 @@ def test_a_folder_of_frames_is_exact(home, tmp_path):
 
 def test_another_enlargement_would_be_seen(home, monkeypatch):
     monkeypatch.setattr(engines, "bicubic",
-                        lambda plane, scale: plane.repeat(scale, 0).repeat(scale, 1))
+                        lambda plane, scale, peak: plane.repeat(scale, 0).repeat(scale, 1))
     done = engines.upscale_luma("golden", home.model, [read_picture("gray.png").luma])[0]
     assert not np.array_equal(done, want(home, "gray.png"))
 

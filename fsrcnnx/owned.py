@@ -1,7 +1,7 @@
 """Folders that we write whole, and replace only while they hold what we wrote and nothing else.
 
-May import the errors, files, interrupts and the standard library. Each carries SHA256SUMS, the
-list of its files with their hashes: `sha256sum -c SHA256SUMS` checks it anywhere.
+May import the errors, files, interrupts, limits and the standard library. Each carries SHA256SUMS,
+the list of its files with their hashes: `sha256sum -c SHA256SUMS` checks it anywhere.
 
     with whole_folder(Path("core"), "an RTL folder") as folder:
         (folder / "files.f").write_text("")
@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fsrcnnx import limits
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import made, scratch
+from fsrcnnx.files import made, read_limited, scratch
 from fsrcnnx.interrupts import held
 
 LIST = "SHA256SUMS"
@@ -77,8 +78,9 @@ def read_list(folder: Path, kind: str) -> dict[str, str] | None:
     """
     path = folder / LIST
     try:
-        first, *lines = path.read_text().splitlines() if not path.is_symlink() else [""]
-    except (OSError, ValueError):
+        text = b"" if path.is_symlink() else read_limited(path, limits.MANIFEST_BYTES)
+        first, *lines = text.decode().splitlines()
+    except (OSError, ValueError, InputError):  # a stranger's, whatever it is
         return None
     if first != _first(kind):
         return None

@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
-from fsrcnnx import owned
+from fsrcnnx import limits, owned
 from fsrcnnx.errors import InputError
-from fsrcnnx.owned import LIST, foreign, whole, whole_folder
+from fsrcnnx.owned import LIST, foreign, read_list, whole, whole_folder
 
 KIND = "a core"
 
@@ -175,3 +176,31 @@ def test_a_missing_file_is_not_whole(tmp_path):
     assert whole(path, KIND) and not whole(path, "a project") and not whole(tmp_path, KIND)
     (path / "mem" / "a.hex").unlink()
     assert not whole(path, KIND) and not whole(path / "files.f", KIND)
+
+
+STRANGE = {
+    "a pipe": lambda path: os.mkfifo(path),
+    "a folder": lambda path: path.mkdir(),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "bytes": lambda path: path.write_bytes(b"\xff\xfe"),
+    "nothing": lambda path: path.write_bytes(b""),
+    "too large": lambda path: (path.write_text(f"{owned._first(KIND)}\n"),
+                               os.truncate(path, limits.MANIFEST_BYTES + 1)),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_list_that_is_no_list_is_not_waited_for(tmp_path, strange):
+    """A pipe would be waited for without end: an alarm ends that."""
+    path = core(tmp_path / "core")
+    (path / LIST).unlink()
+    STRANGE[strange](path / LIST)
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it hangs"))
+    signal.alarm(10)
+    try:
+        assert read_list(path, KIND) is None and not whole(path, KIND)
+        with pytest.raises(InputError, match="in the way, and not a core by its SHA256SUMS"), \
+                whole_folder(path, KIND):
+            pass
+    finally:
+        signal.alarm(0)

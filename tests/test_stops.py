@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fsrcnnx import tools
-from fsrcnnx.prove.cache import VARIABLE
+from fsrcnnx.prove.cache import FOLDER, TAG, VARIABLE
 
 PIXEL = b"P5 2 2 255\n\x00\x10\x20\xff"
 COMMANDS = {  # arguments -> what is to be seen at work, in /proc: part of a command line
@@ -61,8 +61,8 @@ def place(tiny, monkeypatch):
 
 def parts(cache: Path) -> list[str]:
     """What is in a cache besides whole builds and locks."""
-    return [path.name for path in cache.glob("*")
-            if path.suffix != ".lock" and not (path / "SHA256SUMS").is_file()]
+    return [path.name for path in (cache / FOLDER).glob("*")
+            if path.suffix != ".lock" and path.name != TAG and not (path / "SHA256SUMS").is_file()]
 
 
 def lying(place: Path) -> list[str]:

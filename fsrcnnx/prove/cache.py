@@ -1,15 +1,19 @@
 """Builds kept by content: made once, whole or not at all, also when two processes want the same.
 
-May import platformdirs, the ground and the standard library. They lie in the user's cache folder,
-or where FSRCNNX_CACHE says. Each carries a list of its files with their hashes: what is damaged is
-made again. Unused for a month, or the oldest beyond 4 GB: dropped when the next is made.
+May import platformdirs, the ground and the standard library. They lie in a folder of their own,
+tagged as ours, in the user's cache folder or where FSRCNNX_CACHE says. Each carries a list of its
+files with their hashes: what is damaged is made again. Unused for a month, or the oldest beyond
+4 GB: dropped when the next is made. Nothing goes but by our names and our marks.
 
     folder, seconds = cached(home(), key, lambda scratch: compile_into(scratch), ["sim"])
+
+Source: Cache Directory Tagging Specification 0.6 (B. Ford), for the tag.
 """
 
 from __future__ import annotations
 
 import atexit
+import errno
 import fcntl
 import hashlib
 import logging
@@ -25,15 +29,24 @@ from pathlib import Path
 
 import platformdirs
 
+from fsrcnnx import limits
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import FULL, scratch
+from fsrcnnx.files import FULL, read_limited, scratch
 from fsrcnnx.interrupts import held
-from fsrcnnx.owned import whole, write_list
+from fsrcnnx.owned import read_list, whole, write_list
 
 VARIABLE = "FSRCNNX_CACHE"
+FOLDER = "fsrcnnx-builds"
+TAG = "CACHEDIR.TAG"
+TAGGED = ("Signature: 8a477f597d28d172789f06886806bc55\n"
+          "# The folder of builds of fsrcnnx; it can be deleted.\n")
 KIND = "a build"
 LOGS = "logs"
-KEY = re.compile(r"[a-z0-9]+-[0-9a-f]{24}")
+LOGGED = b"# kept by fsrcnnx for a month\n"  # the first line of a log
+KEY = re.compile(r"(?:icarus|verilator|hls|runtime)-[0-9a-f]{24}")
+SCRATCH = re.compile(rf"({KEY.pattern})-[a-z0-9_]{{8}}")  # as tempfile names them
+LOCK = re.compile(rf"({KEY.pattern})\.lock")
+LOG = re.compile(r"(?:failed-)?[a-z0-9-]+-[a-z0-9_]{8}\.log")
 MONTH = 30 * 24 * 3600.0
 LIMIT = 4 << 30  # bytes
 log = logging.getLogger(__name__)
@@ -43,17 +56,19 @@ def home() -> Path:
     """Find the folder of builds, and make it.
 
     Returns:
-        It: FSRCNNX_CACHE, else the user's; one for this process alone where that cannot be written.
+        It, in FSRCNNX_CACHE, else in the user's cache folder; one for this process alone where that
+        cannot be written.
 
     Raises:
-        InputError: If FSRCNNX_CACHE cannot be written.
+        InputError: If FSRCNNX_CACHE cannot be written, or what is there is not ours.
     """
     asked = os.environ.get(VARIABLE)
     path = Path(asked).absolute() if asked else platformdirs.user_cache_path("fsrcnnx")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            return path
+        _tag(path / FOLDER)
+        with tempfile.TemporaryFile(dir=path / FOLDER):
+            return path / FOLDER
     except OSError as error:
         if asked:
             raise InputError(f"cannot be written ({error.strerror})", where=path,
@@ -62,10 +77,37 @@ def home() -> Path:
         return _temporary(path, error.strerror)
 
 
+def _tag(folder: Path) -> None:
+    """Make the folder of builds with its tag, at once: nobody sees it without."""
+    if not folder.exists() or not any(folder.iterdir()):
+        with scratch(folder.parent, f".{folder.name}-") as new:
+            (new / TAG).write_text(TAGGED)
+            try:
+                with held():
+                    new.rename(folder)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another was faster
+                    raise
+    _check_ours(folder)
+
+
+def _check_ours(cache: Path) -> None:
+    """Refuse a folder that does not carry our tag: what is in it may be dear to somebody."""
+    try:
+        ours = read_limited(cache / TAG, len(TAGGED)) == TAGGED.encode()
+    except (FileNotFoundError, IsADirectoryError, InputError):
+        ours = False
+    if not ours:
+        raise InputError(f"in the way, and not a folder of builds by its {TAG}", where=cache,
+                         allowed="no such folder, or one that fsrcnnx made",
+                         fix=f"set {VARIABLE} to another folder")
+
+
 @lru_cache(maxsize=1)
 def _temporary(instead_of: Path, reason: str) -> Path:
     """A folder of builds that ends with this process, but for logs."""
     folder = Path(tempfile.mkdtemp(prefix="fsrcnnx-cache-"))
+    (folder / TAG).write_text(TAGGED)
 
     def clear() -> None:
         for entry in folder.iterdir():
@@ -93,7 +135,7 @@ def keep_log(text: str, name: str) -> str:
     path = home() / LOGS / f"{name}.log"
     try:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        path.write_bytes(LOGGED + text.encode(errors="replace"))
     except OSError as error:
         return f"make room: {path} cannot be written ({error.strerror})"
     return f"see {path}"
@@ -121,14 +163,15 @@ def _locked(cache: Path, key: str, wait: bool = True) -> Iterator[bool]:
     """Have a build for oneself; yields whether it was to be had."""
     path = cache / f"{key}.lock"
     while True:
-        with path.open("w") as handle:
+        with path.open("a") as handle:
+            os.utime(handle.fileno())  # it is in use
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 yield False
                 return
             # whoever had it may have dropped the build and its lock file meanwhile
-            if path.exists() and os.path.samestat(os.fstat(handle.fileno()), path.stat()):
+            if os.fstat(handle.fileno()).st_nlink:
                 yield True
                 return
 
@@ -178,9 +221,11 @@ def cached(cache: Path, key: str, make: Callable[[Path], None], runs: Sequence[s
     """
     final = cache / key
     try:
+        _check_ours(cache)
         with _locked(cache, key):
             for left in cache.glob(f"{key}-*"):
-                _remove(left)  # whoever was making it was killed
+                if SCRATCH.fullmatch(left.name):
+                    _remove(left)  # whoever was making it was killed
             if find(cache, key, runs):
                 return final, 0.0
             start = time.perf_counter()
@@ -190,39 +235,60 @@ def cached(cache: Path, key: str, make: Callable[[Path], None], runs: Sequence[s
                 write_list(folder, KIND)
                 with held():
                     folder.rename(final)
-        sweep(cache, key)
+            seconds = time.perf_counter() - start
     except OSError as error:
         if error.errno not in FULL and not str(error.filename).startswith(str(cache)):
             raise
         raise InputError(f"cannot be written ({error.strerror})", where=cache,
                          allowed="a folder with room",
                          fix=f"make room there, or set {VARIABLE} to another folder") from error
-    return final, time.perf_counter() - start
+    with suppress(OSError):  # the build is there, whatever cannot be dropped
+        sweep(cache, key)
+    return final, seconds
 
 
 def sweep(cache: Path, keep: str = "") -> None:
     """Drop old builds and logs, and what was left by processes that were killed.
 
+    Another process may do the same at the same time: what has gone meanwhile is passed over.
+
     Args:
         cache: Folder of builds.
         keep: Name of the build that stays whatever it takes.
+
+    Raises:
+        InputError: If the folder does not carry our tag.
+        OSError: If it cannot be read.
     """
+    _check_ours(cache)
     now, builds = time.time(), []
     for path in cache.iterdir():
-        if KEY.fullmatch(path.name):
-            builds.append((path.stat().st_mtime, path))
-        elif (key := KEY.match(path.name)) and path.suffix != ".lock":
-            _drop(cache, key[0], path)
+        with suppress(OSError):
+            if left := SCRATCH.fullmatch(path.name):
+                _drop(cache, left[1], path)
+            elif KEY.fullmatch(path.name) and read_list(path, KIND) is not None:
+                builds.append((path.stat().st_mtime, path))
     builds.sort(reverse=True)
     total = 0
     for used, path in builds:
-        total += sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+        with suppress(OSError):
+            total += sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
         if path.name != keep and (now - used > MONTH or total > LIMIT):
             _drop(cache, path.name, path)
-    for path in [*cache.glob(f"{LOGS}/*.log"), *cache.glob("*.lock")]:
-        with suppress(OSError):
-            if now - path.stat().st_mtime > MONTH and not (cache / path.stem).exists():
+    for path in (*cache.glob("*.lock"), *(cache / LOGS).glob("*.log")):
+        with suppress(OSError, InputError):  # a pipe may bear the name
+            if now - path.lstat().st_mtime > MONTH and _unused(path):
                 path.unlink()
+
+
+def _unused(path: Path) -> bool:
+    """Whether a file is a lock of ours, which is empty, without a build, or a log that we kept."""
+    if path.is_symlink() or path.parent.is_symlink():
+        return False
+    if lock := LOCK.fullmatch(path.name):
+        return not os.path.lexists(path.with_name(lock[1])) and read_limited(path, 0) == b""
+    return bool(LOG.fullmatch(path.name)) \
+        and read_limited(path, limits.SOURCE_BYTES).startswith(LOGGED)
 
 
 def _drop(cache: Path, key: str, path: Path) -> None:

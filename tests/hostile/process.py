@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fsrcnnx.prove.cache import FOLDER
 from tests.hostile.case import ROOT, Case
 
 FSRCNNX = f"{sys.executable} -m fsrcnnx.cli"
@@ -48,6 +49,19 @@ def relisted(folder: Path) -> None:
     sources(folder)
     (folder / "core" / "SHA256SUMS").write_text(
         "\n".join([first, *(f"{'0' * 64}  {name}" for name in os.listdir(folder / "core"))]) + "\n")
+
+
+def listing(folder: Path, replace: Callable[[Path], object]) -> None:
+    """A core whose list is something else."""
+    path = core(folder) / "SHA256SUMS"
+    path.unlink()
+    replace(path)
+
+
+def endless(path: Path) -> None:
+    """A file of 64 GB that takes no room."""
+    path.touch()
+    os.truncate(path, 1 << 36)
 
 
 def climbing(folder: Path) -> None:
@@ -89,7 +103,7 @@ def build(damage: Callable[[Path], object]) -> Callable[[Path], None]:
                        capture_output=True,
                        env={**os.environ, "FSRCNNX_CACHE": "cache", "PYTHONPATH": str(ROOT)})
         (folder / "out.png").unlink()
-        damage(next((folder / "cache").glob("icarus-*/sim")))
+        damage(next((folder / "cache" / FOLDER).glob("icarus-*/sim")))
     return make
 
 
@@ -99,6 +113,15 @@ def by(what: Callable[[Path], object]) -> Callable[[Path], None]:
         shutil.rmtree(sim.parent)
         what(sim.parent)
     return damage
+
+
+def in_use(folder: Path) -> None:
+    """A model, a picture, and a folder of a user's with old files of names like ours."""
+    small(folder)
+    (folder / "dear" / "logs").mkdir(parents=True)
+    for name in ("Cargo.lock", "poetry.lock", "logs/server.log", f"backup-{'0' * 24}"):
+        (folder / "dear" / name).write_text("dear")
+        os.utime(folder / "dear" / name, (1, 1))
 
 
 DAMAGE = {
@@ -151,6 +174,10 @@ CASES = (
     rtl("over-sources", make=sources, says="in the way, and not an RTL folder"),
     rtl("over-a-changed-core", make=changed, says=r"fsrcnnx_top.sv \(changed\)"),
     rtl("over-a-false-list", make=relisted, says=r"files.f \(changed\)"),
+    rtl("over-a-list-that-is-a-pipe", make=lambda f: listing(f, os.mkfifo), seconds=30,
+        says="in the way, and not an RTL folder"),
+    rtl("over-a-list-without-end", make=lambda f: listing(f, endless),
+        says="in the way, and not an RTL folder", megabytes=512),
     rtl("over-a-core-with-notes", make=lambda f: (core(f) / "notes").write_text(""),
         says="did not write so: notes"),
     rtl("over-a-core-with-a-link", make=lambda f: (core(f) / "way").symlink_to("/etc"),
@@ -191,6 +218,12 @@ CASES = (
            keeps=("out.png", "cache")) for name, damage in DAMAGE.items()),
     Case("cache-is-a-file", UPSCALE, make=lambda f: (small(f), (f / "cache").write_text("dear")),
          env=CACHE, says="cache: cannot be written .File exists"),
+    Case("cache-in-a-folder-in-use", UPSCALE, make=in_use, env={"FSRCNNX_CACHE": "dear"}, code=0,
+         says="out.png: 18x10", keeps=("out.png", f"dear/{FOLDER}")),
+    Case("cache-where-a-folder-of-ours-is-not-ours", UPSCALE, env={"FSRCNNX_CACHE": "dear"},
+         make=lambda f: (in_use(f), (f / "dear" / FOLDER).mkdir(),
+                         (f / "dear" / FOLDER / "thesis").write_text("dear")),
+         says=f"{FOLDER}: in the way, and not a folder of builds"),
     Case("cache-in-a-file", UPSCALE, make=small, env={"FSRCNNX_CACHE": "a.pgm/cache"},
          says="a.pgm/cache: cannot be written .Not a directory"),
     Case("no-cache-folder", UPSCALE, make=small,

@@ -14,7 +14,7 @@ from fsrcnnx.emit.hls import emit
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.prove import csim, hls, rungs
-from fsrcnnx.prove.cache import VARIABLE
+from fsrcnnx.prove.cache import FOLDER, VARIABLE
 from fsrcnnx.prove.ladder import verify
 from tests.exact.test_onnx_foreign import Exporter
 from tests.family import network, unsigned
@@ -201,7 +201,8 @@ def test_cpp_that_does_not_compile(small, tmp_path, monkeypatch):
     with pytest.raises(ToolError, match=r"cannot compile .*error.*failed-"):
         compiled(small, tmp_path, edit=lambda folder: (
             folder / "firmware" / "defines.h").write_text("#error planted\n"))
-    assert [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()] == ["logs"]
+    kept = tmp_path / "cache" / FOLDER
+    assert [path.name for path in kept.iterdir() if path.is_dir()] == ["logs"]
 
 
 def test_the_ladder_climbs_and_falls(small, tmp_path, monkeypatch):

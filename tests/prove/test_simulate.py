@@ -14,7 +14,7 @@ from fsrcnnx import tools
 from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.exact import golden
-from fsrcnnx.prove.cache import VARIABLE
+from fsrcnnx.prove.cache import FOLDER, VARIABLE
 from fsrcnnx.prove.compile import SIMULATORS, build
 from fsrcnnx.prove.core import read_core
 from fsrcnnx.prove.simulate import SimulationFault, simulate
@@ -109,7 +109,7 @@ def test_two_builds_of_the_same_core_at_once(small, tmp_path, monkeypatch):
         made = list(pool.map(lambda _: build(small.rtl, "icarus"), range(2)))
     assert made[0].command == made[1].command
     assert sorted(m.seconds > 0 for m in made) == [False, True]
-    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
+    assert len([path for path in (tmp_path / FOLDER).iterdir() if path.is_dir()]) == 1
 
 
 ODD = "o d'd $x #;\"é"  # a folder's name
@@ -187,7 +187,7 @@ def test_a_core_that_does_not_compile_names_the_log(small, copied, simulator, tm
     (rtl / "fsrcnnx_skid.sv").write_text("module fsrcnnx_skid (; endmodule\n")
     with pytest.raises(ToolError, match="cannot compile the core") as caught:
         simulate(rtl, [np.zeros((1, 1), np.uint8)], simulator)
-    log = next((tmp_path / "cache" / "logs").glob("failed-*.log"))
+    log = next((tmp_path / "cache" / FOLDER / "logs").glob("failed-*.log"))
     assert str(log) in str(caught.value) and "fsrcnnx_skid" in log.read_text()
 
 
@@ -247,5 +247,5 @@ def test_a_compiler_that_makes_nothing_leaves_nothing_in_the_cache(small, tmp_pa
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(ToolError, match="cannot compile the core: no message"):
         build(small.rtl, "icarus")
-    assert not list((tmp_path / "cache").glob("icarus-*/sim"))
-    assert not [path for path in (tmp_path / "cache").glob("icarus-*") if path.is_dir()]
+    assert not list((tmp_path / "cache" / FOLDER).glob("icarus-*/sim"))
+    assert not [path for path in (tmp_path / "cache" / FOLDER).glob("icarus-*") if path.is_dir()]

@@ -7,7 +7,8 @@ May import torch, the limits and the ground.
 
 `torch.load` with `weights_only` runs no code of a file, but it makes sparse and quantised tensors,
 buffers of any size, and what a zip archive unpacks to. So the archive's directory and the names in
-its pickles are looked at before.
+its pickles are looked at before. Of two readers that see one file each may find other content in
+it: what is looked at is what torch is given.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from fsrcnnx.files import atomic, read_limited, regular
 # dense tensors, parameters, and the dictionaries that a module's state is in
 PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)"
                    r"|torch (Float|Double|Half|BFloat16|Long|Int|Short|Char|Byte|Bool)Storage")
+ARCHIVE = b"PK\x03\x04"  # what torch takes for a zip archive begins so; all else it unpickles
 LEGACY_PICKLES = 5  # in a file of PyTorch before 1.6: magic, protocol, system, content, keys
 
 
@@ -63,30 +65,40 @@ def save(content: dict, path: Path) -> None:
         part.write_bytes(data.getbuffer())
 
 
-def _pickles(data: bytes) -> list[bytes]:
-    """Take the pickles out of a torch file that unpacks to no more than it is."""
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        return [data]
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+def _check(pickle: bytes, number: int = 1) -> None:
+    """Refuse pickles, one behind the other, that name more than plain data and dense tensors."""
+    stream = io.BytesIO(pickle)
+    for _ in range(number):
+        for code, argument, _ in pickletools.genops(stream):
+            if code.name in ("GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4") \
+                    and not (code.name == "GLOBAL" and PLAIN.fullmatch(argument)):
+                raise ValueError(f"holds {argument or code.name}")
+
+
+def _checked(data: bytes) -> io.BytesIO:
+    """Look at a torch file that unpacks to no more than it is; what was seen, and no more of it."""
+    if not data.startswith(ARCHIVE):  # where a zip's own directory is looked for: at the end
+        _check(data, LEGACY_PICKLES)
+        return io.BytesIO(data)
+    again = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(again, "w") as seen:
         entries = archive.infolist()
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
             raise ValueError("compressed")
         if sum(entry.file_size for entry in entries) > len(data):
             raise ValueError("unpacks to more than its size")
+        # torch asks for names in upper or lower case alike
+        if len({entry.filename.lower() for entry in entries}) < len(entries):
+            raise ValueError("two entries of one name")
         if bad := archive.testzip():
             raise ValueError(f"damaged at {bad}")
-        return [archive.read(entry) for entry in entries if entry.filename.endswith(".pkl")]
-
-
-def _check(data: bytes) -> None:
-    """Refuse pickles that name more than plain data and dense tensors."""
-    for pickle in _pickles(data):
-        stream = io.BytesIO(pickle)
-        for _ in range(LEGACY_PICKLES if pickle is data else 1):
-            for code, argument, _ in pickletools.genops(stream):
-                if code.name in ("GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4") \
-                        and not (code.name == "GLOBAL" and PLAIN.fullmatch(argument)):
-                    raise ValueError(f"holds {argument or code.name}")
+        for entry in entries:
+            content = archive.read(entry)
+            if entry.filename.lower().endswith(".pkl"):
+                _check(content)
+            seen.writestr(entry.filename, content)
+    again.seek(0)
+    return again
 
 
 def read(path: Path, most: int) -> object:
@@ -105,9 +117,12 @@ def read(path: Path, most: int) -> object:
     """
     try:
         data = read_limited(regular(path, "a torch file"), most)
-        _check(data)
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except InputError:
+        stream, legacy = _checked(data), not data.startswith(ARCHIVE)
+        content = torch.load(stream, map_location="cpu", weights_only=True)
+        if legacy and stream.tell() != len(data):
+            raise ValueError(f"{len(data) - stream.tell()} bytes behind its end")
+        return content
+    except (InputError, MemoryError):
         raise
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=path,

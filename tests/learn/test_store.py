@@ -280,3 +280,57 @@ def test_a_full_disk_is_said_in_plain_words_and_leaves_the_old_file(tmp_path, fu
         torchfile.save(weights(), tmp_path / "w.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["w.pth"]
     assert torchfile.read(tmp_path / "w.pth", 1 << 20) == {}
+
+
+def archive(content):
+    """A zip archive of torch's, as bytes."""
+    data = io.BytesIO()
+    torch.save(content, data)
+    return data.getvalue()
+
+
+def old_file(content):
+    """The same content as torch wrote it before 1.6."""
+    data = io.BytesIO()
+    torch.save(content, data, _use_new_zipfile_serialization=False)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (bytearray(1 << 10), "holds (builtins|__builtin__) bytearray"), (weights(), "behind its end")])
+def test_a_pickle_with_an_archive_behind_it_is_no_archive(tmp_path, content, message):
+    """Zip readers look at the end of a file, torch at its first bytes."""
+    (tmp_path / "w.pth").write_bytes(old_file(content) + archive(weights()))
+    with pytest.raises(InputError, match=message):
+        torchfile.read(tmp_path / "w.pth", limits.MODEL_BYTES)
+
+
+def test_what_torch_reads_of_two_archives_is_what_was_looked_at(tmp_path):
+    first, last = archive({"a": bytearray(1 << 10)}), archive({"a": 7})
+    start = struct.unpack("<I", first[-6:-2])[0]
+    # a directory of the first, where a reader goes that trusts the offset in the last's end
+    torn = first + last[:-6] + struct.pack("<I", start) + last[-2:]
+    for data in (first + last, torn):
+        (tmp_path / "w.pth").write_bytes(data)
+        try:
+            assert torchfile.read(tmp_path / "w.pth", limits.MODEL_BYTES) == {"a": 7}
+        except InputError as error:
+            assert "no torch file of plain data" in str(error)
+
+
+@pytest.mark.parametrize("name", ["archive/data.PKL", "archive/DATA.pkl"])
+def test_a_pickle_by_any_spelling_of_its_name_is_looked_at(tmp_path, name):
+    path = written(tmp_path, {"a": bytearray(1 << 10)})
+    data = path.read_bytes()
+    old = next(entry for entry in zipfile.ZipFile(path).namelist() if entry.endswith("data.pkl"))
+    path.write_bytes(data.replace(old.encode(), old[:-8].encode() + name[-8:].encode()))
+    with pytest.raises(InputError, match="holds builtins bytearray|holds __builtin__ bytearray"):
+        torchfile.read(path, limits.MODEL_BYTES)
+
+
+def test_want_of_memory_is_not_said_to_be_the_files(tmp_path, monkeypatch):
+    def out(*_, **__):
+        raise MemoryError
+    monkeypatch.setattr(torch, "load", out)
+    with pytest.raises(MemoryError):
+        torchfile.read(written(tmp_path, weights()), limits.MODEL_BYTES)

@@ -264,9 +264,51 @@ def add_constant(value, op):
     (add_constant(np.zeros((9, 1, 1, 1, 1), np.float32), "Mul"), "up to 4 axes"),
     (add_constant(np.float32([1, 1, 1e9, 1e9]), "Resize"), "scales of up to 16"),
     (add_constant(np.float32([1, 1, np.nan, 1]), "Resize"), "scales of up to 16"),
+    (add_constant(np.zeros((1 << 20, 1, 1, 1), np.float32), "Conv"), "up to 1024 channels"),
+    (add_constant(np.zeros((1, 1, 999, 999), np.float32), "ConvTranspose"), "channels, 31 lines"),
+    (add_node("Conv", "hr", pads=[999] * 4), "attribute pads of 999; allowed: up to 31"),
+    (add_node("ConvTranspose", "hr", dilations=[99, 99]), "attribute dilations of 99"),
+    (add_node("Conv", "hr", "hr"), "hr is computed; allowed: a constant"),
+    (add_node("Resize", "hr", "", "hr"), "hr is computed; allowed: a constant"),
+    (add_constant(np.zeros((1, 1, 3, 3), np.float32), "ConvTranspose"), "adds 2 lines or columns"),
+    (add_node("Conv", "hr", pads=[2] * 4), "adds 4 lines or columns"),
+    (add_node("Conv", "hr", auto_pad="VALID"), "attribute auto_pad"),
+    (add_node("Relu", "late"), "late comes later, or from nowhere"),
 ])
 def test_a_file_that_would_run_away_is_not_run(change, message):
     runs_not(changed(change, encode_float(NETWORK)), message)
+
+
+def chain(number, op, *constants, **attributes):
+    """A change to a graph that is a row of one operator."""
+    def change(model):
+        del model.graph.node[:]
+        for at, value in enumerate(constants):
+            model.graph.initializer.append(numpy_helper.from_array(value, f"constant{at}"))
+        for at in range(number):
+            model.graph.node.append(helper.make_node(
+                op, [f"x{at - 1}" if at else model.graph.input[0].name,
+                     *[f"constant{place}" for place in range(len(constants))]],
+                [f"x{at}" if at < number - 1 else "hr"], name=f"n{at}", **attributes))
+    return change
+
+
+@pytest.mark.parametrize(("allowed", "number", "row"), [
+    (4, 8, ("Resize", np.float32([]), np.float32([1, 1, 2, 2]))),
+    (1, 2, ("Resize", np.float32([]), np.float32([1, 1, 16, 16]))),
+    (2, 3, ("ConvTranspose", np.zeros((1, 1, 4, 4), np.float32), {"strides": [4, 4]})),
+    (4, 5, ("DepthToSpace", {"blocksize": 2})),
+    (512, 513, ("Conv", np.zeros((1, 1, 1, 1), np.float32)))])
+def test_a_row_of_nodes_that_runs_away_together_is_not_run(allowed, number, row):
+    attributes = row[-1] if isinstance(row[-1], dict) else {}
+    constants = row[1:-1] if attributes else row[1:]
+    for length, refused in ((allowed, False), (number, True)):
+        data = changed(chain(length, row[0], *constants, **attributes), encode_float(NETWORK))
+        if refused:
+            runs_not(data, r"enlarges to (32|64|256) times the picture; allowed: up to 16"
+                     "|513 nodes of Conv or ConvTranspose; allowed: up to 512")
+        else:
+            check_runnable(parse(data, "m.onnx"), "m.onnx")
 
 
 def test_a_subgraph_is_not_run():

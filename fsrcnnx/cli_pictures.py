@@ -17,7 +17,7 @@ import click
 from fsrcnnx import limits
 from fsrcnnx.console import FILE, free_memory
 from fsrcnnx.errors import InputError, shown
-from fsrcnnx.files import made
+from fsrcnnx.files import check_folder, made
 from fsrcnnx.progress import bar
 
 IMAGES = "--images"
@@ -132,7 +132,7 @@ def upscale(inputs, outputs, engine, model, scale, *, simulator, max_width) -> N
 def _check(inputs, outputs, engine, model, scale) -> None:
     """Refuse what is seen to fail before any pixel is decoded."""
     from fsrcnnx import engines
-    from fsrcnnx.imaging import check_folder, check_size, check_suffix, picture_size
+    from fsrcnnx.imaging import check_size, check_suffix, picture_size
 
     folder = outputs[0].parent
     check_folder(folder if len(inputs) == 1 or folder.exists() else folder.parent)

@@ -1,6 +1,6 @@
 """Look into a video file with ffprobe: pictures, rate, colours, and what else is in it.
 
-May import whole, the ground and the standard library. Refuses what would not come out as it went
+May import cut, the ground and the standard library. Refuses what would not come out as it went
 in: other pixel formats, fields, a variable frame rate, damage.
 
     clip = probe(Path("clip.mp4")); clip.rate, clip.frames
@@ -18,9 +18,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from fsrcnnx import processes, tools
+from fsrcnnx.cut import check as check_whole
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import regular
-from fsrcnnx.whole import check as check_whole
 
 # pixel formats that pass, ours -> y4m's tag; the yuvj ones say "full range" once more
 FORMATS = {"yuv420p": "420", "yuvj420p": "420", "yuv422p": "422", "yuvj422p": "422",

@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 
 from fsrcnnx.errors import FsrcnnxError, InputError, ToolError, shown
-from fsrcnnx.files import atomic
+from fsrcnnx.files import atomic, check_folder
 from fsrcnnx.install import advice
 from fsrcnnx.interrupts import STOPS, Asked, stoppable
 
@@ -130,9 +130,10 @@ def check_json(path: Path) -> None:
     Raises:
         InputError: If its folder is missing or not writable, or it is a folder.
     """
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError("cannot be written", where=path,
-                         allowed="a file in an existing, writable folder")
+    if path.is_dir():
+        raise InputError("the output is a folder", where=path, allowed="a file name",
+                         fix="add a file name")
+    check_folder(path.parent)
 
 
 def write_json(path: Path, report: dict) -> None:
@@ -218,6 +219,9 @@ def _outcome(command: click.Command, args: Sequence[str] | None, name: str, aske
         complain(f"{package}: {what}; fix: {advice(package)}")
         return ToolError.exit_code
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not loaded for its name
+            complain("not enough memory on the device; fix: a smaller batch, or --device cpu")
+            return 2
         return _defect(error)
 
 

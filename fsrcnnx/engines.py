@@ -268,9 +268,7 @@ def memory(engine: str, model: Path | None, pixels: int, scale: int) -> int:
     """
     each = PER_HR_PIXEL * scale**2
     if engine in PER_CHANNEL:
-        from fsrcnnx.exact import onnx_io
-
-        network = onnx_io.load(model)
+        network = _network(model, model.stat().st_mtime_ns)
         widest = max(layer.out_channels for layer in network.layers)
         each += PER_CHANNEL[engine] * widest * network.prescale**2
     return each * pixels

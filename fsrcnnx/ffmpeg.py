@@ -28,6 +28,7 @@ import numpy as np
 from fsrcnnx import processes, tools, y4m
 from fsrcnnx.clip import Clip, first_line
 from fsrcnnx.errors import InputError
+from fsrcnnx.files import check_folder
 
 # container -> (text subtitles become, other subtitles and attachments are kept)
 CONTAINERS = {".mp4": ("mov_text", False), ".m4v": ("mov_text", False), ".mov": ("mov_text", False),
@@ -175,14 +176,10 @@ def check_output(path: Path, codec: Codec, header: y4m.Header | None = None) -> 
     if codec.name == "ffv1" and path.suffix.lower() != ".mkv":
         raise InputError(f"codec ffv1 in {path.suffix}", where=path, allowed=".mkv",
                          fix="name the output .mkv, or take --quality 0 for lossless h264")
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError("cannot be written", where=path, allowed="a file in an existing folder")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise InputError(f"the folder is not writable ({error.strerror})", where=path.parent,
-                         allowed="a writable folder", fix="choose another output") from None
+    if path.is_dir():
+        raise InputError("the output is a folder", where=path, allowed="a file name",
+                         fix="add a file name such as out.mp4")
+    check_folder(path.parent)
     if header and header.step and codec.name != "ffv1" and (
             header.height % header.step[0] or header.width % header.step[1]):
         raise InputError(f"{codec.name} has no {header.width}x{header.height} pixels of "

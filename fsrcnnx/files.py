@@ -94,6 +94,26 @@ def read_limited(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that files cannot be written to.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        InputError: If it is missing or not writable.
+    """
+    if not folder.is_dir():
+        raise InputError("the folder does not exist", where=folder, allowed="an existing folder",
+                         fix="create it")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"the folder is not writable ({error.strerror})", where=folder,
+                         allowed="a writable folder", fix="choose another output") from None
+
+
 @contextmanager
 def atomic(path: str | Path, *raised: type[Exception]) -> Iterator[Path]:
     """Write beside a file, then rename: an error or a kill leaves the old file as it was.

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from fsrcnnx import engines
 from fsrcnnx.errors import InputError
+from fsrcnnx.files import check_folder
 from fsrcnnx.imaging import (
     SUFFIXES,
     Picture,
-    check_folder,
     check_size,
     left_out,
     picture_size,
@@ -53,13 +53,10 @@ def check_frames(source: Path, output: Path, scale: int) -> tuple[list[str], int
     if named or (output.exists() and not output.is_dir()):
         raise InputError("a file, where a folder of frames is to be", where=output,
                          allowed="a new or existing folder")
-    if not output.exists() and not output.parent.is_dir():
-        raise InputError("the folder does not exist", where=output.parent,
-                         allowed="an existing folder", fix="create it")
+    check_folder(output if output.exists() else output.parent)
     for name in names:
         width, height = picture_size(source / name)
         check_size(output / name, scale * width, scale * height)
-    check_folder(output if output.exists() else output.parent)
     return names, others
 
 

@@ -15,7 +15,6 @@ from fsrcnnx.picture import Picture, gray_to_luma, picture_to_rgb, rgb_to_pictur
 from fsrcnnx.picture_read import picture_size, read_picture
 from fsrcnnx.picture_write import (
     SUFFIXES,
-    check_folder,
     check_size,
     check_suffix,
     check_writable,
@@ -24,7 +23,7 @@ from fsrcnnx.picture_write import (
 )
 from fsrcnnx.resample import bicubic, crop, shrink, shrink_pillow, upscale_chroma
 
-__all__ = ["SUFFIXES", "Picture", "bicubic", "check_folder", "check_size", "check_suffix",
+__all__ = ["SUFFIXES", "Picture", "bicubic", "check_size", "check_suffix",
            "check_writable", "crop", "gray_to_luma", "left_out", "picture_size",
            "picture_to_rgb", "psnr", "read_picture", "rgb_to_picture", "shrink", "shrink_pillow",
            "ssim", "upscale_chroma", "write_picture"]

@@ -9,7 +9,6 @@ Source: Portable Network Graphics (third edition), 11.3, for the chunks of colou
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import atomic
+from fsrcnnx.files import atomic, check_folder
 from fsrcnnx.picture import Picture, picture_to_rgb
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".pgm", ".ppm")
@@ -65,26 +64,6 @@ def check_writable(path: str | Path) -> Path:
     path = check_suffix(path)
     check_folder(path.parent)
     return path
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that files cannot be written to.
-
-    Args:
-        folder: The folder.
-
-    Raises:
-        InputError: If it is missing or not writable.
-    """
-    if not folder.is_dir():
-        raise InputError("the folder does not exist", where=folder, allowed="an existing folder",
-                         fix="create it")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"the folder is not writable ({error.strerror})", where=folder,
-                         allowed="a writable folder", fix="choose another output") from None
 
 
 def check_size(path: str | Path, width: int, height: int) -> None:

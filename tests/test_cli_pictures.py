@@ -116,6 +116,14 @@ def test_a_picture_that_memory_does_not_hold_is_refused(home, capsys, monkeypatc
     assert call("upscale", "a.png", "-o", "out.png", "--engine", "bicubic") == 0
 
 
+def test_many_pictures_read_their_model_once(home, monkeypatch):
+    read, load = [], onnx_io.load
+    monkeypatch.setattr(onnx_io, "load", lambda path: read.append(path) or load(path))
+    assert call("upscale", "a.png", "b.png", "c.png", "-o", "out", "--engine", "golden",
+                "--model", "tiny_x2") == 0
+    assert len(read) <= 2
+
+
 def test_the_memory_that_is_free_is_seen():
     free = console.free_memory()
     assert free is None or 1 << 20 < free < 1 << 50

@@ -4,9 +4,14 @@ import errno
 import stat
 
 import pytest
+from PIL import Image
 
+from fsrcnnx.console import check_json
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import atomic, made, scratch
+from fsrcnnx.ffmpeg import Codec, check_output
+from fsrcnnx.files import atomic, check_folder, made, scratch
+from fsrcnnx.frames import check_frames
+from fsrcnnx.learn.data import prepare
 
 
 def test_a_finished_file_takes_the_place_of_the_old_one(tmp_path):
@@ -80,3 +85,35 @@ def test_a_folder_made_in_vain_goes_again(tmp_path):
     with (pytest.raises(InputError, match="checkpoint: cannot be made .*; allowed: a new or"),
           made(tmp_path / "kept" / "checkpoint")):
         pytest.fail("it was begun")
+
+
+def _json(folder):
+    check_json(folder / "a.json")
+
+
+def _frames(folder):
+    Image.new("L", (8, 8)).save(folder.parent / "in" / "a.png")
+    check_frames(folder.parent / "in", folder / "out", 2)
+
+
+def _video(folder):
+    check_output(folder / "a.mp4", Codec())
+
+
+def _data(folder):
+    prepare(folder.parent / "in", folder / "a.h5", 2)
+
+
+@pytest.mark.parametrize("check", [check_folder, _json, _frames, _video, _data])
+def test_a_folder_that_takes_no_file_is_said_the_same_way_by_all(tmp_path, monkeypatch, check):
+    def no_file(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+    (tmp_path / "in").mkdir()
+    Image.new("L", (64, 64)).save(tmp_path / "in" / "b.png")
+    with pytest.raises(InputError, match=r"out: the folder does not exist; allowed: an existing "
+                                         "folder; fix: create it"):
+        check(tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr("tempfile.TemporaryFile", no_file)
+    with pytest.raises(InputError, match=r"out: the folder is not writable \(Read-only file"):
+        check(tmp_path / "out")

@@ -12,8 +12,8 @@ from PIL import Image
 
 from fsrcnnx import ffmpeg as parts
 from fsrcnnx import video
+from fsrcnnx.cut import check
 from fsrcnnx.errors import InputError
-from fsrcnnx.whole import check
 from tests.clips import call, ffmpeg, make, upscale
 
 pytestmark = pytest.mark.slow

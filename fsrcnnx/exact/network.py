@@ -237,21 +237,19 @@ class Network:
                                      where=self.name, allowed=f"text of up to {limits.TEXT} "
                                      f"characters, keys of up to {limits.NAME}")
 
-    def check_pixels(self, bits: int = 8) -> Network:
-        """Hold luma in and out against what the pixels of a picture or a video hold.
-
-        Args:
-            bits: Of a pixel.
+    def check_pixels(self) -> Network:
+        """Hold luma in and out against what the pixels of a picture hold.
 
         Returns:
             The network itself.
 
         Raises:
-            ModelError: If one of them is not as many unsigned bits.
+            ModelError: If one of them is not 8 unsigned bits.
         """
         for where, to in (("the input", self.in_format), ("the output", self.out_format)):
-            if to.signed or to.width != bits:
-                raise ModelError(f"luma in {to}", where=where, allowed=f"{bits} unsigned bits")
+            if to.signed or to.width != PIXEL.width:
+                raise ModelError(f"luma in {to}", where=where,
+                                 allowed=f"{PIXEL.width} unsigned bits")
         return self
 
     def content_hash(self) -> str:

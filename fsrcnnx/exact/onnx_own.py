@@ -1,6 +1,6 @@
 """Whether an ONNX file is one of ours: only such a one is replaced without being named.
 
-May import onnx and the errors.
+May import the bytes of ONNX files and the errors.
 
     check_replaceable(Path("models/mine_x2"), ("model.onnx",))
 """
@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
-from google.protobuf.message import DecodeError
-
-from fsrcnnx.errors import InputError
+from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.exact.onnx_bytes import parse, read_bytes
 
 PRODUCER = "fsrcnnx"
 
@@ -28,8 +26,8 @@ def ours(path: Path) -> bool:
         True if it is an ONNX file that names us as its producer.
     """
     try:
-        return onnx.load(path, load_external_data=False).producer_name == PRODUCER
-    except (DecodeError, OSError):
+        return parse(read_bytes(path), str(path)).producer_name == PRODUCER
+    except ModelError:  # whatever lies there
         return False
 
 

@@ -22,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from fsrcnnx.errors import InputError
+from fsrcnnx.files import check_folder
 from fsrcnnx.imaging import (
     SUFFIXES,
     bicubic,
@@ -147,9 +148,7 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
             raise InputError(f"too few pictures for one in {holdout} to be held out",
                              where=str(images_dir), allowed=f"at least {holdout} pictures")
     output = Path(output)
-    if not output.parent.is_dir():
-        raise InputError("the folder does not exist", where=str(output.parent),
-                         allowed="an existing folder", fix="create it")
+    check_folder(output.parent)
     for path in paths:  # before any work
         size = picture_size(path)
         if evaluation:

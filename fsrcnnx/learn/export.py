@@ -17,6 +17,7 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import onnx_io, onnx_own
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import scratch
+from fsrcnnx.interrupts import held
 from fsrcnnx.learn import models, quantnet, store
 
 NAMES = ("model.onnx", "model_uint8.onnx", "model_float.onnx")
@@ -78,8 +79,9 @@ def export(weights: str | Path, folder: Path, training_data: str = "") -> Networ
             onnx_io.save(network, made / "model.onnx")
             onnx_io.save_uint8(network, made / "model_uint8.onnx")
             onnx_io.save_float(network, made / "model_float.onnx", layers)
-            for path in sorted(made.iterdir()):
-                os.replace(path, folder / path.name)
+            with held():
+                for path in sorted(made.iterdir()):
+                    os.replace(path, folder / path.name)
     except InputError as error:
         raise InputError(error.what, where=folder / Path(error.where).name,
                          allowed=error.allowed, fix=error.fix) from None

@@ -28,6 +28,7 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import PIXEL, Network
+from fsrcnnx.files import check_folder
 from fsrcnnx.learn import data, models, neighbours, store, torchfile
 from fsrcnnx.learn.calibrate import (
     MIXED,
@@ -46,7 +47,6 @@ from fsrcnnx.learn.picture import WIDE, carry_picture, is_held, split_picture
 from fsrcnnx.learn.quantnet import Noise, QuantNet, load_qat, pack, to_network
 from fsrcnnx.learn.rounding import settle, soften
 from fsrcnnx.learn.teacher import teach
-from fsrcnnx.picture_write import check_folder
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The fixed-point network in torch: trained with straight-through rounding, exact in float64.
 
 May import numpy, torch, exact.formats, exact.network, learn.devices, learn.expand, learn.models,
-learn.store and the errors.
+learn.store, learn.schema and the errors.
 
     module = load_qat("models/fsrcnn-x_x2/weights.pth")
     hr = qat_run(module, lr)                       # int64 (2 H, 2 W): the ladder's rung `qat`
@@ -27,7 +27,7 @@ from torch.nn import functional
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format, quantise, signed_digits
 from fsrcnnx.exact.network import PIXEL, Layer, Network
-from fsrcnnx.learn import models, store
+from fsrcnnx.learn import models, schema, store
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.expand import fold
 
@@ -238,7 +238,7 @@ def to_network(module: QuantNet, name: str | None = None,
     Raises:
         ModelError: If a weight is NaN or the contract is broken.
     """
-    store.check_finite(module.state_dict(), "quantisation")
+    schema.check_finite(module.state_dict(), "quantisation")
     layers, frac = [], PIXEL.frac
     for label, formats in module.formats.items():
         layer = getattr(module.model, label)

@@ -1,6 +1,6 @@
 """Where a run was stopped, and its course so far: read back, and written for people.
 
-May import learn.store and the ground.
+May import torch, learn.store and the ground.
 
     state = read_state(Path("checkpoint.pth"), plan.settings())    # None: from the start
 """
@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from fsrcnnx.errors import InputError
+import torch
+
+from fsrcnnx.errors import FsrcnnxError, InputError
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import store
 
@@ -63,10 +65,13 @@ def resuming(checkpoint: Path) -> Iterator[None]:
         checkpoint: File of the state.
 
     Raises:
-        InputError: Whatever a part of a run says of a state that is none of its own.
+        InputError: Whatever a part of a run says of a state that is none of its own; but want of
+            memory, and what is said already, are not the file's fault.
     """
     try:
         yield
+    except (FsrcnnxError, MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:  # torch raises many kinds for a state that does not fit
         raise InputError(f"damaged ({type(error).__name__})", where=str(checkpoint),
                          allowed="a file of an earlier run",

@@ -16,9 +16,6 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.files import regular
 from fsrcnnx.learn import schema, torchfile
 from fsrcnnx.learn.models import MODELS, Net, build
-from fsrcnnx.learn.schema import check_finite
-
-__all__ = ["check_finite", "complete", "load", "read_checkpoint", "read_weights", "restore"]
 
 STATE = {"settings": str, "rows": list, "generator": (torch.Tensor, type(None))}
 

@@ -122,7 +122,7 @@ def read(path: Path, most: int) -> object:
         if legacy and stream.tell() != len(data):
             raise ValueError(f"{len(data) - stream.tell()} bytes behind its end")
         return content
-    except (InputError, MemoryError):
+    except (InputError, MemoryError, torch.OutOfMemoryError):
         raise
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=path,

@@ -14,14 +14,13 @@ import torch
 
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import made
+from fsrcnnx.files import check_folder, made
 from fsrcnnx.learn import data, models, store, torchfile
 from fsrcnnx.learn.devices import ALONE, Team
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.expand import expand, fold, hold_picture
 from fsrcnnx.learn.fit import Batches, Plan, fit
 from fsrcnnx.learn.teacher import teach
-from fsrcnnx.picture_write import check_folder
 
 CHECKPOINTS = 30  # evaluations in a run that is given in steps
 

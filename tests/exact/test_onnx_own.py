@@ -1,10 +1,12 @@
 """Only our own ONNX files are replaced without being named."""
 
+import os
 import shutil
 
 import onnx
 import pytest
 
+from fsrcnnx import limits
 from fsrcnnx.engines import SHIPPED
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.onnx_own import check_replaceable, ours
@@ -19,10 +21,19 @@ def foreign(path):
     onnx.save(model, path)
 
 
+def crowded(path):
+    """One of ours, with more fields than any network has."""
+    model = onnx.load(path)
+    model.graph.initializer.add(dims=[1] * (limits.ONNX_FIELDS + 1))
+    return model
+
+
 IN_THE_WAY = {
     "another's": foreign,
     "no ONNX": lambda path: path.write_bytes(b"nothing like protobuf"),
     "empty": lambda path: path.write_bytes(b""),
+    "a huge one": lambda path: os.truncate(path, limits.MODEL_BYTES + 1),
+    "many fields": lambda path: onnx.save(crowded(path), path),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "a link": lambda path: (path.rename(path.with_name("x")), path.symlink_to("x")),
     "a link to nowhere": lambda path: (path.unlink(), path.symlink_to("nowhere")),

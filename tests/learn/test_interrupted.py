@@ -12,7 +12,7 @@ from fsrcnnx.learn.calibrate import Bits
 from fsrcnnx.learn.export import export
 from fsrcnnx.learn.fit import LARGEST_BATCH, Plan
 from fsrcnnx.learn.quantise import quantise
-from fsrcnnx.learn.resume import check_rows
+from fsrcnnx.learn.resume import check_rows, resuming
 from fsrcnnx.learn.teacher import teach
 from fsrcnnx.learn.train import train
 
@@ -104,6 +104,14 @@ def test_a_damaged_state_of_a_search_is_said_in_one_line(files, tmp_path, monkey
     torch.save({**state, "weights": torch.ones(3)}, path)
     with pytest.raises(InputError, match=r"stage3: damaged.*delete it"):
         quantise(tmp_path / "f.pth", *files, tmp_path / "w.pth", **options)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("of a GPU"),
+                                   ModelError("said already")])
+def test_what_is_not_the_states_fault_is_not_said_to_be(tmp_path, error):
+    with pytest.raises(type(error)) as caught, resuming(tmp_path / "checkpoint.pth"):
+        raise error
+    assert caught.value is error
 
 
 def test_a_failed_start_leaves_no_folder(files, tmp_path, full_disk):

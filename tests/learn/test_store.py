@@ -1,6 +1,8 @@
 """A weights file is a stranger: what is wrong in it is said in one line, and costs no memory."""
 
 import io
+import os
+import signal
 import struct
 import zipfile
 from collections import OrderedDict
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from fsrcnnx import limits
 from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
+from fsrcnnx.interrupts import stoppable
 from fsrcnnx.learn import models, store, torchfile
-from fsrcnnx.learn.export import export
+from fsrcnnx.learn.export import NAMES, export
 from fsrcnnx.learn.quantnet import load_qat, to_network
 
 NAME = "d2s1m0f1l2_x2"
@@ -197,6 +200,20 @@ def test_a_folder_that_takes_only_some_of_an_export_gets_none(tmp_path, monkeypa
     with pytest.raises(InputError, match="out/model_float.onnx: cannot be written"):
         export(path, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_signal_does_not_tear_an_export(tmp_path, monkeypatch):
+    path, replace = written(tmp_path, weights()), os.replace
+    (tmp_path / "out").mkdir()
+
+    def stopped(*args):
+        replace(*args)
+        if args[1].parent.name == "out":
+            os.kill(os.getpid(), signal.SIGTERM)
+    monkeypatch.setattr("fsrcnnx.learn.export.os.replace", stopped)
+    with stoppable(), pytest.raises(KeyboardInterrupt):
+        export(path, tmp_path / "out")
+    assert sorted(made.name for made in (tmp_path / "out").iterdir()) == sorted(NAMES)
 
 
 def rewritten(path, change, **options):

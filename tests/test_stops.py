@@ -12,6 +12,7 @@ import pytest
 
 from fsrcnnx import tools
 from fsrcnnx.prove.cache import FOLDER, TAG, VARIABLE
+from tests.sessions import session
 
 PIXEL = b"P5 2 2 255\n\x00\x10\x20\xff"
 COMMANDS = {  # arguments -> what is to be seen at work, in /proc: part of a command line
@@ -23,19 +24,6 @@ COMMANDS = {  # arguments -> what is to be seen at work, in /proc: part of a com
     "bench hls": (["bench", "tiny_x2", "--contenders", "hls"], rb"cc1plus"),
     "hls-synth": (["hls-synth", "project"], rb"sleep\x0077"),
 }
-
-
-def session(leader: int) -> dict[int, bytes]:
-    """Command lines of the live processes of a session."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[3]) == leader and fields[0] not in "ZX":
-                found[int(entry.name)] = (entry / "cmdline").read_bytes()
-        except (OSError, ValueError):
-            pass  # it has ended meanwhile
-    return found
 
 
 @pytest.fixture

@@ -11,12 +11,40 @@ import importlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
+from fsrcnnx.prove.cache import VARIABLE
 from tests.hostile.case import Answer, Case, run
 
 NOT_AREAS = ("__main__", "__init__", "case")
+
+
+def areas() -> list[str]:
+    """Name the areas: the files that list cases.
+
+    Returns:
+        The names, in order.
+    """
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py")
+                  if path.stem not in NOT_AREAS and not path.stem.startswith("test_"))
+
+
+@contextmanager
+def own_builds() -> Iterator[None]:
+    """Keep the builds of the cases in a folder of the block's own, which they share."""
+    before = os.environ.get(VARIABLE)
+    with tempfile.TemporaryDirectory(prefix="hostile-builds-") as folder:
+        os.environ[VARIABLE] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[VARIABLE]
+            else:
+                os.environ[VARIABLE] = before
 
 
 def cases(words: list[str]) -> list[Case]:
@@ -29,12 +57,10 @@ def cases(words: list[str]) -> list[Case]:
         The cases, area by area.
     """
     found = []
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in NOT_AREAS or path.stem.startswith("test_"):
-            continue
-        module = importlib.import_module(f"tests.hostile.{path.stem}")
-        found += [case for case in getattr(module, "CASES", ())
-                  if not words or any(w in path.stem or w in case.name for w in words)]
+    for area in areas():
+        module = importlib.import_module(f"tests.hostile.{area}")
+        found += [case for case in module.CASES
+                  if not words or any(w in area or w in case.name for w in words)]
     names = [case.name for case in found]
     assert len(set(names)) == len(names), "two cases of one name"
     return found
@@ -56,7 +82,7 @@ def main() -> int:
     chosen = parser.parse_args()
     todo = cases(chosen.words)
     well = tracebacks = leftovers = 0
-    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool, \
+    with own_builds(), ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool, \
             tqdm(total=len(todo), unit="input", disable=None, leave=False) as bar:
         running = {pool.submit(answer, case): case for case in todo}
         for done in as_completed(running):

@@ -1,6 +1,7 @@
 """One hostile input: what lies in an empty folder, the command that runs there, a good answer.
 
-May import the standard library. Each file beside this one lists the cases of an area as CASES.
+May import the standard library and tests.sessions. Each file beside this one lists the cases of an
+area as CASES.
 
     answer = run(case, scratch)
     print(case.name, answer.faults)                # () is a good answer
@@ -18,6 +19,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.sessions import kill, session
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 600  # characters of an error line that a person still reads
@@ -41,6 +44,8 @@ class Case:
         megabytes: Most memory (resident) of an answer.
         stop: Seconds after which the program gets `stop_signal`; None: never.
         stop_signal: For `stop`.
+        stop_when: Pattern in a command line of what the program started; the seconds of `stop`
+            begin when it is seen. None: with the program.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Case:
     megabytes: int = 2048
     stop: float | None = None
     stop_signal: int = signal.SIGTERM
+    stop_when: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,19 +103,9 @@ def _kept(name: str, patterns: tuple[str, ...]) -> bool:
     return any(part.match(pattern) for part in (path, *path.parents) for pattern in patterns)
 
 
-def _group(leader: int) -> list[str]:
-    """Command lines of the live processes of a session."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[3]) == leader and fields[0] != "Z":
-                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-                    found.append(line.decode(errors="replace")[:80])
-            except (OSError, ValueError):
-                pass  # it ended meanwhile
-    return found
+def _seen(pattern: str, leader: int) -> bool:
+    """Whether a process of a session has a command line with a pattern in it."""
+    return any(re.search(pattern.encode(), line) for line in session(leader).values())
 
 
 def _high_water(process: int) -> int:
@@ -146,14 +142,18 @@ def run(case: Case, scratch: Path) -> Answer:
                                    stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                    start_new_session=True)
         late, stopped, peak = False, False, 0
+        since = start if case.stop_when is None else None
         while (pid := os.wait4(process.pid, os.WNOHANG))[0] == 0:
             spent = time.monotonic() - start
-            if case.stop is not None and spent > case.stop and not stopped:
+            if since is None and _seen(case.stop_when, process.pid):
+                since = time.monotonic()
+            if case.stop is not None and not stopped and since is not None \
+                    and time.monotonic() - since > case.stop:
                 process.send_signal(case.stop_signal)
                 stopped = True
-            if spent > case.seconds:
+            if spent > case.seconds and not late:
                 late = True
-                os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
             peak = max(peak, _high_water(process.pid))
             time.sleep(0.01)
         process.returncode = os.waitstatus_to_exitcode(pid[1])
@@ -162,25 +162,25 @@ def run(case: Case, scratch: Path) -> Answer:
             peak = pid[2].ru_maxrss // 1024
     spent = time.monotonic() - start
     time.sleep(0.05 if case.stop is None else 1)
-    alive = _group(process.pid)
-    for _ in alive:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            break
+    alive = [line.replace(b"\0", b" ").decode(errors="replace")[:80]
+             for line in session(process.pid).values()]
+    kill(process.pid)  # each by itself: what it started may lead groups of its own
     output = (scratch / "out").read_text(errors="replace")
     return _judge(case, process.returncode, output, before, home, temporary, alive, late, peak,
-                  spent)
+                  spent, stopped)
 
 
 def _judge(case: Case, code: int, output: str, before: dict, home: Path, temporary: Path,
-           alive: list[str], late: bool, peak: int, spent: float) -> Answer:
+           alive: list[str], late: bool, peak: int, spent: float,
+           stopped: bool) -> Answer:
     """Hold what happened against what the case asks for."""
     faults = []
     after = _tree(home)
     lines = [line for line in output.splitlines() if "rror:" in line or "***" in line]
     if late:
         faults.append(f"no answer within {case.seconds} s")
+    elif case.stop is not None and not stopped:
+        faults.append("it ended before it could be stopped")
     elif code != case.code:
         faults.append(f"exit code {code}, wanted {case.code}")
     traceback = "Traceback (most recent call last)" in output or "Segmentation" in output \

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsrcnnx import __version__, manifests
+from fsrcnnx.emit.literal import literals
 from fsrcnnx.emit.rtl import source_dir
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import Format
@@ -30,6 +31,7 @@ DIM_BITS = 15  # any frame size that fsrcnnx_top could be asked for can be told 
 CARRIED = ("network", "content_hash", "scale", "width", "height", "in_format", "out_format")
 CONTROL = {"ap_clk": "clk_i", "ap_rst_n": "rst_ni", "ap_start": "1'b1", "ap_continue": "1'b1"}
 STATUS = ("ap_done", "ap_ready", "ap_idle")
+READ = re.compile(r'\$readmemh\s*\(\s*"([^"]*)"\s*,\s*(\w+)\s*\)\s*;')
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,8 @@ def filled(text: str, path: Path) -> str:
         The source, each `$readmemh` turned into one assignment a word.
 
     Raises:
-        InputError: If a file is missing or holds something else than hex words.
+        InputError: If a file is missing or holds something else than hex words, or a memory is
+            read in another way: it would stay empty in silence.
     """
     def words(call: re.Match) -> str:
         source = path.parent / Path(call[1]).name
@@ -208,9 +211,20 @@ def filled(text: str, path: Path) -> str:
                              fix="run `fsrcnnx hls-synth` on the project again") from error
         if not found or not all(re.fullmatch(r"[0-9a-fA-F]+", word) for word in found):
             raise InputError("not the words of a memory", where=source, allowed="hex, one a line")
-        return " ".join(["begin", *(f"{call[2]}[{place}] = {4 * len(word)}'h{word};"
+        return " ".join(["begin", *(f"{call[2]}[{place}] = {_number(word)};"
                                     for place, word in enumerate(found)), "end"])
-    return re.sub(r'\$readmemh\(\s*"([^"]*)"\s*,\s*(\w+)\s*\)\s*;', words, text)
+    text = re.sub(READ, words, text)
+    if "$readmem" in text:
+        line = text[:text.index("$readmem")].count("\n") + 1
+        raise InputError(f"a memory that is read in an unknown way, line {line}", where=path,
+                         allowed='$readmemh("FILE", MEMORY);')
+    return text
+
+
+def _number(word: str) -> str:
+    """One number of hex digits, as an expression."""
+    parts = literals(word, 4 * len(word))
+    return parts[0] if len(parts) == 1 else f"{{{', '.join(parts)}}}"
 
 
 def package(manifest: dict, bits: tuple[int, int]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from fsrcnnx import __version__
 from fsrcnnx.emit.fold import Fold, Lane, lanes
+from fsrcnnx.emit.literal import literals
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Layer, Network
 
@@ -51,21 +52,21 @@ class Memory:
         return self.words.shape[0] * self.word_bits
 
 
-def literals(memory: Memory) -> list[str]:
+def words(memory: Memory) -> list[list[str]]:
     """Print a memory's words as SystemVerilog numbers.
 
     Args:
         memory: The memory.
 
     Returns:
-        One sized hex literal per word, in order of address.
+        The sized hex literals of each word, the high part first, in order of address.
     """
     bits, mask = memory.field_bits, (1 << memory.field_bits) - 1
     digits = -(-memory.word_bits // 4)
     found = []
     for word in memory.words.tolist():
         value = sum((field & mask) << (bits * place) for place, field in enumerate(word))
-        found.append(f"{memory.word_bits}'h{value:0{digits}x}")
+        found.append(literals(f"{value:0{digits}x}", memory.word_bits))
     return found
 
 
@@ -200,7 +201,8 @@ def memory_package(found: tuple[Memory, ...], content_hash: str) -> str:
             lane = "" if shared else f", lane {memory.lane}"
             title = (f"    // layer {memory.layer}{lane}: {memory.words.shape[0]} words of "
                      f"{memory.words.shape[1]} x {memory.field_bits} bits\n")
-            blocks.append(title + ",\n".join(f"    {word}" for word in reversed(literals(memory))))
+            blocks.append(title + ",\n".join(f"    {part}" for word in reversed(words(memory))
+                                             for part in word))
         bits = sum(memory.bits for memory in chosen)
         text += f"\n  localparam bit [{bits}-1:0] {kind} = {{\n" + ",\n".join(blocks) + "\n  };\n"
     return text + "\nendpackage\n"

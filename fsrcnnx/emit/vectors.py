@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsrcnnx import __version__
+from fsrcnnx.emit.literal import literals
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Network
@@ -84,7 +85,8 @@ def _lines(raw: np.ndarray, fmt: Format) -> str:
     mask, bits = (1 << fmt.width) - 1, raw.shape[1] * fmt.width
     numbers = (sum((pixel & mask) << (fmt.width * x) for x, pixel in enumerate(line))
                for line in raw[::-1].tolist())
-    return ",\n".join(f"    {bits}'h{number:0{-(-bits // 4)}x}" for number in numbers)
+    return ",\n".join(f"    {part}" for number in numbers
+                      for part in literals(f"{number:0{-(-bits // 4)}x}", bits))
 
 
 def check_package(found: Vectors, network: Network) -> str:

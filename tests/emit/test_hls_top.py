@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fsrcnnx.emit.hls_top import Port, adapter, read_ports, wrap
+from fsrcnnx.emit.hls_top import Port, adapter, filled, read_ports, wrap
 from fsrcnnx.errors import InputError
 
 # in the style of Vitis HLS: names in the header, directions after it
@@ -121,6 +121,30 @@ def test_a_memory_that_is_missing_or_no_memory(tmp_path):
         with pytest.raises(InputError, match="not the words of a memory"):
             wrap(made, MANIFEST, tmp_path / "rtl")
     assert not (tmp_path / "rtl").exists()
+
+
+@pytest.mark.parametrize("call", ['$readmemh ("./rom.dat", rom0);', '$readmemh( "rom.dat" ,rom0 ) ;',
+                                  '$readmemh\n  ("rom.dat",\n   rom0);'])
+def test_a_memory_is_filled_however_its_call_is_spaced(tmp_path, call):
+    (tmp_path / "rom.dat").write_text("0a\nff\n")
+    assert filled(f"initial\n  {call}\n", tmp_path / "a.v") == (
+        "initial\n  begin rom0[0] = 8'h0a; rom0[1] = 8'hff; end\n")
+
+
+@pytest.mark.parametrize("call", [
+    '$readmemh("rom.dat", rom0, 0, 3);', '$readmemb("rom.dat", rom0);', "$readmemh(FILE, rom0);",
+    '$readmemh("rom.dat", rom0[0]);', '$readmemh("rom.dat", u_rom.rom0);'])
+def test_a_memory_that_would_stay_empty_is_refused(tmp_path, call):
+    (tmp_path / "rom.dat").write_text("0a\nff\n")
+    text = f'initial begin\n  $readmemh("rom.dat", rom1);\n  {call}\nend\n'
+    with pytest.raises(InputError, match=r"a.v: .*in an unknown way, line 3; allowed: .readmemh"):
+        filled(text, tmp_path / "a.v")
+
+
+def test_a_wide_word_is_no_long_token(tmp_path):
+    (tmp_path / "rom.dat").write_text("1" + "0" * 2047 + "\n")
+    text = filled('$readmemh("rom.dat", rom0);', tmp_path / "a.v")
+    assert text == (f"begin rom0[0] = {{4096'h1{'0' * 1023}, 4096'h{'0' * 1024}}}; end")
 
 
 def test_nothing_is_left_when_it_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fsrcnnx.emit.fold import balance, lanes
-from fsrcnnx.emit.memories import Memory, literals, memories, memory_package, places
+from fsrcnnx.emit.memories import Memory, memories, memory_package, places, words
 from fsrcnnx.emit.rtl import emit
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
@@ -25,7 +25,7 @@ both = pytest.mark.parametrize("network", [NETWORK, SHUFFLE], ids=["deconv", "sh
 def _fields(memory):
     """Read a memory's printed words back as signed numbers."""
     rows, bits = [], memory.field_bits
-    for literal in literals(memory):
+    for (literal,) in words(memory):
         size, digits = literal.split("'h")
         assert int(size) == memory.words.shape[1] * bits
         raw = [(int(digits, 16) >> (bits * place)) & ((1 << bits) - 1)
@@ -59,7 +59,8 @@ def test_memories_hold_every_weight_in_its_place(network, cycles):
 
 
 def test_words_by_hand():
-    assert literals(Memory("WEIGHTS", 0, 0, np.array([[1, -1], [-8, 7]]), 4)) == ["8'hf1", "8'h78"]
+    found = words(Memory("WEIGHTS", 0, 0, np.array([[1, -1], [-8, 7]]), 4))
+    assert found == [["8'hf1"], ["8'h78"]]
 
 
 @both
@@ -70,14 +71,14 @@ def test_every_memory_lies_where_the_package_says(network):
     for memory in found:
         size, body = re.search(rf"bit \[(\d+)-1:0\] {memory.kind} = {{\n(.*?)}}", text,
                                re.DOTALL).groups()
-        words = re.findall(r"(\d+)'h([0-9a-f]+)", body)
+        printed = re.findall(r"(\d+)'h([0-9a-f]+)", body)
         vector = 0
-        for bits, digits in words:  # a concatenation: the first is the highest
+        for bits, digits in printed:  # a concatenation: the first is the highest
             vector = vector << int(bits) | int(digits, 16)
-        assert sum(int(bits) for bits, _ in words) == int(size)
+        assert sum(int(bits) for bits, _ in printed) == int(size)
         lsb = told[f"LAYER_{memory.kind}_LSB"][memory.layer]
         lsb += next(lane) if memory.kind == "WEIGHTS" else memory.lane * memory.bits
-        for number, literal in enumerate(literals(memory)):
+        for number, (literal,) in enumerate(words(memory)):
             word = vector >> (lsb + number * memory.word_bits) & ((1 << memory.word_bits) - 1)
             assert word == int(literal.split("'h")[1], 16)
 

@@ -168,7 +168,8 @@ def sources(folder: Path) -> tuple[str, ...]:
         Its sources in reading order, all of them there.
 
     Raises:
-        InputError: If the list is missing or empty, or names what is no file of the folder.
+        InputError: If the list is missing or empty, or names what is no file of the folder; or if a
+            source reads a memory from a file: tools go on in silence where they do not find it.
     """
     path = Path(folder) / LIST
     try:
@@ -183,35 +184,15 @@ def sources(folder: Path) -> tuple[str, ...]:
                          allowed=f"one file a line, up to {limits.FILES}",
                          fix="make the folder again")
     for name in found:
-        inside(folder, name, path)
-    return tuple(found)
-
-
-def memories(folder: Path) -> tuple[str, ...]:
-    """Find the memories of an emitted folder, which its sources name: *.dat and mem/*.hex.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        Their paths in the folder.
-
-    Raises:
-        InputError: If one is no plain file of the folder.
-    """
-    folder, found = Path(folder), []
-    for place in (folder, folder / "mem"):
-        if not place.resolve().is_relative_to(folder.resolve()):
-            raise InputError("a link out of the folder", where=place, allowed="a folder in it",
-                             fix="make the folder again")
-        for path in sorted((*place.glob("*.dat"), *place.glob("*.hex"))):
-            inside(place, path.name, place)
-            found.append(path.relative_to(folder).as_posix())
+        source = inside(folder, name, path)
+        if b"$readmem" in read_limited(source, limits.SOURCE_BYTES):
+            raise InputError("reads a memory from a file", where=source,
+                             allowed="memories as constants in the sources", fix="emit it again")
     return tuple(found)
 
 
 def copy_sources(folder: Path, to: Path) -> tuple[str, ...]:
-    """Copy what a tool reads of an emitted folder: its sources, and memories beside them.
+    """Copy what a tool reads of an emitted folder: its sources.
 
     Args:
         folder: The folder.
@@ -221,10 +202,9 @@ def copy_sources(folder: Path, to: Path) -> tuple[str, ...]:
         The sources, as `sources` gives them.
 
     Raises:
-        InputError: As `sources` and `memories`.
+        InputError: As `sources`.
     """
     found = sources(folder)
-    for name in (*found, *memories(folder)):
-        (to / name).parent.mkdir(exist_ok=True)
+    for name in found:
         shutil.copyfile(Path(folder) / name, to / name)
     return found

@@ -360,10 +360,19 @@ def test_a_source_that_lies_elsewhere_is_refused(core, tmp_path):
     (folder / "files.f").write_text("a.sv\n")
     with pytest.raises(InputError, match=r"a.sv is a link out of the folder"):
         manifests.sources(folder)
-    (folder / "mem").symlink_to(tmp_path)
-    (folder / "files.f").write_text("fsrcnnx_pkg.sv\n")
-    with pytest.raises(InputError, match="mem: a link out of the folder"):
-        manifests.copy_sources(folder, tmp_path)
+
+
+@pytest.mark.parametrize("call", ['$readmemh("a.hex", rom);', "$readmemb (FILE, rom);"])
+def test_a_source_that_reads_a_memory_is_refused(core, tmp_path, call):
+    folder = Path(shutil.copytree(core, tmp_path / "rtl"))
+    (folder / "a.sv").write_text(f"module a;\n  initial {call}\nendmodule\n")
+    (folder / "files.f").write_text("fsrcnnx_pkg.sv\na.sv\n")
+    to = tmp_path / "to"
+    to.mkdir()
+    for read in (manifests.sources, read_core, lambda core: manifests.copy_sources(core, to)):
+        with pytest.raises(InputError, match=r"a.sv: .*reads a memory.*fix: "):
+            read(folder)
+    assert not any(to.iterdir())
 
 
 @pytest.mark.parametrize(("text", "message"), [

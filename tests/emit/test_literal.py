@@ -1,7 +1,6 @@
 """Wide numbers are written as several literals, those of every usual width as one."""
 
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from fsrcnnx.emit.literal import MOST_BITS, literals
 from fsrcnnx.emit.memories import Memory, memory_package
 from fsrcnnx.emit.vectors import check_package, vectors
-from fsrcnnx.tools import find
 from tests.networks import random_network
 
 READ_BY_ICARUS = 16000  # characters of a token; it dies at 16,384

@@ -12,7 +12,7 @@ LEAF = """
 module leaf (input wire logic clk_i, input wire logic [7:0] a_i,
              input wire logic signed [7:0] x_i, output logic signed [15:0] y_o);
   logic signed [7:0] rom [0:255];
-  initial $readmemh("mem/a.hex", rom);
+  initial for (int i = 0; i < 256; i++) rom[i] = 8'(i * 37);
   logic signed [7:0] q;
   always_ff @(posedge clk_i) begin
     q <= rom[a_i];
@@ -41,8 +41,6 @@ def module(cells, **attributes):
 @pytest.fixture
 def folder(tmp_path):
     """A hand-made emitted folder: two instances of one multiplier with a ROM."""
-    (tmp_path / "mem").mkdir()
-    (tmp_path / "mem/a.hex").write_text("".join(f"{i * 37 % 256:02x}\n" for i in range(256)))
     (tmp_path / "leaf.sv").write_text(LEAF)
     (tmp_path / "top.sv").write_text(TOP)
     (tmp_path / "files.f").write_text("leaf.sv\ntop.sv\n")

@@ -137,8 +137,10 @@ def _process(name: str, model: Path, lr: np.ndarray) -> Iterator[Connection]:
     with held():
         # Ctrl-C in the terminal is ours to handle: it would meet the worker in its imports
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        worker.start()
-        signal.signal(signal.SIGINT, before)
+        try:
+            worker.start()
+        finally:
+            signal.signal(signal.SIGINT, before)
     theirs.close()
     try:
         yield ours

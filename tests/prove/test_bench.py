@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import signal
 
 import numpy as np
 import pytest
@@ -92,6 +93,17 @@ def test_a_contender_that_dies_or_fails_is_an_error(model):
     with pytest.raises(ModelError, match=r"model\.onnx"):
         bench.bench(model, (3, 4), ("golden",), rounds=1)
     assert multiprocessing.active_children() == []
+
+
+def test_a_contender_that_cannot_start_leaves_ctrl_c_as_it_was(model, monkeypatch):
+    def fails(self):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", fails)
+    with pytest.raises(OSError, match="unavailable"):
+        bench.bench(model, (3, 4), ("golden",), rounds=1)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_memory_is_that_of_the_process():

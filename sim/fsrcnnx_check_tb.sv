@@ -6,6 +6,8 @@
 // the error count and the network's number. Prints PASS, or FAIL with the first divergence (frame,
 // y, x, want, got) and how many pixels differ, and then ends by $fatal: the exit code is not 0.
 // Reads no file and takes no option. Works in Verilator (--binary) and Icarus 11.
+// Clock, reset and instance are as in photo_tb, and shared with nothing: this file goes out with
+// the core, and stands alone there.
 `default_nettype none
 
 module fsrcnnx_check_tb;

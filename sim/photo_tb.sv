@@ -10,6 +10,8 @@
 //   +limit=N    clocks without any beat in or out that count as a hang (default 1000000)
 // A pixel is 1, 2, 4 or 8 bytes of a file, as few as hold its format's bits, the low byte first;
 // the bits above are not looked at in what is read, and 0 in what is written.
+// Clock, reset and instance are as in fsrcnnx_check_tb, and shared with nothing: that one goes out
+// with every core and must stand alone, this one is compiled with any core, an older one too.
 // With `define FSRCNNX_TRACE each layer stream l goes to stream_l.hex, one beat a line.
 // Python twin: fsrcnnx/prove/simulate.py. Works in Verilator (--timing) and Icarus 11.
 `default_nettype none

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from fsrcnnx.console import FILE, json_option, table
-from fsrcnnx.errors import CheckError, InputError, ModelError
+from fsrcnnx.errors import CheckError, InputError, Unrepresentable
 from fsrcnnx.owned import check, whole_folder
 from fsrcnnx.progress import working
 
@@ -55,7 +55,7 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
         try:
             onnx_io.save_uint8(network, folder / "model_uint8.onnx")
             note = ""
-        except ModelError as error:  # wider than float32, or luma of other than 8 bits
+        except Unrepresentable as error:  # wider than float32, or luma of other than 8 bits
             note = f"model_uint8.onnx is not written: {error}"
     rows = [[change.layer, change.role, str(change.to), f"{change.greatest:.3g}",
              f"{change.greatest / change.to.step:.3g}"] for change in adopted.changes]

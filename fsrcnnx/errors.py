@@ -62,6 +62,10 @@ class ModelError(FsrcnnxError):
     """A model or ONNX file that the integer network cannot represent exactly."""
 
 
+class Unrepresentable(ModelError):
+    """A network that a form of it (RTL, HLS, stock ONNX, an engine) has no way to hold exactly."""
+
+
 class CheckError(FsrcnnxError):
     """A comparison or proof that failed."""
 

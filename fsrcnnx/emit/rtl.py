@@ -19,7 +19,7 @@ from fsrcnnx.emit.memories import memories, memory_package
 from fsrcnnx.emit.package import Build, line_bits, package, window
 from fsrcnnx.emit.readme import readme
 from fsrcnnx.emit.vectors import check_package, pgm, vectors
-from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import carried
@@ -55,12 +55,12 @@ def _check(network: Network, build: Build) -> None:
         need(1 <= getattr(build, name) <= limits.FRAME_SIDE, f"{getattr(build, name)} pixels",
              f"--{name.replace('_', '-')}", f"1..{limits.FRAME_SIDE}")
     if network.anchor and network.in_format.signed:
-        raise ModelError(f"an anchor in {network.in_format}", where=network.name,
-                         allowed="an unsigned anchor in RTL")
+        raise Unrepresentable(f"an anchor in {network.in_format}", where=network.name,
+                              allowed="an unsigned anchor in RTL")
     for layer in network.layers:
         if layer.slope_format and layer.slope_format.frac < 0:
-            raise ModelError(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
-                             allowed="0 or more fraction bits in RTL")
+            raise Unrepresentable(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
+                                  allowed="0 or more fraction bits in RTL")
 
 
 def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
@@ -137,7 +137,7 @@ def emit(
 
     Raises:
         InputError: If a parameter is out of range or the folder cannot be written.
-        ModelError: If the network has what the RTL cannot represent.
+        Unrepresentable: If the network has what the RTL cannot represent.
     """
     out_dir = Path(out_dir)
     build = Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fsrcnnx.errors import CheckError, ModelError, ToolError
+from fsrcnnx.errors import CheckError, ToolError, Unrepresentable
 from fsrcnnx.exact import golden, ranges, tdc, tiles
 from fsrcnnx.exact.formats import requantise
 from fsrcnnx.exact.network import Layer, Network, check_luma
@@ -180,7 +180,7 @@ def stages(network: Network, proved: Sequence[ranges.LayerRange]) -> tuple[Stage
         One stage per layer.
 
     Raises:
-        ModelError: If not even float64 is exact, naming the layer.
+        Unrepresentable: If not even float64 is exact, naming the layer.
     """
     found = []
     for index, (layer, bound) in enumerate(zip(network.layers, proved, strict=True)):
@@ -188,10 +188,10 @@ def stages(network: Network, proved: Sequence[ranges.LayerRange]) -> tuple[Stage
         power = extra - network.shift(index)
         dtype = next((name for name, most in EXACT.items() if bound.peak <= most), None)
         if dtype is None or max(abs(power), abs(extra)) > SCALES:
-            raise ModelError(f"sums reach {bound.peak} and scales 2^{power}, 2^{-extra}",
-                             where=f"layer {layer.name}",
-                             allowed=f"2^53, 2^-{SCALES}..2^{SCALES}",
-                             fix="use fewer bits, or the golden engine")
+            raise Unrepresentable(f"sums reach {bound.peak} and scales 2^{power}, 2^{-extra}",
+                                  where=f"layer {layer.name}",
+                                  allowed=f"2^53, 2^-{SCALES}..2^{SCALES}",
+                                  fix="use fewer bits, or the golden engine")
         last = index == len(network.layers) - 1
         anchor = 2.0 ** (network.acc_frac(index) - network.in_format.frac + power)
         found.append(Stage(layer, dtype, 2.0**power, anchor if network.anchor and last else 0.0))
@@ -208,7 +208,7 @@ class Emulator:
             Only speed and memory depend on it.
 
     Raises:
-        ModelError: If not even float64 is exact on a layer.
+        Unrepresentable: If not even float64 is exact on a layer.
         ToolError: If torch is missing.
         CheckError: If torch's kernels do not compute exactly here.
     """

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from fsrcnnx import limits, names
-from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.errors import InputError, ModelError, Unrepresentable
 from fsrcnnx.exact.formats import Format
 
 PIXEL = Format(False, 8, 8)  # luma in and out: pixel / 256
@@ -244,12 +244,12 @@ class Network:
             The network itself.
 
         Raises:
-            ModelError: If one of them is not 8 unsigned bits.
+            Unrepresentable: If one of them is not 8 unsigned bits.
         """
         for where, to in (("the input", self.in_format), ("the output", self.out_format)):
             if to.signed or to.width != PIXEL.width:
-                raise ModelError(f"luma in {to}", where=where,
-                                 allowed=f"{PIXEL.width} unsigned bits")
+                raise Unrepresentable(f"luma in {to}", where=where,
+                                      allowed=f"{PIXEL.width} unsigned bits")
         return self
 
     def content_hash(self) -> str:

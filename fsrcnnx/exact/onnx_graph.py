@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fsrcnnx.errors import ModelError
+from fsrcnnx.errors import ModelError, Unrepresentable
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.files import atomic
 
@@ -40,7 +40,7 @@ def exact_float32(raw: np.ndarray, frac: int, where: str) -> np.ndarray:
         float32, same shape, raw * 2^-frac.
 
     Raises:
-        ModelError: If a value has more digits, or is larger or smaller, than float32 holds.
+        Unrepresentable: If a value has more digits, or is larger or smaller, than float32 holds.
     """
     raw = np.asarray(raw, np.int64)
     with np.errstate(over="ignore"):
@@ -50,9 +50,9 @@ def exact_float32(raw: np.ndarray, frac: int, where: str) -> np.ndarray:
     back = np.ldexp(np.where(held, value, 0).astype(np.float64), frac)
     held &= back.astype(np.int64) == raw
     if not held.all():
-        raise ModelError(f"raw {raw[~held].flat[0]} * 2^{-frac} is no float32", where=where,
-                         allowed="24 significant bits, magnitude 2^-126..2^127",
-                         fix="use fewer bits")
+        raise Unrepresentable(f"raw {raw[~held].flat[0]} * 2^{-frac} is no float32", where=where,
+                              allowed="24 significant bits, magnitude 2^-126..2^127",
+                              fix="use fewer bits")
     return value
 
 
@@ -147,11 +147,11 @@ class GraphBuilder:
             Name of its result.
 
         Raises:
-            ModelError: If QONNX has no such format.
+            Unrepresentable: If QONNX has no such format.
         """
         if to.signed and to.width == 1:
-            raise ModelError("1 signed bit, which QONNX reads as {-1, +1}", where=f"node {name}",
-                             allowed="2 bits or more")
+            raise Unrepresentable("1 signed bit, which QONNX reads as {-1, +1}",
+                                  where=f"node {name}", allowed="2 bits or more")
         return self.node(
             "Quant",
             [source, self.constant(f"{name}_scale", exact_float32(1, to.frac, f"node {name}")),
@@ -172,7 +172,7 @@ class GraphBuilder:
             The file's bytes, the same for the same content.
 
         Raises:
-            ModelError: If onnx.checker refuses the model.
+            RuntimeError: If onnx.checker refuses the model: the fault is ours.
         """
         opsets = [helper.make_opsetid("", OPSET)]
         if any(node.domain == QONNX_DOMAIN for node in self.nodes):
@@ -185,7 +185,7 @@ class GraphBuilder:
         try:
             onnx.checker.check_model(model, full_check=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-            raise ModelError(f"onnx.checker refuses it: {error}", where=self.name) from error
+            raise RuntimeError(f"onnx.checker refuses {self.name} as written: {error}") from error
         return model.SerializeToString(deterministic=True)
 
 

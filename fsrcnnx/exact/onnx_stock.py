@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fsrcnnx import __version__
-from fsrcnnx.errors import ModelError
+from fsrcnnx.errors import ModelError, Unrepresentable
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
@@ -106,7 +106,7 @@ def digits(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> list[tuple[np.ndarra
         (digit, bits): int64 of the weights' shape; the weights are the sum of digit << bits.
 
     Raises:
-        ModelError: If single bits of weights still sum up to more than 2^24.
+        Unrepresentable: If single bits of weights still sum up to more than 2^24.
     """
     for count in range(1, MOST_DIGITS + 1):
         width = -(-layer.weight_format.width // count)
@@ -120,9 +120,9 @@ def digits(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> list[tuple[np.ndarra
                   for digit, _ in found]
         if max(int(np.abs(bound).max()) for bound in bounds) <= ranges.FLOAT32_EXACT:
             return found
-    raise ModelError("sums beyond float32, even digit by digit", where=f"layer {layer.name}",
-                     allowed=f"2^24 for weights cut into {MOST_DIGITS} digits",
-                     fix="use fewer activation bits")
+    raise Unrepresentable("sums beyond float32, even digit by digit", where=f"layer {layer.name}",
+                          allowed=f"2^24 for weights cut into {MOST_DIGITS} digits",
+                          fix="use fewer activation bits")
 
 
 def _wide_layer(graph: GraphBuilder, x: str, pixel: str, network: Network, index: int,
@@ -172,8 +172,10 @@ def encode_uint8(network: Network) -> bytes:
         The file's bytes; the same network gives the same bytes.
 
     Raises:
-        ModelError: If luma is not 8 bits; if a layer is beyond float64, or a feature map or a
-            weight's digit beyond float32; or if the network breaks the number contract.
+        Unrepresentable: If luma is not 8 bits; if a layer is beyond float64, or a feature map or a
+            weight's digit beyond float32.
+        ModelError: If the network breaks the number contract, or its layers' names meet.
+        RuntimeError: If onnx.checker refuses what was written.
     """
     network.check()
     network.check_pixels()
@@ -202,9 +204,9 @@ def encode_uint8(network: Network) -> bytes:
         where, last = f"layer {layer.name}", index == len(network.layers) - 1
         wide = bound.peak > ranges.FLOAT32_EXACT
         if bound.peak > ranges.FLOAT64_EXACT or not activation_format_fits(layer.out_format):
-            raise ModelError(f"values up to {bound.peak}, feature map in {layer.out_format}",
-                             where=where, allowed="2^53; 1..24 bits unsigned, 2..25 bits signed",
-                             fix="use fewer bits")
+            raise Unrepresentable(f"values up to {bound.peak}, feature map in {layer.out_format}",
+                                  where=where, fix="use fewer bits",
+                                  allowed="2^53; 1..24 bits unsigned, 2..25 bits signed")
         if wide:
             acc = _wide_layer(graph, x, pixel, network, index, digits(layer, lo, hi))
         else:

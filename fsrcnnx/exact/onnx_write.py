@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from fsrcnnx import __version__
-from fsrcnnx.errors import ModelError
+from fsrcnnx.errors import ModelError, Unrepresentable
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.onnx_graph import FLOAT, GraphBuilder, activation_format_fits, exact_float32
@@ -171,8 +171,8 @@ def encode(network: Network) -> bytes:
     for where, to in [("the input", network.in_format)] + [
             (f"layer {layer.name}", layer.out_format) for layer in network.layers]:
         if not activation_format_fits(to):
-            raise ModelError(f"a feature map in {to}", where=where,
-                             allowed="1..24 bits unsigned, 2..25 bits signed")
+            raise Unrepresentable(f"a feature map in {to}", where=where,
+                                  allowed="1..24 bits unsigned, 2..25 bits signed")
     graph = GraphBuilder(network.name)
     lr_shape, hr_shape = luma_shapes(network.scale)
     x = pixel = graph.quant(graph.input("lr", FLOAT, lr_shape), network.in_format, "lr_quant")

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from fsrcnnx import processes
-from fsrcnnx.errors import ModelError, ToolError
+from fsrcnnx.errors import ToolError, Unrepresentable
 from fsrcnnx.exact import golden, onnx_io
 from fsrcnnx.files import scratch
 from fsrcnnx.install import advice
@@ -70,7 +70,7 @@ def _onnx(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
         path = Path(folder) / "model_uint8.onnx"
         try:
             onnx_io.save_uint8(onnx_io.load(model), path)
-        except ModelError as reason:
+        except Unrepresentable as reason:
             raise Absent(str(reason)) from reason
         session = InferenceSession(path, providers=["CPUExecutionProvider"])
     yield lambda lr: session.run(None, {"lr": lr[None, None]})[0][0, 0]

@@ -19,7 +19,7 @@ import numpy as np
 
 from fsrcnnx import imaging, manifests
 from fsrcnnx.emit.rtl import emit
-from fsrcnnx.errors import CheckError, InputError, ModelError, ToolError
+from fsrcnnx.errors import CheckError, InputError, ToolError, Unrepresentable
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import to_pixels
 from fsrcnnx.exact.network import Network
@@ -29,7 +29,8 @@ from fsrcnnx.prove import stimuli
 from fsrcnnx.prove.compare import Divergence, first_difference
 from fsrcnnx.prove.core import check_frames, read_core
 from fsrcnnx.prove.records import Record, Report
-from fsrcnnx.prove.rungs import LATER, RUNG, Climbed, Context, RuledOut, Rung, Skip
+from fsrcnnx.prove.rung import Climbed, Context, RuledOut, Rung, Skip
+from fsrcnnx.prove.rungs import LATER, RUNG
 from fsrcnnx.prove.stimuli import Stimulus
 
 RUNGS = tuple(RUNG)
@@ -94,14 +95,15 @@ def _judge(rung: Rung, climbed: Climbed, network: Network, golden: Callable, see
 
 
 @contextmanager
-def _core(network: Network, rtl_dir: Path | None, options: dict) -> Iterator[Path | ModelError]:
+def _core(network: Network, rtl_dir: Path | None, options: dict
+          ) -> Iterator[Path | Unrepresentable]:
     """The emitted folder to simulate: the one given, or a fresh one, or why there is none."""
     if rtl_dir is None:
         with scratch() as folder:
-            made: Path | ModelError = Path(folder) / "rtl"
+            made: Path | Unrepresentable = Path(folder) / "rtl"
             try:
                 emit(network, made, **options)
-            except ModelError as reason:
+            except Unrepresentable as reason:
                 made = reason
             yield made
         return

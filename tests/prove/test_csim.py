@@ -13,7 +13,7 @@ from fsrcnnx import engines
 from fsrcnnx.emit.hls import emit
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden, onnx_io
-from fsrcnnx.prove import csim, hls, rungs
+from fsrcnnx.prove import csim, hls, rungs_hardware
 from fsrcnnx.prove.cache import FOLDER, VARIABLE
 from fsrcnnx.prove.ladder import verify
 from tests.exact.test_onnx_foreign import Exporter
@@ -206,7 +206,7 @@ def test_cpp_that_does_not_compile(small, tmp_path, monkeypatch):
 
 
 def test_the_ladder_climbs_and_falls(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(rungs, "HLS_TILES", ((3, 5), (1, 1)))
+    monkeypatch.setattr(rungs_hardware, "HLS_TILES", ((3, 5), (1, 1)))
     onnx_io.save(small, tmp_path / "model.onnx")
     Image.fromarray(frames(1, 3, 5)[0]).save(tmp_path / "photo.png")
     report = verify(tmp_path / "model.onnx", [tmp_path / "photo.png"], ["hls", "hls-pictures"],

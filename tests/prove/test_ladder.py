@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
-from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.errors import CheckError, InputError, ModelError
 from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.prove.compare import UNKNOWN, decode, first_difference
@@ -72,6 +73,35 @@ def test_a_rung_asked_for_must_run(small):
     assert (skipped.rung, skipped.status) == ("qat", "SKIP") and "weights.pth" in skipped.detail
     with pytest.raises(CheckError, match=r"weights\.pth"):
         report.check()
+
+
+def test_a_writer_that_breaks_is_no_reason_to_go_without_its_rung(small, monkeypatch):
+    def broken(model, **_):
+        raise onnx.checker.ValidationError("planted")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="checker.*planted"):
+        patch.setattr(onnx.checker, "check_model", broken)
+        onnx_io.save_uint8(small.network, small.model.with_name("broken.onnx"))
+    lone = small.model.with_name("lone.onnx")
+    onnx_io.save(small.network, lone)
+    for fault in (RuntimeError, ModelError):
+        def fails(*_, fault=fault, **__):
+            raise fault("planted")
+
+        monkeypatch.setattr(onnx_io, "save_uint8", fails)
+        with pytest.raises(fault, match="planted"):
+            verify(lone, rungs=["uint8-onnx"])
+
+
+@pytest.mark.parametrize("rung", ["rtl", "hls"])
+def test_an_emitter_that_breaks_is_no_reason_to_go_without_its_rung(small, monkeypatch, rung):
+    def fails(*_, **__):
+        raise ModelError("planted")
+
+    monkeypatch.setattr("fsrcnnx.prove.ladder.emit", fails)
+    monkeypatch.setattr("fsrcnnx.prove.hls.simulate", fails)
+    with pytest.raises(ModelError, match="planted"):
+        verify(small.model, rungs=[rung])
 
 
 def test_pictures_are_reduced_unless_they_are_lr(small, tmp_path):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fsrcnnx import limits
-from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import ranges, tdc
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
@@ -108,8 +108,8 @@ def _check(network: Network, width: int, height: int) -> None:
             raise InputError(f"{side} pixels", where=name, allowed=f"1..{limits.FRAME_SIDE}")
     for layer in network.layers:
         if layer.slope_format and layer.slope_format.frac < 0:
-            raise ModelError(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
-                             allowed="0 or more fraction bits in HLS")
+            raise Unrepresentable(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
+                                  allowed="0 or more fraction bits in HLS")
 
 
 def plan(network: Network, width: int, height: int) -> tuple[Stage, ...]:
@@ -125,7 +125,7 @@ def plan(network: Network, width: int, height: int) -> tuple[Stage, ...]:
 
     Raises:
         InputError: If the frame size is out of range.
-        ModelError: If the network cannot be represented, or two names would be the same.
+        Unrepresentable: If the network cannot be represented, or two names would be the same.
     """
     _check(network, width, height)
     stages = [Stage(INPUT, INPUT, "InputLayer", {"result": exact(network.in_format)}, 1,
@@ -163,7 +163,8 @@ def plan(network: Network, width: int, height: int) -> tuple[Stage, ...]:
     for name in names:
         # hls4ml looks settings up by the name in lower case, and adds layers of these two prefixes
         if names.count(name) > 1 or name == "input" or name.startswith(("zp2d_", "clone_")):
-            raise ModelError(f"a layer called {name!r} in hls4ml", where=network.name,
-                             allowed=f"names that differ in more than case, and from {INPUT}, "
-                             "input, zp2d_*, clone_*", fix="rename the layer")
+            raise Unrepresentable(
+                f"a layer called {name!r} in hls4ml", where=network.name,
+                allowed=f"names that differ in more than case, and from {INPUT}, input, zp2d_*, "
+                "clone_*", fix="rename the layer")
     return tuple(stages)

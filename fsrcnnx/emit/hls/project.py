@@ -183,7 +183,7 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
 
     Raises:
         InputError: If a parameter is out of range or the folder cannot be written.
-        ModelError: If the network has what the project cannot represent.
+        Unrepresentable: If the network has what the project cannot represent.
         CheckError: If the audit finds a type that is not the plan's.
     """
     out_dir = Path(out_dir)

@@ -76,7 +76,7 @@ def test_a_bad_input_is_one_line_and_leaves_nothing(tiny, capsys, name):
 @pytest.mark.parametrize(("args", "message"), [
     (["out.avi"], "is not a video that is written here; allowed: .mp4"),
     (["out.png"], "is not a video that is written here; allowed: .mp4"),
-    (["no/out.mp4"], "cannot be written"), (["clip.mkv"], "the output is the input"),
+    (["no/out.mp4"], "no: the folder does not exist"), (["clip.mkv"], "the output is the input"),
     (["out.mp4", "--codec", "ffv1"], "codec ffv1 in .mp4; allowed: .mkv"),
     (["out.mkv", "--rate", "x"], "rate 'x'; allowed: frames per second"),
     (["out.mp4"], "ffmpeg cannot write it (Could not find tag for codec pcm_s16le"),

@@ -3,32 +3,37 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from fsrcnnx import cli, console
-from fsrcnnx.prove.cache import VARIABLE
+from fsrcnnx.prove.cache import FOLDER, TAG, VARIABLE
+from tests.disks import small_disk, small_files
 
-SAID = "No space left on device"
+SMALL = 8 << 10  # bytes of the largest file
 
 
-@pytest.fixture
-def full(tmp_path):
-    """A disk of 24 KB with a file of a user's on it."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(disk)],
-                          capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no small disk can be mounted here ({done.stderr.strip()}); run it as root")
-    (disk / "dear").write_text("dear")
-    yield disk
-    try:
-        assert [path.name for path in disk.iterdir()] == ["dear"]
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+@pytest.fixture(params=["limit", "disk"])
+def full(request, tmp_path):
+    """A folder with a file of a user's, a block in which no output finds room there, what is said.
+
+    Files are limited for whoever may not mount a disk of 24 KB.
+    """
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if request.param == "limit":
+        (folder / "dear").write_text("dear")
+        yield folder, partial(small_files, SMALL), "File too large"
+        assert [path.name for path in folder.iterdir()] == ["dear"]
+    else:
+        with small_disk(folder, "24k"):
+            (folder / "dear").write_text("dear")
+            yield folder, nullcontext, "No space left on device"
+            assert [path.name for path in folder.iterdir()] == ["dear"]
 
 
 @pytest.mark.parametrize(("args", "name"), [
@@ -43,25 +48,33 @@ def test_an_output_on_it(full, tmp_path, monkeypatch, capsys, args, name):
     Image.frombytes("L", (150, 150), os.urandom(22500)).save("noise.png")
     (tmp_path / "model.onnx").write_bytes(
         (Path(console.__file__).parent / "models/fsrcnn-x_x2/model.onnx").read_bytes())
-    assert console.outcome(cli.main, [arg.format(full) for arg in args]) == 2
+    folder, no_room, reason = full
+    with no_room():
+        code = console.outcome(cli.main, [arg.format(folder) for arg in args])
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and f"/{name}" in said and SAID in said
+    assert code == 2, said
+    assert said.count("\n") == 1 and f"/{name}" in said and reason in said
 
 
 @pytest.mark.sim
 @pytest.mark.parametrize("variable", [VARIABLE, "TMPDIR"])
 def test_builds_and_temporary_files_on_it(full, tiny, variable):
+    folder, no_room, reason = full
     (tiny / "tmp").mkdir()
     Image.new("L", (9, 9)).save("a.png")
-    done = subprocess.run(
-        [sys.executable, "-m", "fsrcnnx.cli", "upscale", "a.png", "-o", "out.png", "--engine",
-         "rtl", "--sim", "icarus", "--model", "tiny_x2"], text=True, capture_output=True,
-        check=False, env={**os.environ, "TMPDIR": str(tiny / "tmp"),
-                          VARIABLE: str(tiny / "cache"), variable: str(full)})
+    with no_room():  # a limit is inherited
+        done = subprocess.run(
+            [sys.executable, "-m", "fsrcnnx.cli", "upscale", "a.png", "-o", "out.png", "--engine",
+             "rtl", "--sim", "icarus", "--model", "tiny_x2"], text=True, capture_output=True,
+            check=False, env={**os.environ, "TMPDIR": str(tiny / "tmp"),
+                              VARIABLE: str(tiny / "cache"), variable: str(folder)})
     assert done.returncode in (2, 3) and done.stderr.count("\n") == 1, done.stderr
-    assert SAID in done.stderr and str(full) in done.stderr
+    assert reason in done.stderr
+    assert str(folder) in done.stderr or reason == "File too large", "a limit holds everywhere"
     assert not (tiny / "out.png").exists() and not list((tiny / "tmp").iterdir())
-    for path in full.glob("*.lock"):
-        path.unlink()
-    if (full / "logs").exists():
-        (full / "logs").rmdir()
+    if (builds := folder / FOLDER).exists():
+        for path in [*builds.glob("*.lock"), builds / TAG]:
+            path.unlink()
+        if (builds / "logs").exists():
+            (builds / "logs").rmdir()
+        builds.rmdir()

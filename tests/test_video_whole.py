@@ -3,7 +3,7 @@
 import os
 import re
 import struct
-import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,12 @@ from fsrcnnx import video
 from fsrcnnx.cut import check
 from fsrcnnx.errors import InputError
 from tests.clips import call, ffmpeg, make, upscale
+from tests.disks import small_disk, small_files
 
 pytestmark = pytest.mark.slow
 
 BICUBIC = ["--engine", "bicubic", "--codec", "ffv1"]
+SPACE = 1 << 20  # bytes
 RAW = ["-f", "yuv4mpegpipe", "-strict", "-1"]
 
 
@@ -157,44 +159,60 @@ def test_a_bad_second_folder_leaves_no_first_output(tiny, capsys):
 # --- full disks ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small(tmp_path):
-    """A disk of one MiB, empty."""
+@pytest.fixture(params=["limit", "disk"])
+def small(request, tmp_path):
+    """A folder, a block in which it has so many bytes less than 1 MiB, and what is said then.
+
+    Files are limited for whoever may not mount a disk of 1 MiB.
+    """
     folder = tmp_path / "small"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)],
-                          capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"cannot mount a small disk: {done.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+
+    def limited(filled):
+        (folder / "fill").touch()
+        return small_files(max(SPACE - filled, 1))
+
+    @contextmanager
+    def disk(filled):
+        (folder / "fill").write_bytes(bytes(filled))
+        yield
+
+    if request.param == "limit":
+        yield folder, limited, "File too large"
+    else:
+        with small_disk(folder, "1m"):
+            yield folder, disk, "No space left on device"
 
 
 @pytest.mark.parametrize(("name", "quality", "filled"), [
     ("out.mkv", 0, 0), ("out.mkv", 16, 0), ("out.mp4", 16, 0), ("out.mov", 0, 0),
     ("out.mkv", 16, 1000), ("out.mkv", 16, 1024)])
 def test_a_full_disk_is_no_fault_of_the_users_file(tiny, small, capsys, name, quality, filled):
+    folder, no_room, reason = small
     make(tiny / "clip.mkv", width=640, height=400, frames=20, sound=False)
     if filled:
         make(tiny / "clip.mkv", width=64, height=40, frames=30, sound=False)
-    (small / "fill").write_bytes(bytes(filled << 10))
-    assert upscale("clip.mkv", small / name, "--quality", quality, "--engine", "bicubic") == 2
+    with no_room(filled << 10):
+        code = upscale("clip.mkv", folder / name, "--quality", quality, "--engine", "bicubic")
     err = capsys.readouterr().err
-    assert f"{name}: ffmpeg cannot write it (No space left on device); allowed: a disk with room" \
-        in err
+    assert code == 2, err
+    assert f"{name}: ffmpeg cannot write it ({reason}); allowed: a disk with room" in err
     assert err.count("\n") == 1 and "get it again" not in err and ".part" not in err
-    assert os.listdir(small) == ["fill"]
+    assert os.listdir(folder) == ["fill"]
 
 
 def test_a_full_disk_of_pictures(small, capsys):
+    folder, no_room, reason = small
     large = np.random.default_rng(1).integers(0, 256, (700, 700), dtype=np.uint8)
-    Image.fromarray(large).save(small.parent / "in.png")
-    (small / "fill").write_bytes(bytes(900 << 10))
-    assert call("upscale", small.parent / "in.png", "-o", small / "out.png", "--engine",
-                "bicubic") == 2
-    assert "out.png: cannot be written (No space left on device); allowed: a disk with room for " \
-        "it; fix: make room" in capsys.readouterr().err
-    assert os.listdir(small) == ["fill"]
+    Image.fromarray(large).save(folder.parent / "in.png")
+    with no_room(900 << 10):
+        code = call("upscale", folder.parent / "in.png", "-o", folder / "out.png", "--engine",
+                    "bicubic")
+    err = capsys.readouterr().err
+    assert code == 2, err
+    assert f"out.png: cannot be written ({reason}); allowed: a disk with room for it; fix: make " \
+        "room" in err
+    assert os.listdir(folder) == ["fill"]
 
 
 @pytest.mark.parametrize(("said", "reason"), [

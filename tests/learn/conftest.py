@@ -1,7 +1,5 @@
 """What the tests of learning share; tiny tensors train fastest on one thread, beside other work."""
 
-import resource
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ from PIL import Image
 from fsrcnnx.learn import models
 from fsrcnnx.learn.data import prepare
 from fsrcnnx.learn.equalise import equalise
+from tests.disks import small_files
 
 torch.set_num_threads(1)
 
@@ -30,15 +29,7 @@ def files(tmp_path_factory):
 @pytest.fixture
 def full_disk():
     """Makes a block in which no file grows beyond some bytes, as on a disk that is full."""
-    @contextmanager
-    def full(size):
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    return full
+    return small_files
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Wide numbers are written as several literals, those of every usual width as one."""
 
+import os
 import re
 import subprocess
 
@@ -9,6 +10,7 @@ import pytest
 from fsrcnnx.emit.literal import MOST_BITS, literals
 from fsrcnnx.emit.memories import Memory, memory_package
 from fsrcnnx.emit.vectors import check_package, vectors
+from fsrcnnx.tools import environment, find
 from tests.networks import random_network
 
 READ_BY_ICARUS = 16000  # characters of a token; it dies at 16,384
@@ -69,3 +71,7 @@ def test_simulators_read_wide_memories(tmp_path):
     subprocess.run(["iverilog", "-g2012", "-o", "sim", "mem.sv", "tb.sv"], cwd=tmp_path, check=True)
     said = subprocess.run(["./sim"], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert said.stdout.split() == [str(2 * BITS), "1", "fe", "3", "4"]
+    done = subprocess.run([find("verilator"), "--lint-only", "-Wno-fatal", "mem.sv", "tb.sv"],
+                          cwd=tmp_path, env={**os.environ, **environment("verilator")},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

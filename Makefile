@@ -104,6 +104,8 @@ override absolute = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
 
 override FSRCNNX := .venv/bin/fsrcnnx
 override PYTEST  := .venv/bin/python -m pytest
+# a process for each core, a file of tests stays in one
+override PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 override WORK    := build/$(notdir $(basename $(MODEL)))
 override RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
 override HLS     := $(WORK)/hls-$(STRATEGY)-$(REUSE)-$(WIDTH)x$(HEIGHT)
@@ -137,10 +139,10 @@ demo: setup ## double a photograph by simulated RTL and compare, bit for bit
 	@$(FSRCNNX) demo --model $(call q,$(MODEL)) --sim $(SIM)
 
 test: setup ## run all tests, simulations included
-	@$(PYTEST)
+	@$(PYTEST) $(PARALLEL)
 
 test-fast: setup ## run the tests that take no simulator and little time
-	@$(PYTEST) -m 'not slow and not sim'
+	@$(PYTEST) $(PARALLEL) -m 'not slow and not sim'
 
 hostile: setup ## run every hostile input that the project keeps: tried, answered well, tracebacks, leftovers
 	@.venv/bin/python -m tests.hostile

@@ -257,9 +257,12 @@ def test_a_folder_in_use_loses_nothing(tmp_path, monkeypatch):
 def test_what_came_into_the_folder_of_builds_stays(builds, monkeypatch):
     names = [name for name in FOREIGN if not name.startswith(f"{KEY}-")]
     planted(builds, names)
+    signed = builds / "logs" / "of another name.log"
+    signed.write_bytes(cache.LOGGED)
+    os.utime(signed, (1, 1))
     monkeypatch.setattr(cache, "LIMIT", 0)
     cached(builds, KEY.replace("0", "3"), program)
-    assert lost(builds, names) == []
+    assert lost(builds, names) == [] and signed.exists()
 
 
 def test_a_folder_of_that_name_without_our_tag_is_not_touched(tmp_path, monkeypatch):
@@ -288,8 +291,6 @@ def test_what_another_process_drops_meanwhile_is_passed_over(builds, monkeypatch
     for key in (old, made):
         cached(builds, key, program)
     os.utime(builds / old, (1, 1))
-    shutil.rmtree(builds / made)
-    os.utime(builds / f"{made}.lock", (1, 1))
     real = getattr(type(builds), call)
 
     def gone(path, **options):
@@ -298,6 +299,7 @@ def test_what_another_process_drops_meanwhile_is_passed_over(builds, monkeypatch
         return real(path, **options)
 
     monkeypatch.setattr(type(builds), call, gone)
+    sweep(builds)
     assert cached(builds, KEY, program)[0] == builds / KEY
     assert not (builds / old).exists()
 

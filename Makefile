@@ -177,7 +177,7 @@ csim: setup ## compile the HLS C++ and compare it bit for bit, on IMAGES whole
 	  --seed $(SEED) $(images)
 
 hls-matrix: setup ## the same for every member of the family, at full size (half an hour)
-	@HLS_MATRIX=1 $(PYTEST) tests/prove/test_hls_matrix.py
+	@HLS_MATRIX=1 $(PYTEST) tests/prove/hls/test_matrix.py
 
 bench-hls: setup ## time conversion, compiling and running against plain hls4ml
 	@.venv/bin/python scripts/bench_hls.py

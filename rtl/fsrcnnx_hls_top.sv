@@ -5,7 +5,7 @@
 // FrameWidth x FrameHeight LR pixels and gives Scale*Scale times as many HR pixels, in raster order.
 // So the guard lets whole frames of that size in and nothing else (another size is an illegal one,
 // counted and dropped), and SOF and EOL of the output are counted here.
-// fsrcnnx_hls_ip, made by fsrcnnx.emit.hls_top, adapts the IP's port names. All outputs come from
+// fsrcnnx_hls_ip, made by fsrcnnx.emit.rtl.hls_top, adapts the IP's port names. All outputs come from
 // registers. Python twin: exact.golden.run.
 
 `default_nettype none

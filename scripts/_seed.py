@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx.console import guard
+from fsrcnnx.cli.console import guard
 
 
 def option(name: str, **settings):

@@ -25,11 +25,12 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fsrcnnx import engines
 from fsrcnnx.emit.hls import emit
-from fsrcnnx.exact import golden, onnx_io
-from fsrcnnx.prove import csim
+from fsrcnnx.exact import golden
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.prove.cache import VARIABLE
+from fsrcnnx.prove.hls import csim
+from fsrcnnx.upscale import engines
 
 FRAMES = 3
 

@@ -22,11 +22,11 @@ import numpy as np
 from _seed import run
 from tqdm import tqdm
 
-from fsrcnnx import cli
-from fsrcnnx.console import outcome
-from fsrcnnx.demo import photograph
+from fsrcnnx.cli import main as cli
+from fsrcnnx.cli.console import outcome
 from fsrcnnx.errors import CheckError, ToolError
-from fsrcnnx.imaging import read_picture, shrink
+from fsrcnnx.media.imaging import read_picture, shrink
+from fsrcnnx.report.demo import photograph
 
 HR_PATCH = 32
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from fsrcnnx import manifests, tools
-from fsrcnnx.console import guard
+from fsrcnnx.cli.console import guard
 from fsrcnnx.errors import CheckError
 from fsrcnnx.prove.synth import TOP, read_manifest
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 from _seed import option, run
 
-from fsrcnnx.learn.devices import DEVICES, assemble, workers
-from fsrcnnx.learn.fit import SEEDS
-from fsrcnnx.learn.optimisers import OPTIMISERS
-from fsrcnnx.learn.train import train
+from fsrcnnx.learn.training.devices import DEVICES, assemble, workers
+from fsrcnnx.learn.training.fit import SEEDS
+from fsrcnnx.learn.training.optimisers import OPTIMISERS
+from fsrcnnx.learn.training.train import train
 
 
 @click.command()

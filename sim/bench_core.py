@@ -12,8 +12,9 @@ from pathlib import Path
 import cocotb
 import numpy as np
 
-from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.exact import golden
 from fsrcnnx.exact.network import Network
+from fsrcnnx.exact.onnx import io as onnx_io
 from sim.bench_window import PAIRS
 from sim.frames import beats, frames
 from sim.tb import TB, config

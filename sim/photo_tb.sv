@@ -13,7 +13,7 @@
 // Clock, reset and instance are as in fsrcnnx_check_tb, and shared with nothing: that one goes out
 // with every core and must stand alone, this one is compiled with any core, an older one too.
 // With `define FSRCNNX_TRACE each layer stream l goes to stream_l.hex, one beat a line.
-// Python twin: fsrcnnx/prove/simulate.py. Works in Verilator (--timing) and Icarus 11.
+// Python twin: fsrcnnx/prove/simulation/simulate.py. Works in Verilator (--timing) and Icarus 11.
 `default_nettype none
 
 module photo_tb;

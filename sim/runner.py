@@ -22,8 +22,8 @@ from pathlib import Path
 from cocotb_tools.runner import Icarus, Verilator
 
 from fsrcnnx.errors import CheckError
-from fsrcnnx.prove import verilated
 from fsrcnnx.prove.cache import home
+from fsrcnnx.prove.simulation import verilated
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHES = ROOT / "build" / "benches"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx import cli, console
+from fsrcnnx.cli import console
+from fsrcnnx.cli import main as cli
 from tests.networks import random_network
 
 NETWORK = random_network(np.random.default_rng(7), channels=(4, 3), kernels=(3, 1, 3))

@@ -24,7 +24,7 @@ def data() -> Path:
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     """Work in a folder with models/tiny_x2, clips.NETWORK; the folder."""
-    from fsrcnnx.exact import onnx_io
+    from fsrcnnx.exact.onnx import io as onnx_io
     from tests.clips import NETWORK
 
     monkeypatch.chdir(tmp_path)

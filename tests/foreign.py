@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.exact.onnx_adopt import Adopted, adopt
+from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.adopt import Adopted, adopt
 from tests.networks import random_picture
 
 PIXEL, MAP, WEIGHT = Format(False, 8, 8), Format(True, 8, 6), Format(True, 8, 7)

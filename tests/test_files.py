@@ -6,12 +6,12 @@ import stat
 import pytest
 from PIL import Image
 
-from fsrcnnx.console import check_json
+from fsrcnnx.cli.console import check_json
 from fsrcnnx.errors import InputError
-from fsrcnnx.ffmpeg import Codec, check_output
 from fsrcnnx.files import atomic, check_folder, made, scratch
-from fsrcnnx.frames import check_frames
 from fsrcnnx.learn.data import prepare
+from fsrcnnx.media.ffmpeg import Codec, check_output
+from fsrcnnx.upscale.frames import check_frames
 
 
 def test_a_finished_file_takes_the_place_of_the_old_one(tmp_path):

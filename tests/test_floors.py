@@ -1,4 +1,4 @@
-"""The floors of the package: no import may run back, and torch and numpy stay where they belong."""
+"""The rooms of the package: no import runs back, and torch and numpy stay where they belong."""
 
 import ast
 from pathlib import Path
@@ -6,30 +6,42 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fsrcnnx"
-GROUND = ("errors", "interrupts", "processes", "files", "owned", "limits", "names", "manifests",
-          "install", "tools", "resample", "picture", "picture_notes", "picture_read",
-          "picture_write", "imaging", "__init__")
-# what each floor may import of the package; the command line (and what serves it) imports all
-BELOW = {
-    "ground": {"ground"},
-    "exact": {"ground", "exact"},
-    "learn": {"ground", "exact", "learn"},
-    "emit": {"ground", "exact", "emit"},
-    "prove": {"ground", "exact", "learn", "emit", "prove"},
-    "top": {"ground", "exact", "learn", "emit", "prove", "top"},
+GROUND = {"", "media", "media/pictures"}
+EXACT = GROUND | {"exact", "exact/onnx"}
+LEARN = EXACT | {"learn", "learn/training", "learn/quantising"}
+EMIT = EXACT | {"emit", "emit/rtl", "emit/hls"}
+PROVE = LEARN | EMIT | {"prove", "prove/simulation", "prove/hls", "prove/ladder"}
+# what the files of each folder may import of the package; the first is what lies at the top
+ALLOWED = {
+    "": {""},
+    "media": GROUND,
+    "media/pictures": GROUND,
+    "exact": GROUND | {"exact"},
+    "exact/onnx": EXACT,
+    "learn": LEARN - {"learn/quantising"},
+    "learn/training": LEARN - {"learn/quantising"},
+    "learn/quantising": LEARN,
+    "emit": EXACT | {"emit"},
+    "emit/rtl": EMIT - {"emit/hls"},
+    "emit/hls": EMIT - {"emit/rtl"},
+    "prove": PROVE - {"prove/simulation", "prove/hls"},
+    "prove/simulation": PROVE - {"prove/hls", "prove/ladder"},
+    "prove/hls": PROVE - {"prove/simulation"},
+    "prove/ladder": PROVE,
+    "upscale": PROVE | {"upscale"},
+    "report": PROVE | {"upscale", "report"},
+    "cli": PROVE | {"upscale", "report", "cli"},
 }
+TOP = {"__init__", "errors", "files", "install", "interrupts", "limits", "manifests", "names",
+       "owned", "processes", "progress", "tools"}
 TORCH = ("learn/", "exact/emulate.py")
 GOLDEN = {"numpy", "fsrcnnx.exact.formats", "fsrcnnx.exact.network", "fsrcnnx.errors"}
 
 
-def floor(module: str) -> str:
-    """Floor of a module such as fsrcnnx.exact.golden."""
-    parts = module.split(".")
-    if len(parts) == 1:
-        return "ground"
-    if parts[1] in BELOW:
-        return parts[1]
-    return "ground" if parts[1] in GROUND else "top"
+def folder(path: Path, root: Path) -> str:
+    """Folder of a file below the package, empty at its top."""
+    inside = path.parent.relative_to(root).as_posix()
+    return "" if inside == "." else inside
 
 
 def imports(source: str, modules: set[str]) -> list[tuple[int, str]]:
@@ -52,18 +64,27 @@ def name_of(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+def modules(root: Path) -> dict[str, Path]:
+    """Every file of a package by its module name; sources that it links to are not its own."""
+    return {name_of(path, root): path for path in sorted(root.rglob("*.py"))
+            if not any(above.is_symlink() for above in path.parents)}
+
+
 def violations(root: Path) -> list[str]:
-    """Imports of a package that its floors do not allow, as lines of text."""
-    files = {name_of(path, root): path for path in sorted(root.rglob("*.py"))}
+    """Imports of a package that its rooms do not allow, as lines of text."""
+    files = modules(root)
     assert files
     wrong = []
     for module, path in files.items():
-        inside = path.relative_to(root).as_posix()
+        inside, room = path.relative_to(root).as_posix(), folder(path, root)
+        if not room and path.stem not in TOP | {"__main__"}:
+            wrong.append(f"{inside}: a file at the top that is not the ground")
         for line, target in imports(path.read_text(), set(files)):
             where = f"{inside}:{line} imports {target}"
-            ours = target.split(".")[0] == "fsrcnnx"
-            if ours and floor(target) not in BELOW[floor(module)]:
-                wrong.append(f"{where}: from {floor(module)} to {floor(target)}")
+            if target in files and path.stem != "__main__":
+                theirs = folder(files[target], root)
+                if theirs not in ALLOWED.get(room, ()):
+                    wrong.append(f"{where}: from {room or 'the top'} to {theirs or 'the top'}")
             if target.split(".")[0] == "torch" and not inside.startswith(TORCH):
                 wrong.append(f"{where}: torch")
             if module == "fsrcnnx.exact.golden" and target not in GOLDEN | {"__future__"}:
@@ -75,29 +96,38 @@ def test_no_arrow_runs_back():
     assert violations(PACKAGE) == []
 
 
-def test_every_floor_is_there():
-    found = {floor(name_of(path, PACKAGE)) for path in PACKAGE.rglob("*.py")}
-    assert found == set(BELOW)
+def test_every_room_is_there():
+    files = modules(PACKAGE)
+    assert {folder(path, PACKAGE) for path in files.values()} == set(ALLOWED)
+    assert {path.stem for path in files.values() if not folder(path, PACKAGE)} == {
+        *TOP, "__main__"}
 
 
 @pytest.mark.parametrize(("path", "source", "caught"), [
-    ("exact/a.py", "from fsrcnnx.learn import train", "from exact to learn"),
-    ("exact/a.py", "import fsrcnnx.prove.ladder", "from exact to prove"),
-    ("emit/a.py", "def f():\n    from fsrcnnx import learn", "from emit to learn"),
-    ("learn/a.py", "from fsrcnnx.emit.rtl import emit", "from learn to emit"),
-    ("prove/a.py", "from fsrcnnx import cli", "from prove to top"),
-    ("imaging.py", "from fsrcnnx.exact import golden", "from ground to exact"),
+    ("exact/a.py", "from fsrcnnx.learn.training import train", "from exact to learn/training"),
+    ("exact/a.py", "import fsrcnnx.prove.bench", "from exact to prove"),
+    ("exact/a.py", "from fsrcnnx.exact.onnx import io", "from exact to exact/onnx"),
+    ("emit/a.py", "def f():\n    from fsrcnnx.learn.training import train",
+     "from emit to learn/training"),
+    ("emit/hls/a.py", "from fsrcnnx.emit.rtl import folder", "from emit/hls to emit/rtl"),
+    ("learn/a.py", "from fsrcnnx.emit.rtl.folder import emit", "from learn to emit/rtl"),
+    ("prove/a.py", "from fsrcnnx.cli import main", "from prove to cli"),
+    ("media/a.py", "from fsrcnnx.exact import golden", "from media to exact"),
+    ("errors.py", "from fsrcnnx.exact import golden", "from the top to exact"),
+    ("somewhere/a.py", "from fsrcnnx import errors", "from somewhere to the top"),
+    ("loose.py", "", "not the ground"),
     ("prove/a.py", "import torch.nn", "torch"),
     ("exact/golden.py", "import scipy.signal", "golden"),
     ("exact/golden.py", "from fsrcnnx.exact import tdc", "golden"),
 ])
 def test_a_planted_arrow_is_caught(tmp_path, path, source, caught):
     root = tmp_path / "fsrcnnx"
-    for inside in ("exact/golden.py", "exact/tdc.py", "learn/__init__.py", "cli.py", "emit/rtl.py",
-                   "learn/train.py"):
+    for inside in ("errors.py", "exact/golden.py", "exact/tdc.py", "exact/onnx/io.py",
+                   "learn/training/train.py", "cli/main.py", "emit/rtl/folder.py",
+                   "prove/bench.py"):
         (root / inside).parent.mkdir(parents=True, exist_ok=True)
         (root / inside).write_text("")
-    (root / path).parent.mkdir(exist_ok=True)
+    (root / path).parent.mkdir(exist_ok=True, parents=True)
     (root / path).write_text(source)
     found = violations(root)
     assert len(found) == 1

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fsrcnnx import cli, console
+from fsrcnnx.cli import console
+from fsrcnnx.cli import main as cli
 from fsrcnnx.prove.cache import FOLDER, TAG, VARIABLE
 from tests.disks import small_disk, small_files
 
@@ -47,7 +48,7 @@ def test_an_output_on_it(full, tmp_path, monkeypatch, capsys, args, name):
     monkeypatch.chdir(tmp_path)
     Image.frombytes("L", (150, 150), os.urandom(22500)).save("noise.png")
     (tmp_path / "model.onnx").write_bytes(
-        (Path(console.__file__).parent / "models/fsrcnn-x_x2/model.onnx").read_bytes())
+        (Path(console.__file__).parents[1] / "models/fsrcnn-x_x2/model.onnx").read_bytes())
     folder, no_room, reason = full
     with no_room():
         code = console.outcome(cli.main, [arg.format(folder) for arg in args])
@@ -64,7 +65,7 @@ def test_builds_and_temporary_files_on_it(full, tiny, variable):
     Image.new("L", (9, 9)).save("a.png")
     with no_room():  # a limit is inherited
         done = subprocess.run(
-            [sys.executable, "-m", "fsrcnnx.cli", "upscale", "a.png", "-o", "out.png", "--engine",
+            [sys.executable, "-m", "fsrcnnx", "upscale", "a.png", "-o", "out.png", "--engine",
              "rtl", "--sim", "icarus", "--model", "tiny_x2"], text=True, capture_output=True,
             check=False, env={**os.environ, "TMPDIR": str(tiny / "tmp"),
                               VARIABLE: str(tiny / "cache"), variable: str(folder)})

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from fsrcnnx import console, install, tools
+from fsrcnnx import install, tools
+from fsrcnnx.cli import console
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fsrcnnx.emit.rtl import emit
-from fsrcnnx.engines import find_model
-from fsrcnnx.exact import onnx_io
+from fsrcnnx.emit.rtl.folder import emit
+from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.upscale.engines import find_model
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "lint.py"
 

@@ -11,18 +11,22 @@ import pytest
 import torch
 from PIL import Image
 
-from fsrcnnx import cli, console, demo, engines
+from fsrcnnx.cli import console
+from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import ModelError
-from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.exact import golden
 from fsrcnnx.exact.network import Network
-from fsrcnnx.imaging import bicubic, read_picture, upscale_chroma
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import evaluate
-from fsrcnnx.learn.export import export
-from fsrcnnx.learn.quantise import quantise
-from fsrcnnx.learn.train import train
-from fsrcnnx.prove.ladder import verify
-from fsrcnnx.prove.simulate import Result
+from fsrcnnx.learn.quantising.export import export
+from fsrcnnx.learn.quantising.quantise import quantise
+from fsrcnnx.learn.training.train import train
+from fsrcnnx.media.imaging import bicubic, read_picture, upscale_chroma
+from fsrcnnx.prove.ladder.climb import verify
+from fsrcnnx.prove.simulation.simulate import Result
+from fsrcnnx.report import demo
+from fsrcnnx.upscale import engines
 
 NAME = "n4n3f5f1f3"
 SOFT = ["float", "qat", "qonnx", "uint8-onnx", "golden", "emulate"]

@@ -29,7 +29,7 @@ COMMANDS = {  # arguments -> what is to be seen at work, in /proc: part of a com
 @pytest.fixture
 def place(tiny, monkeypatch):
     """A folder with a model, its core, a picture, a stand-in for Vitis HLS, and places to watch."""
-    from fsrcnnx.emit.rtl import emit
+    from fsrcnnx.emit.rtl.folder import emit
     from tests.clips import NETWORK
 
     emit(NETWORK, tiny / "core", max_width=16)
@@ -69,7 +69,7 @@ def test_a_stop_ends_everything(place, name, number):
     if name == "synth":
         tools.locate("yosys")
     before = lying(place)
-    running = subprocess.Popen([sys.executable, "-m", "fsrcnnx.cli", *args], text=True,
+    running = subprocess.Popen([sys.executable, "-m", "fsrcnnx", *args], text=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                start_new_session=True)
     until = time.monotonic() + 120
@@ -96,7 +96,7 @@ def test_a_stop_ends_everything(place, name, number):
 def test_a_kill_leaves_no_poison(place):
     """Nobody can clean up after SIGKILL; whoever builds next does, and builds right."""
     args, _ = COMMANDS["verify hls"]
-    running = subprocess.Popen([sys.executable, "-m", "fsrcnnx.cli", *args], text=True,
+    running = subprocess.Popen([sys.executable, "-m", "fsrcnnx", *args], text=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                start_new_session=True)
     until = time.monotonic() + 120
@@ -106,7 +106,7 @@ def test_a_kill_leaves_no_poison(place):
     running.kill()
     running.wait()
     assert parts(place / "cache")
-    done = subprocess.run([sys.executable, "-m", "fsrcnnx.cli", *args], text=True, check=False,
+    done = subprocess.run([sys.executable, "-m", "fsrcnnx", *args], text=True, check=False,
                           capture_output=True)
     assert done.returncode == 0, done.stderr
     assert parts(place / "cache") == []

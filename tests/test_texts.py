@@ -19,15 +19,18 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fsrcnnx import cli, console, engines, manifests
-from fsrcnnx.emit import hls_top
-from fsrcnnx.emit.rtl import emit
+from fsrcnnx import manifests
+from fsrcnnx.cli import console
+from fsrcnnx.cli import main as cli
+from fsrcnnx.emit.rtl import hls_top
+from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.errors import FsrcnnxError, InputError
-from fsrcnnx.exact.onnx_adopt import adopt
-from fsrcnnx.exact.onnx_read import decode
-from fsrcnnx.exact.onnx_write import encode
-from fsrcnnx.prove.core import read_core
+from fsrcnnx.exact.onnx.adopt import adopt
+from fsrcnnx.exact.onnx.read import decode
+from fsrcnnx.exact.onnx.write import encode
+from fsrcnnx.prove.simulation.core import read_core
 from fsrcnnx.prove.synth import read_manifest
+from fsrcnnx.upscale import engines
 from tests.networks import random_network
 
 NETWORK = random_network(np.random.default_rng(1), channels=(2,), kernels=(1, 3))
@@ -195,10 +198,10 @@ def test_metadata_leaves_no_trace(meta):
 
 
 def test_a_planted_trace_is_caught(monkeypatch):
-    from fsrcnnx.emit import package
+    from fsrcnnx.emit.rtl import package
 
     whole = package.package
-    monkeypatch.setattr("fsrcnnx.emit.rtl.package", lambda network, *rest: whole(
+    monkeypatch.setattr("fsrcnnx.emit.rtl.folder.package", lambda network, *rest: whole(
         network, *rest) + f"// {network.meta.get('psnr', '')}\n")
     with pytest.raises(AssertionError):
         leaves_no_trace(replace(NETWORK, name="planted", meta={"psnr": VERILOG}))
@@ -208,7 +211,7 @@ def test_a_planted_trace_is_caught(monkeypatch):
 def test_a_whole_hls_project_holds_names_alone_and_keywords_are_good_names(tmp_path):
     from fsrcnnx.emit.hls import emit as emit_hls
     from fsrcnnx.exact import golden
-    from fsrcnnx.prove.hls import simulate
+    from fsrcnnx.prove.hls.frames import simulate
 
     words = ("int", "module")  # hls4ml makes int_weight_t of them
     layers = tuple(replace(layer, name=word)

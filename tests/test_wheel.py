@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsrcnnx import cli
+from fsrcnnx.cli import main as cli
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = ("torch", "pytorch_optimizer", "hls4ml", "da4ml", "cocotb", "cocotb_tools", "matplotlib",

@@ -23,7 +23,9 @@ from tqdm import tqdm
 
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import check_folder
-from fsrcnnx.imaging import (
+from fsrcnnx.learn import hdf5
+from fsrcnnx.learn.models import SCALES
+from fsrcnnx.media.imaging import (
     SUFFIXES,
     bicubic,
     crop,
@@ -33,8 +35,6 @@ from fsrcnnx.imaging import (
     shrink,
     shrink_pillow,
 )
-from fsrcnnx.learn import hdf5
-from fsrcnnx.learn.models import SCALES
 
 log = logging.getLogger(__name__)
 

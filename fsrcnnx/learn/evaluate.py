@@ -1,6 +1,6 @@
 """Float upscaling and quality figures over folders, in the paper's and the seed's protocol.
 
-May import numpy, torch, imaging, learn.data, learn.fit, learn.store and the errors.
+May import numpy, torch, imaging, learn.data, training.fit, learn.store and the errors.
 
     evaluate("weights.pth", "Set5").psnr           # dB, paper protocol
 """
@@ -16,7 +16,9 @@ import torch
 from torch import nn
 
 from fsrcnnx.errors import InputError, ModelError
-from fsrcnnx.imaging import (
+from fsrcnnx.learn import data, store
+from fsrcnnx.learn.training.fit import PIXEL_STEPS
+from fsrcnnx.media.imaging import (
     Picture,
     bicubic,
     check_writable,
@@ -27,8 +29,6 @@ from fsrcnnx.imaging import (
     upscale_chroma,
     write_picture,
 )
-from fsrcnnx.learn import data, store
-from fsrcnnx.learn.fit import PIXEL_STEPS
 
 Upscaler = Callable[[np.ndarray], np.ndarray]
 

@@ -26,11 +26,11 @@ from statistics import median
 import numpy as np
 
 from fsrcnnx.errors import CheckError, InputError, ToolError
-from fsrcnnx.exact import onnx_io
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.interrupts import held, stoppable
+from fsrcnnx.media.resample import bicubic
 from fsrcnnx.processes import GRACE
 from fsrcnnx.prove.contenders import CONTENDER, Absent
-from fsrcnnx.resample import bicubic
 
 BASE = "emulate"       # ratios are to its time
 TURN = 1.0             # seconds that a fast contender runs for in its turn

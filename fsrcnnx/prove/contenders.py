@@ -20,7 +20,8 @@ import numpy as np
 
 from fsrcnnx import processes
 from fsrcnnx.errors import ToolError, Unrepresentable
-from fsrcnnx.exact import golden, onnx_io
+from fsrcnnx.exact import golden
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.files import scratch
 from fsrcnnx.install import advice
 

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from fsrcnnx.exact import emulate, golden, onnx_io, ranges
+from fsrcnnx.exact import emulate, golden, ranges
 from fsrcnnx.exact.network import KINDS
+from fsrcnnx.exact.onnx import io as onnx_io
 from tests.networks import extreme_pictures, random_network, random_picture
 
 SIDES = st.sampled_from([1, 2, 3, 5, 7, 11, 13])  # 1x1, 1xN, Nx1 and primes

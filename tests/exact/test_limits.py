@@ -13,15 +13,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fsrcnnx import limits
 from fsrcnnx.errors import FormatError, ModelError
-from fsrcnnx.exact import onnx_io
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.exact.onnx_adopt import adopt
-from fsrcnnx.exact.onnx_bytes import count_fields, parse
-from fsrcnnx.exact.onnx_read import decode, layer_names
-from fsrcnnx.exact.onnx_runnable import check_runnable
-from fsrcnnx.exact.onnx_stock import encode_float, encode_uint8
-from fsrcnnx.exact.onnx_view import OnnxView
-from fsrcnnx.exact.onnx_write import encode
+from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.adopt import adopt
+from fsrcnnx.exact.onnx.bytes import count_fields, parse
+from fsrcnnx.exact.onnx.read import decode, layer_names
+from fsrcnnx.exact.onnx.runnable import check_runnable
+from fsrcnnx.exact.onnx.stock import encode_float, encode_uint8
+from fsrcnnx.exact.onnx.view import OnnxView
+from fsrcnnx.exact.onnx.write import encode
 from fsrcnnx.names import is_layer
 from tests.networks import random_layer, random_network
 

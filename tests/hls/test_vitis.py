@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsrcnnx import cli_vitis
-from fsrcnnx.console import outcome
+from fsrcnnx.cli import vitis as cli_vitis
+from fsrcnnx.cli.console import outcome
 from fsrcnnx.errors import CheckError, InputError
-from fsrcnnx.prove.vitis import add_resets, cosim, find_tool, read_project, synth
-from fsrcnnx.prove.vitis_reports import read_cosim, read_csynth, read_modules
-from fsrcnnx.prove.vitis_work import work_copy
-from tests.emit.test_hls_top import verilog
+from fsrcnnx.prove.hls.vitis import add_resets, cosim, find_tool, read_project, synth
+from fsrcnnx.prove.hls.vitis_reports import read_cosim, read_csynth, read_modules
+from fsrcnnx.prove.hls.vitis_work import work_copy
+from tests.emit.rtl.test_hls_top import verilog
 from tests.hls.conftest import COSIM, CSYNTH, TOP, Vitis
 
 ROOT = Path(__file__).resolve().parents[2]

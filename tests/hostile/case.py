@@ -132,7 +132,7 @@ def run(case: Case, scratch: Path) -> Answer:
     temporary.mkdir()
     case.make(home)
     before = _tree(home)
-    program = {"fsrcnnx": [sys.executable, "-m", "fsrcnnx.cli"],
+    program = {"fsrcnnx": [sys.executable, "-m", "fsrcnnx"],
                "make": ["make", "--no-print-directory", "-f", str(ROOT / "Makefile")],
                }.get(case.program, [case.program])
     env = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT), **case.env}

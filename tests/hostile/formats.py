@@ -25,8 +25,8 @@ PICTURE = ("upscale", "in.png", "-o", "out.png", "--model", "model.onnx", "--eng
 def network(enters: str, leaves: str, **options) -> Callable[[Path], None]:
     """Lay out model.onnx of two ap types."""
     def make(home: Path) -> None:
-        from fsrcnnx.exact import onnx_io
         from fsrcnnx.exact.formats import Format
+        from fsrcnnx.exact.onnx import io as onnx_io
         from tests.networks import random_network
 
         onnx_io.save(random_network(
@@ -45,8 +45,8 @@ def core(model: Callable[[Path], None], file: str = "", old: str = "", new: str 
          **manifest) -> Callable[[Path], None]:
     """Lay out a model and its core, with a file's text, or an entry of the manifest, replaced."""
     def make(home: Path) -> None:
-        from fsrcnnx.emit.rtl import emit
-        from fsrcnnx.exact import onnx_io
+        from fsrcnnx.emit.rtl.folder import emit
+        from fsrcnnx.exact.onnx import io as onnx_io
 
         model(home)
         emit(onnx_io.load(home / "model.onnx"), home / "rtl", max_width=64)

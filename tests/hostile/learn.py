@@ -176,7 +176,7 @@ def checkpoint(data: bytes):
 def full(bytes_at_most: int, *args: str) -> tuple[str, ...]:
     """The program where no file grows beyond some bytes, as on a full disk."""
     blocks = bytes_at_most // 1024  # of bash
-    return "-c", f'ulimit -f {blocks}; exec "$0" -m fsrcnnx.cli "$@"', sys.executable, *args
+    return "-c", f'ulimit -f {blocks}; exec "$0" -m fsrcnnx.cli.main "$@"', sys.executable, *args
 
 
 def seed(script: str, *args: str) -> tuple[str, ...]:

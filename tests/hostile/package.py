@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fsrcnnx.emit.rtl import emit
-from fsrcnnx.exact import onnx_io
+from fsrcnnx.emit.rtl.folder import emit
+from fsrcnnx.exact.onnx import io as onnx_io
 from tests.hostile.case import ROOT, Case
 from tests.networks import random_network
 

@@ -109,7 +109,7 @@ def case(name: str, make, says: str, *args: str, code: int = 2, **more) -> Case:
 
 def within(blocks: int, *args: str) -> tuple[str, ...]:
     """The words for `sh` to run the program where files have so many blocks of 512 bytes."""
-    return ("-c", f'ulimit -f {blocks}; exec "$0" -m fsrcnnx.cli "$@"', sys.executable, *args)
+    return ("-c", f'ulimit -f {blocks}; exec "$0" -m fsrcnnx.cli.main "$@"', sys.executable, *args)
 
 
 def named(name: str) -> tuple[str, ...]:

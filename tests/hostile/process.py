@@ -15,14 +15,14 @@ import numpy as np
 from fsrcnnx.prove.cache import FOLDER
 from tests.hostile.case import ROOT, Case
 
-FSRCNNX = f"{sys.executable} -m fsrcnnx.cli"
+FSRCNNX = f"{sys.executable} -m fsrcnnx.cli.main"
 SHIPPED = ROOT / "fsrcnnx" / "models" / "fsrcnn-x_x2"
 CACHE = {"FSRCNNX_CACHE": "cache"}  # in the folder of the case
 
 
 def core(folder: Path) -> Path:
     """A core of a small network, as `fsrcnnx rtl` writes it."""
-    from fsrcnnx.emit.rtl import emit
+    from fsrcnnx.emit.rtl.folder import emit
     from tests.clips import NETWORK
 
     emit(NETWORK, folder / "core", max_width=16)
@@ -84,7 +84,7 @@ def picture(folder: Path, name: str = "a.pgm") -> None:
 
 def small(folder: Path) -> None:
     """A model and a picture."""
-    from fsrcnnx.exact import onnx_io
+    from fsrcnnx.exact.onnx import io as onnx_io
     from tests.clips import NETWORK
 
     picture(folder)
@@ -99,7 +99,7 @@ def build(damage: Callable[[Path], object]) -> Callable[[Path], None]:
     """A cache with one build, which is then damaged."""
     def make(folder: Path) -> None:
         small(folder)
-        subprocess.run([sys.executable, "-m", "fsrcnnx.cli", *UPSCALE], cwd=folder, check=True,
+        subprocess.run([sys.executable, "-m", "fsrcnnx", *UPSCALE], cwd=folder, check=True,
                        capture_output=True,
                        env={**os.environ, "FSRCNNX_CACHE": "cache", "PYTHONPATH": str(ROOT)})
         (folder / "out.png").unlink()

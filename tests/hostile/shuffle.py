@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fsrcnnx.exact.onnx_write import encode
+from fsrcnnx.exact.onnx.write import encode
 from tests.hostile.case import Case
 from tests.networks import random_network
 

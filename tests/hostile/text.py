@@ -21,7 +21,7 @@ def good() -> bytes:
     """A small QONNX file."""
     import numpy as np
 
-    from fsrcnnx.exact.onnx_write import encode
+    from fsrcnnx.exact.onnx.write import encode
     from tests.networks import random_network
 
     return encode(random_network(np.random.default_rng(1), channels=(2,), kernels=(1, 3)))
@@ -97,8 +97,8 @@ def beside(change: Callable) -> Callable[[Path], object]:
         import onnx
         from PIL import Image
 
-        from fsrcnnx.exact.onnx_read import decode
-        from fsrcnnx.exact.onnx_stock import encode_float
+        from fsrcnnx.exact.onnx.read import decode
+        from fsrcnnx.exact.onnx.stock import encode_float
 
         (home / "model.onnx").write_bytes(good())
         read = onnx.load_model_from_string(encode_float(decode(good(), "model.onnx")))
@@ -120,8 +120,8 @@ def add(op: str, **attributes) -> Callable:
 def core(change: Callable[[Path], object]) -> Callable[[Path], object]:
     """An emitted folder, then changed."""
     def make(home: Path) -> None:
-        from fsrcnnx.emit.rtl import emit
-        from fsrcnnx.exact.onnx_read import decode
+        from fsrcnnx.emit.rtl.folder import emit
+        from fsrcnnx.exact.onnx.read import decode
 
         emit(decode(good(), "a.onnx"), home / "core", max_width=8, max_height=8)
         change(home / "core")
@@ -165,7 +165,7 @@ def weights(**values: str) -> Callable[[Path], object]:
     def make(home: Path) -> None:
         import torch
 
-        from fsrcnnx import engines
+        from fsrcnnx.upscale import engines
 
         content = torch.load(engines.SHIPPED / "fsrcnn-s_x2" / "weights.pth", weights_only=True)
         torch.save({**content, **values}, home / "a.pth")

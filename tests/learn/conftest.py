@@ -8,7 +8,7 @@ from PIL import Image
 
 from fsrcnnx.learn import models
 from fsrcnnx.learn.data import prepare
-from fsrcnnx.learn.equalise import equalise
+from fsrcnnx.learn.quantising.equalise import equalise
 from tests.disks import small_files
 
 torch.set_num_threads(1)

@@ -9,7 +9,7 @@ from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL
 from fsrcnnx.learn import models
-from fsrcnnx.learn.quantnet import LayerFormats, QuantNet, qat_run, to_network
+from fsrcnnx.learn.quantising.quantnet import LayerFormats, QuantNet, qat_run, to_network
 
 
 @pytest.mark.parametrize(("name", "macs", "parameters"), [

@@ -6,12 +6,14 @@ import numpy as np
 import onnx
 import pytest
 
-from fsrcnnx.exact import golden, onnx_io, ranges
-from fsrcnnx.learn import models, recipes, store
+from fsrcnnx.exact import golden, ranges
+from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.learn import models, store
 from fsrcnnx.learn.evaluate import evaluate
-from fsrcnnx.learn.export import export
-from fsrcnnx.learn.quantnet import load_qat, qat_run, to_network
-from fsrcnnx.resample import bicubic
+from fsrcnnx.learn.quantising.export import export
+from fsrcnnx.learn.quantising.quantnet import load_qat, qat_run, to_network
+from fsrcnnx.learn.training import recipes
+from fsrcnnx.media.resample import bicubic
 
 MODELS = Path(__file__).parents[2] / "models"
 WEIGHTS = MODELS / "fsrcnn-x_x2" / "weights.pth"

@@ -16,8 +16,8 @@ from fsrcnnx import limits
 from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
 from fsrcnnx.interrupts import stoppable
 from fsrcnnx.learn import models, store, torchfile
-from fsrcnnx.learn.export import NAMES, export
-from fsrcnnx.learn.quantnet import load_qat, to_network
+from fsrcnnx.learn.quantising.export import NAMES, export
+from fsrcnnx.learn.quantising.quantnet import load_qat, to_network
 
 NAME = "d2s1m0f1l2_x2"
 PIXELS = "ap_ufixed<8,0>"
@@ -196,7 +196,7 @@ def test_a_folder_that_takes_only_some_of_an_export_gets_none(tmp_path, monkeypa
 
     def full(*_):
         raise InputError("cannot be written (No space left on device)", where="b/model_float.onnx")
-    monkeypatch.setattr("fsrcnnx.learn.export.onnx_io.save_float", full)
+    monkeypatch.setattr("fsrcnnx.learn.quantising.export.onnx_io.save_float", full)
     with pytest.raises(InputError, match="out/model_float.onnx: cannot be written"):
         export(path, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
@@ -210,7 +210,7 @@ def test_a_signal_does_not_tear_an_export(tmp_path, monkeypatch):
         replace(*args)
         if args[1].parent.name == "out":
             os.kill(os.getpid(), signal.SIGTERM)
-    monkeypatch.setattr("fsrcnnx.learn.export.os.replace", stopped)
+    monkeypatch.setattr("fsrcnnx.learn.quantising.export.os.replace", stopped)
     with stoppable(), pytest.raises(KeyboardInterrupt):
         export(path, tmp_path / "out")
     assert sorted(made.name for made in (tmp_path / "out").iterdir()) == sorted(NAMES)

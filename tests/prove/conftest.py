@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsrcnnx.emit.rtl import emit
-from fsrcnnx.exact import onnx_io
+from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.exact.network import Network
+from fsrcnnx.exact.onnx import io as onnx_io
 from tests.networks import random_network, sloped
 
 

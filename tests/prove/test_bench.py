@@ -7,9 +7,10 @@ import signal
 import numpy as np
 import pytest
 
-from fsrcnnx import cli, console
+from fsrcnnx.cli import console
+from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import CheckError, InputError, ModelError
-from fsrcnnx.exact import onnx_io
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.prove import bench, contenders
 from tests.networks import random_network
 

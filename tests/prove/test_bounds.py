@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsrcnnx import cli, console
+from fsrcnnx.cli import console
+from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import CheckError, InputError, ToolError
-from fsrcnnx.exact import golden, observe, onnx_io, ranges
+from fsrcnnx.exact import golden, observe, ranges
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.prove import bounds
 from tests.networks import random_network, random_picture
 

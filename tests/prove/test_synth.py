@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from fsrcnnx import cli, console, manifests
+from fsrcnnx import manifests
+from fsrcnnx.cli import console
+from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.prove import synth
 

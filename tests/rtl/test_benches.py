@@ -16,7 +16,7 @@ pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`"
 
 import numpy as np  # after the check that cocotb is there
 
-from fsrcnnx.emit.rtl import emit
+from fsrcnnx.emit.rtl.folder import emit
 from sim.runner import ROOT, benches, run
 from tests.networks import random_network
 

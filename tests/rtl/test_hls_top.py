@@ -18,8 +18,8 @@ import pytest
 
 pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`")
 
-from fsrcnnx.emit.hls_top import wrap  # after the check that cocotb is there
-from fsrcnnx.emit.rtl import emit
+from fsrcnnx.emit.rtl.folder import emit
+from fsrcnnx.emit.rtl.hls_top import wrap
 from fsrcnnx.errors import CheckError
 from fsrcnnx.prove.synth import read_manifest
 from sim.runner import ROOT, benches
@@ -101,8 +101,8 @@ def test_real_export(simulator):
     if not os.environ.get("HLS_RTL"):
         pytest.skip("no HLS RTL export: run `fsrcnnx hls-synth`, then `make sim DUT=hls "
                     "HLS_RTL=DIR`")
-    from fsrcnnx import engines
-    from fsrcnnx.exact import onnx_io
+    from fsrcnnx.exact.onnx import io as onnx_io
+    from fsrcnnx.upscale import engines
 
     rtl = Path(os.environ["HLS_RTL"]).resolve()
     manifest = read_manifest(rtl)

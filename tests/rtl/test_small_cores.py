@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fsrcnnx import tools
-from fsrcnnx.emit.rtl import emit
+from fsrcnnx.emit.rtl.folder import emit
 from tests.networks import random_network
 
 LINT = Path(__file__).parents[2] / "scripts" / "lint.py"

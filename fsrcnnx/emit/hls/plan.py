@@ -21,7 +21,7 @@ from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import ranges, tdc
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
-from fsrcnnx.exact.onnx_write import bias_format
+from fsrcnnx.exact.onnx.write import bias_format
 
 INPUT, OUTPUT = "lr", "hr"
 

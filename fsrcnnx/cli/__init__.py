@@ -1,0 +1,1 @@
+"""The commands; heavy packages only inside a command."""

@@ -1,0 +1,117 @@
+"""The command that takes in other tools' QONNX files: import.
+
+May import everything, heavy packages only inside a command. cli/main.py adds it to `fsrcnnx`.
+
+    fsrcnnx import brevitas.onnx -o models/mine_x2
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from fsrcnnx.cli.console import FILE, json_option, table
+from fsrcnnx.errors import CheckError, InputError, Unrepresentable
+from fsrcnnx.owned import check, whole_folder
+from fsrcnnx.progress import working
+
+KIND = "an imported model"
+TRIALS = ((31, 29), (1, 1), (8, 64))  # LR sizes that the import is held against the original on
+LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has to do
+
+
+@click.command("import")
+@click.argument("file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder to write.")
+@click.option("--slope-bits", type=click.IntRange(2, 16), default=8,
+              help="Width of PReLU slopes that the file leaves in float.")
+@click.option("--weight-bits", type=click.IntRange(2, 24), default=16,
+              help="Greatest width of weights whose scales per channel become one.")
+@click.option("--prescale", type=click.IntRange(1, 8),
+              help="How many times bicubic enlarges a picture before, e.g. for an SRCNN.  "
+                   "[default: as the file says, else 1]")
+@json_option
+def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
+    """Bring a QONNX file of Brevitas or another tool to our exact form."""
+    from fsrcnnx.cli.console import check_json, write_json
+    from fsrcnnx.exact.onnx import bytes as onnx_bytes
+    from fsrcnnx.exact.onnx import io as onnx_io
+    from fsrcnnx.exact.onnx.adopt import adopt
+
+    if json_file:
+        check_json(json_file)
+    adopted = adopt(onnx_bytes.read_bytes(file), file.name, slope_bits=slope_bits,
+                    weight_bits=weight_bits)
+    network = adopted.network
+    network = replace(network, prescale=prescale or network.prescale).check()
+    check_folder(output, file)
+    with whole_folder(output, KIND) as folder:
+        onnx_io.save(network, folder / "model.onnx")
+        onnx_io.save_float(network, folder / "model_float.onnx", adopted.values)
+        with working("holding it against the file"):
+            differ = compare_with(file, network)
+        check_exact(adopted, differ)
+        try:
+            onnx_io.save_uint8(network, folder / "model_uint8.onnx")
+            note = ""
+        except Unrepresentable as error:  # wider than float32, or luma of other than 8 bits
+            note = f"model_uint8.onnx is not written: {error}"
+    rows = [[change.layer, change.role, str(change.to), f"{change.greatest:.3g}",
+             f"{change.greatest / change.to.step:.3g}"] for change in adopted.changes]
+    for line in adopted.rewrites:
+        click.echo(line)
+    if rows:
+        table(["layer", "quantised", "format", "greatest change", "in steps"], rows)
+    click.echo(f"{file.name} and the imported network on {differ['pixels']} random pixels: "
+               f"{differ['differ']} differ, at most by {differ['greatest']} (reference: qonnx)")
+    for line in filter(None, [note, f"{output}: {network.name} {network.content_hash()}"]):
+        click.echo(line)
+    if json_file:
+        write_json(json_file, {
+            "file": str(file), **network.meta, "content_hash": network.content_hash(),
+            "changes": [{"layer": c.layer, "role": c.role, "format": str(c.to),
+                         "greatest_change": c.greatest} for c in adopted.changes],
+            "rewrites": list(adopted.rewrites), "exact": adopted.exact,
+            "against_the_file": differ, "note": note})
+
+
+def check_folder(output: Path, file: Path) -> None:
+    """Refuse an output folder that holds the input, or what is not of an earlier import."""
+    if output.is_dir() and (output / "model.onnx").resolve() == file.resolve():
+        raise InputError("the output is the input", where=output, allowed="another folder")
+    check(output, KIND)
+
+
+def check_exact(adopted, differ: dict[str, int]) -> None:
+    """Refuse an import that rounded nothing and yet gives other pixels than the file."""
+    from fsrcnnx.exact import ranges
+
+    if adopted.exact and differ["differ"] and not ranges.float32_exact(adopted.network):
+        raise CheckError(
+            f"nothing was rounded, and yet {differ['differ']} of {differ['pixels']} random pixels "
+            f"differ from the file's, at most by {differ['greatest']}", where=adopted.network.name,
+            allowed="0", fix="report this as a defect of `fsrcnnx import`")
+
+
+def compare_with(file: Path, network) -> dict[str, int]:
+    """Run the file as it came and the imported network on random pictures; count differences."""
+    import numpy as np
+
+    from fsrcnnx.exact import golden
+    from fsrcnnx.exact.onnx import bytes as onnx_bytes
+    from fsrcnnx.exact.onnx import io as onnx_io
+
+    rng = np.random.default_rng(1)
+    to, gaps = network.in_format, []
+    nodes = len(onnx_bytes.parse(onnx_bytes.read_bytes(file), str(file)).graph.node)
+    for size in TRIALS[: 1 if nodes > LARGE else None]:
+        lr = rng.integers(to.lo, to.hi + 1, size)
+        theirs = onnx_io.run_qonnx(file, lr, network)
+        gaps.append(np.abs(theirs - golden.run(network, lr)).ravel())
+    gap = np.concatenate(gaps)
+    return {"pixels": int(gap.size), "differ": int((gap > 0).sum()), "greatest": int(gap.max())}
+
+
+COMMANDS = (import_model,)

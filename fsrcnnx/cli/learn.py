@@ -1,0 +1,249 @@
+"""The commands of the learning side: prepare, train, test, quantise, export, results.
+
+May import everything, heavy packages only inside a command. cli/main.py adds them to `fsrcnnx`.
+
+    fsrcnnx prepare photographs/ -o train.h5
+"""
+
+from __future__ import annotations
+
+import click
+
+from fsrcnnx.cli.console import (
+    FILE,
+    MODEL,
+    check_json,
+    json_option,
+    model_option,
+    table,
+    write_json,
+)
+from fsrcnnx.cli.pictures import max_pixels_option
+from fsrcnnx.errors import InputError
+from fsrcnnx.files import made
+from fsrcnnx.progress import bar
+
+device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
+                             default="auto", help="auto: a GPU if there is one.")
+optimiser_option = click.option("--optimiser", type=click.Choice(["adam", "soap"]),
+                                help="Rule of the steps.")
+teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger network, whose "
+                              "pictures make half of the loss; `none`: without.")
+
+
+def _teacher(given, own, taught):
+    """The file of the weights that teach: those given, or those of the recipe if it says so."""
+    from fsrcnnx.upscale import engines
+
+    if given is None and taught and own.teacher:
+        return engines.SHIPPED / own.teacher / "weights.pth"
+    return None if str(given) == "none" else given
+
+
+@click.command()
+@click.argument("images", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="HDF5 file to write.")
+@click.option("--scale", type=int, default=2)
+@click.option("--aug", is_flag=True, help="Add each picture at 0.9, 0.8, 0.7 and 0.6 of its size.")
+@click.option("--eval", "evaluation", is_flag=True, help="Whole pictures instead of patches.")
+@click.option("--holdout", type=int, default=0,
+              help="Every N-th picture is for --eval only; 0: none.")
+@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@max_pixels_option
+def prepare(images, output, scale, aug, evaluation, holdout, protocol):
+    """Turn a folder of pictures into one HDF5 file."""
+    from fsrcnnx.learn import data
+
+    with made(output.parent):
+        n = data.prepare(images, output, scale, augment=aug, evaluation=evaluation,
+                         holdout=holdout, protocol=protocol)
+    click.echo(f"{output}: {n} {'pictures' if evaluation else 'patches'}")
+
+
+@click.command()
+@click.argument("train_file", type=FILE)
+@click.argument("eval_file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder of weights.")
+@click.option("--model", default=MODEL, help="Network to train.")
+@click.option("--loss", type=click.Choice(["mse", "log", "joint"]),
+              help="Squared error, or the mean of its logarithm over the patches; with a teacher, "
+              "`joint` takes the logarithm of both errors' mean.")
+@click.option("--expand", "factor", type=click.IntRange(1, 64),
+              help="Train each layer as a product with this many times its channels between.")
+@click.option("--hold/--no-hold", default=None,
+              help="Without anchor: leave the picture in channel 0 as it is, learn what to add.")
+@optimiser_option
+@teacher_option
+@click.option("--lr", type=float, help="Peak of the one-cycle schedule.")
+@click.option("--batch-size", type=click.IntRange(1), default=16)
+@click.option("--steps", type=click.IntRange(1))
+@click.option("--epochs", type=click.IntRange(1), help="Epochs instead of steps.")
+@click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
+@click.option("--weights", type=FILE, help="Weights to start from.")
+@device_option
+def train(train_file, eval_file, output, model, epochs, steps, weights, teacher, device,
+          **settings):
+    """Train the float network; the same command resumes.
+
+    What is not given is as for the shipped network of that name. `torchrun --nproc-per-node N -m
+    fsrcnnx train ...` shares each batch between N processes, each on a GPU of its own or all on
+    the CPU; so does `quantise`.
+    """
+    from fsrcnnx.learn import models
+    from fsrcnnx.learn.training import recipes
+    from fsrcnnx.learn.training import train as learn
+    from fsrcnnx.learn.training.devices import assemble
+    from fsrcnnx.upscale import engines
+
+    name = recipes.base(model)
+    scale = models.find(name)[1]
+    own = recipes.recipe(model)
+    usual = {"loss": own.loss, "factor": own.expand, "hold": own.hold,
+             "optimiser": own.optimiser, "lr": own.lr}
+    settings = {key: usual.get(key) if value is None else value for key, value in settings.items()}
+    if own.start and weights is None:
+        weights = engines.SHIPPED / own.start / "weights.pth"
+    if epochs is None:
+        settings["steps"] = steps or own.steps
+    elif steps is None:
+        settings["num_epochs"] = epochs
+    else:
+        raise InputError("both given", where="--steps and --epochs", allowed="one of them")
+    with assemble(device) as team, made(output):
+        done = learn.train(train_file, eval_file, output, scale, weights_file=weights,
+                           name=name, teacher=_teacher(teacher, own, own.taught), team=team,
+                           **settings)
+    if team.first:
+        click.echo(f"{done.best}: {done.psnr:.2f} dB after {done.step} steps")
+
+
+@click.command()
+@click.argument("images", type=FILE)
+@model_option
+@click.option("--engine", type=click.Choice(["float", "golden", "emulate", "onnx"]),
+              default="golden")
+@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@max_pixels_option
+@json_option
+def test(images, model, engine, protocol, json_file):
+    """Measure PSNR and SSIM over a folder of HR pictures."""
+    from fsrcnnx.exact.onnx import io as onnx_io
+    from fsrcnnx.learn import evaluate as learn
+    from fsrcnnx.upscale import engines
+
+    if json_file:
+        check_json(json_file)
+    path = engines.find_model(model)
+    score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
+                           scale=onnx_io.load(path).picture_scale, protocol=protocol)
+    mean = (f"mean, {protocol} protocol", score.psnr, score.ssim, score.bicubic_psnr,
+            score.bicubic_ssim)
+    table(["picture", "bicubic dB", "bicubic SSIM", f"{engine} dB", f"{engine} SSIM"],
+          [[name, f"{plain:.2f}", f"{alike:.4f}", f"{ours:.2f}", f"{our_alike:.4f}"]
+           for name, ours, our_alike, plain, alike in (*score.pictures, mean)])
+    if json_file:
+        write_json(json_file, score.as_dict())
+
+
+@click.command()
+@click.argument("weights", type=FILE)
+@click.argument("train_file", type=FILE)
+@click.argument("eval_file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
+@click.option("--bits", default="w8a8", help="Of weights and maps, w2a2 to w16a16; slopes have "
+              "8, or w8a8s6 says how many; w8a8d2: at most two signed digits in a weight; "
+              "w4a8-mixed: 8 bits in the first and the last layer.")
+@click.option("--layer", "layers", multiple=True, metavar="NAME=BITS",
+              help="Bits of a layer that differs, e.g. deconv=w8a8; repeatable.")
+@click.option("--steps", type=click.IntRange(0),
+              help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only; "
+              "if not given, as for the shipped network.")
+@optimiser_option
+@teacher_option
+@click.option("--lr", type=float, help="Peak rate of fine-tuning; the biases take a tenth of it.")
+@click.option("--rounds", type=click.IntRange(0), help="Most rounds of the search for better "
+              "weights, of 7 bits and fewer or few digits; if not given, as for the shipped one.")
+@click.option("--batch-size", type=click.IntRange(1), default=16)
+@click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
+@device_option
+def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
+             rounds, device, **settings):
+    """Quantise float weights to the number contract; the same command resumes."""
+    from fsrcnnx.learn import store
+    from fsrcnnx.learn.quantising import quantise as learn
+    from fsrcnnx.learn.quantising.calibrate import MIXED, Bits, ends
+    from fsrcnnx.learn.training import recipes
+    from fsrcnnx.learn.training.devices import assemble
+
+    usual, by_layer = Bits.parse(bits.removesuffix(MIXED), "--bits"), {}
+    for layer in layers:
+        name, _, own = layer.partition("=")
+        by_layer[name] = Bits.parse(own, f"--layer {name}")
+    model = store.load(weights)
+    if bits.endswith(MIXED):
+        by_layer = {**ends(model), **by_layer}
+    own = recipes.recipe(f"{model.name}_{bits}")
+    steps = own.fine if steps is None else steps
+    with assemble(device) as team, made(output.parent):
+        done = learn.quantise(weights, train_file, eval_file, output,
+                              bits=usual, layers=by_layer,
+                              steps=steps, optimiser=optimiser or own.optimiser,
+                              teacher=_teacher(teacher, own, own.fine_taught),
+                              lr=own.fine_lr if lr is None else lr,
+                              rounds=own.rounds if rounds is None else rounds, team=team,
+                              **settings)
+    if team.first:
+        click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
+                   f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "
+                   f"{done.network.content_hash()[:12]}")
+
+
+@click.command()
+@click.argument("weights", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Folder to write; default: that of the weights.")
+@click.option("--training-data", default="", help="What it was trained on, for the metadata.")
+def export(weights, output, training_data):
+    """Write model.onnx, model_uint8.onnx and model_float.onnx from quantised weights."""
+    from fsrcnnx.learn.quantising import export as learn
+
+    output = output or weights.parent
+    with made(output):
+        network = learn.export(weights, output, training_data)
+    click.echo(f"{output}: {network.name} {network.content_hash()}")
+
+
+@click.command()
+@click.argument("folders", type=FILE, nargs=-1, required=True)
+@click.option("--plot", type=FILE, help="Draw dB over bits there (.png, .pdf or .svg).")
+@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@max_pixels_option
+def results(folders, plot, protocol):
+    """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
+    from fsrcnnx.report import results as measure
+
+    if plot:
+        measure.check_plot(plot)
+        check_json(plot)
+    models = measure.shipped()
+    rows = []
+    with bar("results") as progress:
+        for row in measure.results(models, folders, protocol):
+            rows.append(row)
+            progress(len(rows) / (len(models) * len(folders)))
+    click.echo(measure.markdown(rows))
+    if plot:
+        measure.plot(rows, plot)
+
+
+@click.command()
+@click.argument("folder", type=FILE)
+@click.argument("pictures", type=FILE, nargs=-1, required=True)
+@max_pixels_option
+def card(folder, pictures):
+    """Measure the network in FOLDER over folders of HR PICTURES; write its card.md."""
+    from fsrcnnx.report import card as cards
+
+    click.echo(f"{cards.write(folder, pictures)}: written")
+
+
+COMMANDS = (prepare, train, test, quantise, export, results, card)

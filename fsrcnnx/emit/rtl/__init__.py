@@ -1,0 +1,1 @@
+"""SystemVerilog: folds, constants, memories, and the folder that holds them."""

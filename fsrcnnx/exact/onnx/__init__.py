@@ -1,0 +1,1 @@
+"""The integer network as ONNX: read, written, taken in from other tools, run."""

@@ -1,0 +1,106 @@
+"""Bring another tool's QONNX file to the number contract: rewritten exactly, rounded by one rule.
+
+May import numpy, onnx and the other ONNX parts. The strict reader refuses what is not exact; this
+rewrites such a file first, says what it changed, and then the strict reader reads the result:
+
+- what changes no value is left out, as onnx.simplify and onnx.saturate say;
+- weights, bias and slopes are quantised, as onnx.rewrite says.
+
+    adopted = adopt(Path("brevitas.onnx").read_bytes(), "brevitas.onnx")
+    adopted.network, adopted.changes
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import onnx
+
+from fsrcnnx.errors import shown
+from fsrcnnx.exact import ranges
+from fsrcnnx.exact.network import Network
+from fsrcnnx.exact.onnx.check import FOREIGN
+from fsrcnnx.exact.onnx.draft import Draft
+from fsrcnnx.exact.onnx.read import read_network
+from fsrcnnx.exact.onnx.rewrite import Change, Rewriter
+from fsrcnnx.exact.onnx.saturate import settle
+from fsrcnnx.exact.onnx.simplify import simplify
+from fsrcnnx.exact.onnx.stock import FloatLayer
+from fsrcnnx.exact.onnx.view import OnnxView
+
+LONGEST = 255  # characters of a text that says where a network came from
+
+
+@dataclass(frozen=True, eq=False)
+class Adopted:
+    """A file brought to the number contract.
+
+    Args:
+        network: The integer network.
+        values: Layer name -> the file's float values, before any quantisation.
+        changes: Constants that were rewritten, in the order of the layers.
+        rewrites: Nodes that were left out or replaced, a line each.
+        exact: Whether no value was changed: the network gives the file's bits, but for what a
+            runtime's float32 rounds.
+    """
+
+    network: Network
+    values: dict[str, FloatLayer]
+    changes: tuple[Change, ...]
+    rewrites: tuple[str, ...]
+    exact: bool
+
+
+def adopt(data: bytes, file: str, *, slope_bits: int = 8, weight_bits: int = 16) -> Adopted:
+    """Read a QONNX file of another tool, quantising what it left in float.
+
+    Args:
+        data: The file's bytes.
+        file: Its name, for errors.
+        slope_bits: Width of PReLU slopes that have no exact Quant.
+        weight_bits: Greatest width of weights whose scales per channel become one format.
+
+    Returns:
+        The checked network, the file's float values and what was changed.
+
+    Raises:
+        ModelError: If the file cannot be brought to the number contract; names node and attribute,
+            what was found and what is allowed.
+    """
+    view, notes = simplify(OnnxView.parse(data, file, FOREIGN))
+    draft = Draft(view)
+    settle(draft)
+    notes += draft.notes
+    simple = view.model.SerializeToString()
+    caps: dict[int, int] = {}
+    while True:
+        model = onnx.load_model_from_string(simple)
+        draft = Draft(OnnxView(model, file, FOREIGN, rewritten=True))
+        rewriter = Rewriter(draft, slope_bits, caps, weight_bits)
+        rewriter.run()
+        view = OnnxView(model, file, rewritten=True)
+        network = read_network(view)
+        slopes = {index: change.to for index, change in rewriter.changes if change.role == "slope"}
+        wide = [index for index in slopes if any(
+            problem.startswith(f"layer {network.layers[index].name}: slope")
+            for problem in ranges.float32_exact(network))]
+        if not any(slopes[index].frac > 1 for index in wide):
+            break
+        caps |= {index: max(slopes[index].frac - 1, 1) for index in wide}
+    origin = {"imported_from": shown(file, LONGEST),
+              "imported_sha256": hashlib.sha256(data).hexdigest()}
+    if view.model.producer_name:
+        origin["imported_producer"] = shown(
+            f"{view.model.producer_name} {view.model.producer_version}", LONGEST)
+    network = replace(network, meta={**network.meta, **origin})
+    names = [layer.name for layer in network.layers]
+    # a shuffle has a kernel for each phase, and one slope
+    values = {
+        layer.name: value if value.slope is None else replace(
+            value, slope=value.slope[: layer.out_channels])
+        for layer, value in zip(network.layers, rewriter.values, strict=True)}
+    return Adopted(network, values,
+                   tuple(replace(change, layer=names[at]) for at, change in rewriter.changes),
+                   (*notes, *draft.notes),
+                   not rewriter.folded and not any(c.greatest for _, c in rewriter.changes))

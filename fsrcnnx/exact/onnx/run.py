@@ -1,0 +1,164 @@
+"""Runners of ONNX files by other people's code: qonnx node by node, and unmodified onnxruntime.
+
+May import numpy, the errors, the formats, the network and the reader; qonnx and onnxruntime inside
+the functions, because they load slowly.
+
+    hr = run_qonnx(Path("model.onnx"), lr)   # int64 (s*H, s*W), equal to golden.run
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from fsrcnnx.errors import CheckError, ModelError
+from fsrcnnx.exact.formats import Format
+from fsrcnnx.exact.network import PIXEL, Network, check_luma
+from fsrcnnx.exact.onnx.bytes import parse, read_bytes
+from fsrcnnx.exact.onnx.check import first_line
+from fsrcnnx.exact.onnx.read import decode
+from fsrcnnx.exact.onnx.runnable import check_runnable
+
+FATAL = 4  # onnxruntime's level of what it logs; its errors arrive as exceptions
+
+
+def to_raw(value: np.ndarray, to: Format, where: str) -> np.ndarray:
+    """Turn a runtime's values into raw integers, without rounding.
+
+    Args:
+        value: float, any shape.
+        to: Format that they must be in.
+        where: Whose values, for the error.
+
+    Returns:
+        int64, same shape.
+
+    Raises:
+        CheckError: If a value is off the grid or out of range.
+    """
+    raw = np.ldexp(value.astype(np.float64), to.frac)
+    wrong = ~((raw == np.rint(raw)) & (raw >= to.lo) & (raw <= to.hi))
+    if wrong.any():
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise CheckError(f"value {value[first]} at {first} is not in {to}", where=where,
+                         allowed=f"{to.lo}..{to.hi} times 2^{-to.frac}")
+    return raw.astype(np.int64)
+
+
+def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.ndarray:
+    """Run a QONNX file through qonnx's reference execution.
+
+    Args:
+        path: A file that the strict reader accepts, or any with `network`.
+        lr: Integers (H, W), raw luma within the file's input format.
+        network: Whose luma formats and scale hold, for a file with unquantised constants.
+
+    Returns:
+        int64 (s*H, s*W), raw luma.
+
+    Raises:
+        ModelError: If the file is refused, or qonnx cannot run it.
+        InputError: If lr is not a picture within the input format.
+        CheckError: If the result is not on the output's grid.
+    """
+    import onnxruntime
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    data = read_bytes(path)
+    network = network or decode(data, str(path))
+    lr = check_luma(lr, network.in_format)
+    model = parse(data, str(path))
+    # qonnx wants every shape to be known, and none to contradict the size of this picture
+    del model.graph.value_info[:]
+    source = next(value.name for value in model.graph.input
+                  if value.name not in {tensor.name for tensor in model.graph.initializer})
+    target = model.graph.output[0].name
+    size = {source: lr.shape, target: tuple(side * network.scale for side in lr.shape)}
+    value = (lr * network.in_format.step).astype(np.float32)[None, None]
+    onnxruntime.set_default_logger_severity(FATAL)
+    try:
+        with warnings.catch_warnings():
+            # qonnx only warns where a result has another shape than inferred
+            warnings.filterwarnings("error", message="Output shapes disagree")
+            wrapper = ModelWrapper(model)
+            for name, (height, width) in size.items():
+                wrapper.set_tensor_shape(name, [1, 1, height, width])
+            wrapper = wrapper.transform(InferShapes())
+            hr = execute_onnx(wrapper, {source: value})[target]
+            if hr.shape != (1, 1, *size[target]):
+                raise ValueError(f"a result of shape {hr.shape}, not {(1, 1, *size[target])}")
+    except Exception as error:  # qonnx and the runtime below it have no common base of errors
+        raise ModelError(f"qonnx fails: {first_line(error)}", where=path,
+                         allowed="an ONNX file that the reference execution runs",
+                         fix="export the model again, with opset 13") from error
+    return to_raw(hr[0, 0], network.out_format, str(path))
+
+
+def _run_stock(path: Path, lr: np.ndarray, dtype: str) -> np.ndarray:
+    """Run a file of stock operators in onnxruntime; lr and the result are (H, W)."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL
+    data = read_bytes(path)
+    check_runnable(parse(data, str(path)), str(path))
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no common base of its errors
+        raise ModelError(f"onnxruntime refuses it: {str(error).splitlines()[0]}", where=path,
+                         allowed="an ONNX file with stock operators") from error
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    found = [value.type for value in (*inputs, *outputs)]
+    if found != [f"tensor({dtype})"] * 2:
+        raise ModelError(f"inputs and outputs are {', '.join(found)}", where=path,
+                         allowed=f"one input and one output, tensor({dtype})")
+    try:
+        hr = session.run(None, {inputs[0].name: lr[None, None]})[0]
+    except Exception as error:
+        raise ModelError(f"onnxruntime fails: {str(error).splitlines()[0]}", where=path,
+                         allowed="input (N, 1, H, W)") from error
+    if hr.shape[:2] != (1, 1) or hr.ndim != 4:
+        raise ModelError(f"the output has shape {hr.shape}", where=path, allowed="(N, 1, H, W)")
+    return hr[0, 0]
+
+
+def run_uint8(path: Path, lr: np.ndarray) -> np.ndarray:
+    """Run a uint8 file in unmodified onnxruntime.
+
+    Args:
+        path: A file as `save_uint8` writes it.
+        lr: Integers (H, W), 0..255.
+
+    Returns:
+        uint8 (s*H, s*W).
+
+    Raises:
+        ModelError: If the file is not one uint8 input to one uint8 output.
+        InputError: If lr is not a picture of 8 bits.
+    """
+    return _run_stock(path, check_luma(lr, PIXEL).astype(np.uint8), "uint8")
+
+
+def run_float(path: Path, lr: np.ndarray, enters: Format = PIXEL, leaves: Format = PIXEL
+              ) -> np.ndarray:
+    """Run a float file in onnxruntime.
+
+    Args:
+        path: A file as `save_float` writes it.
+        lr: Integers (H, W) in `enters`.
+        enters: Format of what comes in.
+        leaves: Format in whose units the result is given.
+
+    Returns:
+        float64 (s*H, s*W) in units of `leaves` (pixels, 0..255), neither rounded nor clipped.
+
+    Raises:
+        ModelError: If the file is not one float input to one float output.
+        InputError: If lr is not a picture in `enters`.
+    """
+    value = (check_luma(lr, enters) * enters.step).astype(np.float32)
+    return _run_stock(path, value, "float").astype(np.float64) / leaves.step

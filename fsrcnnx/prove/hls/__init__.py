@@ -1,0 +1,1 @@
+"""HLS projects compiled, run and synthesised."""

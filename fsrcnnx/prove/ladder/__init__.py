@@ -1,0 +1,1 @@
+"""Every form of the network against the golden model, rung by rung."""

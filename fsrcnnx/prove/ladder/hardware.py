@@ -1,0 +1,111 @@
+"""The rungs that are hardware: the emitted core in a simulator, the HLS project in g++.
+
+May import numpy, the ground, exact, rung and the simulations. Made-up frames meet gaps and stalls;
+what a simulator is too slow for runs on tiles.
+
+    rtl(context, stimuli).outputs     # raw luma (s*H, s*W) each
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fsrcnnx.errors import Unrepresentable
+from fsrcnnx.prove.hls import frames as hls
+from fsrcnnx.prove.ladder import compare
+from fsrcnnx.prove.ladder.rung import Climbed, Context, RuledOut, Skip, ruling_out
+from fsrcnnx.prove.ladder.stimuli import Stimulus, icarus_tile, tile
+from fsrcnnx.prove.simulation.simulate import Result, SimulationFault, simulate
+
+# rows, columns of the frames that HLS projects are compiled for, the largest that fits is taken
+HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
+LOCATED = 4096  # LR pixels simulated with a trace, at most, before the frame to look at
+
+
+def _run(context: Context, frames: list[np.ndarray], simulator: str, *, calm: bool,
+         trace: bool = False) -> tuple[Result, str]:
+    """One simulation; a protocol fault comes back as text with what came before it."""
+    gaps = {"idle": 0, "stall": 0} if calm else {"idle": 20, "stall": 30}
+    try:
+        return simulate(context.rtl_dir, frames, simulator, seed=context.seed, trace=trace,
+                        **gaps), ""
+    except SimulationFault as error:
+        return error.result, str(error)
+
+
+def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str) -> Climbed:
+    """Made-up frames with random gaps and stalls, then pictures at full speed, back to back."""
+    if isinstance(context.rtl_dir, Unrepresentable):
+        raise RuledOut(str(context.rtl_dir))
+    groups = [[s for s in stimuli if s.path is None], [s for s in stimuli if s.path is not None]]
+    order, outputs, seconds, notes, faults, jobs = [], [], [], [], [], []
+    for calm, group in zip((False, True), groups, strict=True):
+        if not group:
+            continue
+        frames = [stimulus.lr for stimulus in group]
+        result, fault = _run(context, frames, simulator, calm=calm)
+        missing = len(frames) - len(result.frames)
+        pixels = sum(frame.size for frame in frames)
+        order += group
+        outputs += [*result.frames, *[None] * missing]
+        seconds += [result.seconds * frame.size / pixels for frame in frames]
+        jobs += [(frames, index, calm) for index in range(len(frames))]
+        faults += [fault] if fault else []
+        if result.cycles:
+            notes.append(f"{result.cycles / pixels:.2f} cycles per LR pixel"
+                         + ("" if calm else " with gaps and stalls"))
+
+    def locate(index: int) -> compare.Divergence | None:
+        frames, at, calm = jobs[index]
+        before = list(frames[:at])
+        while before and sum(frame.size for frame in before) > LOCATED:
+            before.pop(0)
+        frames = [*before, frames[at]]
+        result, _ = _run(context, frames, simulator, calm=calm, trace=True)
+        return compare.locate(context.network, frames, result.streams, len(frames) - 1)
+
+    return Climbed(order, outputs, seconds, "; ".join(notes[-1:]), "; ".join(faults), locate)
+
+
+def rtl(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The emitted core in Verilator."""
+    return _simulated(context, stimuli, "verilator")
+
+
+def icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The emitted core in Icarus, on tiles."""
+    size = icarus_tile(context.network)
+    return _simulated(context, [tile(s, *size) for s in stimuli], "icarus")
+
+
+def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """One project for each frame size."""
+    frames = [stimulus.lr for stimulus in stimuli]
+    with ruling_out():
+        result = hls.simulate(context.network, frames)
+
+    def locate(index: int) -> compare.Divergence | None:
+        return hls.locate(context.network, result.projects[index], frames[index])
+
+    sizes = len({frame.shape for frame in frames})
+    return Climbed(stimuli, result.frames, result.seconds,
+                   f"frame sizes: {sizes}; compiling: {result.compiled:.0f} s", result.fault,
+                   locate)
+
+
+def hls_tiles(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """Tiles of few sizes, since each size is compiled for itself."""
+    def size(stimulus: Stimulus) -> tuple[int, int]:
+        rows, cols = stimulus.lr.shape
+        return next(t for t in HLS_TILES if t[0] <= rows and t[1] <= cols)
+    return _hls_whole(context, [tile(s, *size(s)) for s in stimuli])
+
+
+def hls_pictures(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The pictures alone, at their own sizes."""
+    shown = [stimulus for stimulus in stimuli if stimulus.path is not None]
+    if not shown:
+        raise Skip("no pictures given")
+    return _hls_whole(context, shown)

@@ -1,0 +1,1 @@
+"""Emitted cores in Verilator and Icarus."""

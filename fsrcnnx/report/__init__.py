@@ -1,0 +1,1 @@
+"""What is shown to people: the demo, tables of results, model cards."""

@@ -1,0 +1,143 @@
+"""Model cards: what a shipped network is, how it was made, and what it reaches, measured.
+
+May import everything below the command line.
+
+    write(Path("models/fsrcnn-x_x2"), [Path("Set5")])          # models/fsrcnn-x_x2/card.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fsrcnnx.errors import ModelError, shown
+from fsrcnnx.exact.network import Network
+from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.files import atomic
+from fsrcnnx.learn import models, store
+from fsrcnnx.learn.data import PROTOCOLS
+from fsrcnnx.learn.quantising.rounding import FEW
+from fsrcnnx.learn.training import recipes
+from fsrcnnx.report.results import cost, results
+
+
+def _layers(network: Network) -> str:
+    names = [f"{layer.kernel}x{layer.kernel} {layer.in_channels}→{layer.out_channels}"
+             for layer in network.layers]
+    last = {"deconv": "deconvolution", "shuffle": "sub-pixel convolution"}.get(
+        network.layers[-1].kind)
+    if last:
+        names[-1] = f"{last} {names[-1]} stride {network.scale}"
+    return ", ".join(names) + "; PReLU per channel" + \
+        ("; the nearest LR pixel added to each output phase" if network.anchor else "")
+
+
+def _formats(network: Network) -> Iterator[str]:
+    yield "| layer | weights | slopes | written |"
+    yield "|---|---|---|---|"
+    for layer in network.layers:
+        yield f"| {layer.name} | {layer.weight_format} | {layer.slope_format or '-'} " \
+              f"| {layer.out_format} |"
+
+
+def _quality(path: Path, folders: Sequence[Path]) -> Iterator[str]:
+    yield "| set | protocol | bicubic | float, dB / SSIM | integers, dB / SSIM | lost |"
+    yield "|---|---|---|---|---|---|"
+    for folder in folders:
+        for protocol in PROTOCOLS:
+            row = next(results([path], [folder], protocol))
+            plain, exact = row.float, row.integers
+            yield f"| {folder.name} | {protocol} | {plain.bicubic_psnr:.2f} " \
+                  f"| {plain.psnr:.2f} / {plain.ssim:.4f} | {exact.psnr:.2f} / {exact.ssim:.4f} " \
+                  f"| {plain.psnr - exact.psnr:.2f} dB |"
+
+
+def card(folder: Path, pictures: Sequence[Path]) -> str:
+    """Measure a network and describe it.
+
+    Args:
+        folder: Of the network: weights.pth, model.onnx, model_float.onnx.
+        pictures: Folders of HR test pictures.
+
+    Returns:
+        Markdown.
+
+    Raises:
+        ModelError: If the network cannot be used.
+        InputError: If a folder of pictures cannot be used.
+    """
+    content = store.read_weights(folder / "weights.pth")
+    network = onnx_io.load(folder / "model.onnx")
+    price, run, held = cost(network), content.get("training"), content.get("eval_psnr")
+    if not run or not held:
+        raise ModelError("does not say how it was trained", where=str(folder / "weights.pth"),
+                         allowed="a file of quantisation", fix="train and quantise it again")
+    count = sum(value.numel() for value in content["float"].values())
+    loss = {"mse": "squared error", "log": "logarithm of the squared error",
+            "joint": "logarithm of the targets' mean squared error"}[run["loss"]]
+    rule = {"adam": "Adam", "soap": "SOAP"}[run.get("optimiser", "adam")]
+    own = recipes.recipe(network.name)
+    start = ""
+    if own.start:
+        grown = models.find(own.start)[0] != models.find(content["name"])[0]
+        taken = "in the middle of its kernels" if grown else "all but the deconvolution"
+        start = f"The weights of `{own.start}`, {taken}, were its start. "
+    bits = content["bits"]
+    teachers = [made.get(key, "").partition(" ")[0] for made, key in (
+        (run, "teacher"), (content, "fine_teacher"))]
+    taught = [f" Half of the error was against the pictures of `{name}`." if name else ""
+              for name in teachers]
+    stairs = " and weights on staircases" if bits["weight"] <= FEW or bits.get("digits") else ""
+    rounds = content.get("rounds", 0)
+    searched = f", up to {rounds} rounds of moves to neighbouring weights" if rounds else ""
+    held_picture = " The picture in channel 0 was held while the rest learned." \
+        if run["hold"] and not network.anchor else ""
+    return "\n".join([
+        f"# {network.name}", "",
+        f"Luma, x{network.picture_scale}: {_layers(network)}"
+        + (f"; on luma that bicubic has enlarged {network.prescale} times before."
+           if network.prescale > 1 else "."),
+        f"{count:,} parameters, {price.macs:,} MAC per LR pixel; {price.bits}, {price.operations:,}"
+        f" bit operations per LR pixel, {price.digits:,} non-zero signed digits in the weights.",
+        "`weights.pth` holds the float weights, the quantised ones and their formats.",
+        f"Content hash of the integer network: `{network.content_hash()}`.", "",
+        "## Quality, measured (Y channel, mean over the set)",
+        *_quality(folder / "model.onnx", pictures), "",
+        "Paper: MATLAB-style antialiased bicubic downscale, LR as uint8, `scale` pixels shaved. "
+        "Seed: Pillow's bicubic, no shave.",
+        "`make results` measures the paper rows again.", "",
+        "## Formats", *_formats(network), "",
+        "## Data", shown(network.meta.get("training_data", "Not said.")),
+        f"Held-out pictures, not those above, chose the best step: float {held['float']:.2f} dB, "
+        f"integers {held['qat']:.2f} dB (calibration alone: {held['calibrated']:.2f} dB).", "",
+        "## Training",
+        f"    make train quantise export MODEL={network.name} DATA=folder", "",
+        f"Float: {run['steps']:,} steps of {rule}, one cycle to {run['lr']:g}, seed "
+        f"{content['seed']}, batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
+        f"every layer a product with {run['expand']} times its channels between, folded afterwards."
+        + held_picture + taught[0],
+        f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding{stairs}, "
+        f"a tenth as many in which the biases alone learn{searched}.{taught[1]}",
+        "What each part of the method gives: docs/training.md.", "",
+        "## Not measured",
+        "B100, Urban100, DIV2K; other seeds.", ""])
+
+
+def write(folder: Path, pictures: Sequence[Path]) -> Path:
+    """Write a network's card beside it.
+
+    Args:
+        folder: As for `card`.
+        pictures: Folders of HR test pictures.
+
+    Returns:
+        The card.
+
+    Raises:
+        ModelError: If the network cannot be used.
+        InputError: If pictures cannot be used or the card cannot be written.
+    """
+    text = card(folder, pictures)
+    with atomic(folder / "card.md") as part:
+        part.write_text(text, encoding="utf-8")
+    return folder / "card.md"

@@ -1,0 +1,93 @@
+"""The results table: every shipped model, measured as the single commands measure it."""
+
+import shutil
+
+import pytest
+from PIL import Image
+
+from fsrcnnx.cli import console
+from fsrcnnx.cli import main as cli
+from fsrcnnx.errors import InputError
+from fsrcnnx.exact.formats import signed_digits
+from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.learn.evaluate import evaluate
+from fsrcnnx.media.imaging import bicubic, psnr, read_picture, shrink, shrink_pillow, ssim
+from fsrcnnx.report.demo import photograph
+from fsrcnnx.report.results import cost, markdown, plot, results, shipped
+from fsrcnnx.upscale import engines
+
+DEFAULT = engines.SHIPPED / console.MODEL / "model.onnx"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """One small picture."""
+    (tmp_path / "set").mkdir()
+    Image.open(photograph()).crop((160, 60, 256, 156)).save(tmp_path / "set" / "a.png")
+    return tmp_path / "set"
+
+
+def test_every_shipped_model_has_a_row(folder, capsys):
+    assert console.outcome(cli.main, ["results", str(folder), "--protocol", "seed"]) == 0
+    table = capsys.readouterr().out
+    assert "| pictures, seed protocol |" in table
+    for model in shipped():
+        assert f"| {model.parent.name} | " in table
+    assert table.count("| set |") == len(shipped()) >= 1
+
+
+def test_the_figures_are_those_of_the_golden_model(folder):
+    model = DEFAULT
+    row = next(results([model], [folder]))
+    golden = evaluate(lambda lr: engines.upscale_luma("golden", model, [lr])[0], folder)
+    assert row.integers == golden
+    assert row.float.psnr > row.float.bicubic_psnr
+    table = markdown([row])
+    assert f"| {golden.psnr:.2f} / {golden.ssim:.4f} |" in table
+    assert f"| {golden.bicubic_psnr:.2f} / {golden.bicubic_ssim:.4f} |" in table
+    assert "| pictures, paper protocol |" in table
+
+
+@pytest.mark.parametrize(("protocol", "reduce", "shave"), [("paper", shrink, 2),
+                                                           ("seed", shrink_pillow, 0)])
+def test_both_protocols_report_psnr_and_ssim(folder, protocol, reduce, shave, capsys):
+    assert console.outcome(cli.main, ["test", str(folder), "--protocol", protocol]) == 0
+    table = capsys.readouterr().out
+    hr = read_picture(folder / "a.png").luma
+    lr = reduce(hr, 2)
+    planes = bicubic(lr, 2), engines.upscale_luma("golden", DEFAULT, [lr])[0]
+    want = [text for plane in planes
+            for text in (f"{psnr(hr, plane, shave):.2f}", f"{ssim(hr, plane, shave):.4f}")]
+    rows = [line.split() for line in table.splitlines()]
+    assert ["a.png", *want] in rows
+    assert ["mean,", protocol, "protocol", *want] in rows
+
+
+def test_the_plot_holds_every_model(folder, tmp_path, capsys):
+    assert console.outcome(cli.main, ["results", str(folder), "--plot",
+                                      str(tmp_path / "bits.svg")]) == 0
+    drawn = (tmp_path / "bits.svg").read_text()
+    for model in shipped():
+        assert f"<!-- {model.parent.name.partition('_w')[0]} -->" in drawn
+    assert console.outcome(cli.main, ["results", str(folder), "--plot", "bits.txt"]) == 2
+    assert "'.txt' is not a plot format" in capsys.readouterr().err
+
+
+def test_a_folders_name_is_no_mathematics(folder, tmp_path):
+    model = tmp_path / "$\\evil_x2$" / "model.onnx"
+    shutil.copytree(DEFAULT.parent, model.parent)
+    rows = list(results([model], [folder.rename(tmp_path / "$\\frac{$")]))
+    plot(rows, tmp_path / "bits.svg")
+    assert (tmp_path / "bits.svg").is_file()
+
+
+def test_costs_are_counted():
+    network = onnx_io.load(DEFAULT)
+    got = cost(network)
+    assert (got.macs, got.bits, got.operations) == (3558, "W8A8", 3558 * 64)
+    assert got.digits == sum(int(signed_digits(layer.weight).sum()) for layer in network.layers)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no pictures"):
+        list(results(shipped(), [tmp_path]))

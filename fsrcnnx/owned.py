@@ -62,7 +62,8 @@ def write_list(folder: Path, kind: str) -> None:
     void = [name for name in folders if not any((folder / name).iterdir())]
     (folder / LIST).write_text("\n".join(
         [_first(kind), *(f"{VOID}{name}" for name in void),
-         *(f"{_hash(path)}  {name}" for name, path in files.items() if name != LIST)]) + "\n")
+         *(f"{_hash(path)}  {name}" for name, path in files.items() if name != LIST)]) + "\n",
+        encoding="utf-8")
 
 
 def read_list(folder: Path, kind: str) -> dict[str, str] | None:

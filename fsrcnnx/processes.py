@@ -27,7 +27,8 @@ def _alive(group: int) -> bool:
     """Whether a process of a group runs; one that has ended and waits to be reaped does not."""
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError):  # it has gone meanwhile
-            state, _, own = entry.read_text().rpartition(")")[2].split()[:3]
+            state, _, own = entry.read_text(
+                encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
             if int(own) == group and state not in "ZX":
                 return True
     return False
@@ -116,7 +117,7 @@ def run(command: Sequence[str | Path], *, given: str | None = None, seconds: flo
         subprocess.TimeoutExpired: If it takes longer.
     """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
-             "errors": "replace",
+             "encoding": "utf-8", "errors": "replace",
              "stdin": subprocess.DEVNULL if given is None else subprocess.PIPE}
     with child(command, polite=polite, grace=grace, **{**pipes, **options}) as process:
         out, said = process.communicate(given, timeout=seconds)

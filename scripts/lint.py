@@ -21,7 +21,8 @@ from fsrcnnx.prove.synth import TOP, read_manifest
 def complaints(tool: str, arguments: list[str], folder: Path) -> list[str]:
     """Run a tool in a folder; give its warnings and errors, none if it is content."""
     done = subprocess.run([tools.find(tool), *arguments], cwd=folder, check=False, text=True,
-                          capture_output=True, env={**os.environ, **tools.environment(tool)})
+                          capture_output=True, encoding="utf-8",
+                          env={**os.environ, **tools.environment(tool)})
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     marked = [line for line in lines if "rror" in line or "arning" in line]
     if done.returncode and not marked:

@@ -146,7 +146,8 @@ def run(
     files: list[Path] = list(sources)
     if simulator == "verilator":
         ports = folder / "ports.vlt"
-        ports.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n')
+        ports.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n',
+                         encoding="utf-8")
         files, flags = [ports, *files], [*VERILATOR_FLAGS]
     with _environment({**env, "WAVES": str(int(waves))}, [bench_path, ROOT]):
         runner = PortsOnlyVerilator() if simulator == "verilator" else Icarus()

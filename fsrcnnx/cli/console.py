@@ -84,14 +84,14 @@ def free_memory() -> int | None:
     """
     found = []
     try:
-        words = Path("/proc/meminfo").read_text().split("MemAvailable:")[1].split()
+        words = Path("/proc/meminfo").read_text(encoding="utf-8").split("MemAvailable:")[1].split()
         found.append(int(words[0]) * 1024)
     except (OSError, IndexError, ValueError):
         pass  # not Linux
     try:
         group = Path("/sys/fs/cgroup")
-        found.append(int((group / "memory.max").read_text())
-                     - int((group / "memory.current").read_text()))
+        found.append(int((group / "memory.max").read_text(encoding="utf-8"))
+                     - int((group / "memory.current").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         pass  # no group, or one without a limit: `max`
     return min(found, default=None)
@@ -148,7 +148,7 @@ def write_json(path: Path, report: dict) -> None:
     """
     check_json(path)
     with atomic(path) as part:
-        part.write_text(json.dumps(report, indent=2) + "\n")
+        part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def complain(line: str) -> None:
@@ -248,8 +248,8 @@ def _open_streams() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
-    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
-    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False, encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False, encoding="utf-8")
 
 
 def guard(command: click.Command, name: str = "fsrcnnx") -> None:

@@ -102,7 +102,7 @@ def peak_bytes() -> int:
     Returns:
         Bytes. Not getrusage's: that one counts the parent's memory before exec too.
     """
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 

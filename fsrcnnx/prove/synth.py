@@ -126,7 +126,7 @@ def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
         work = folder_of_work / "work"  # a copy: nothing is left behind
         work.mkdir()
         manifests.copy_sources(folder, work)
-        (work / "synth.ys").write_text(script)
+        (work / "synth.ys").write_text(script, encoding="utf-8")
         done = processes.run([yosys.path, "-q", "-s", "synth.ys"], cwd=work,
                              env={**os.environ, **tools.environment("yosys"), "TMPDIR": str(work)})
         if done.returncode < 0:
@@ -136,7 +136,7 @@ def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
             said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
             raise CheckError(said[0] if said else f"yosys ended with code {done.returncode}",
                              where=folder, allowed="SystemVerilog that Yosys reads")
-        netlist = json.loads((work / "netlist.json").read_text())
+        netlist = json.loads((work / "netlist.json").read_text(encoding="utf-8"))
     return netlist, f"{yosys.path.name} {yosys.version}"
 
 

@@ -75,7 +75,7 @@ def _text_differences(defines: Path, names: dict[str, tuple[str, str, str]],
                       channels: dict[str, int]) -> list[str]:
     """Compare what defines.h says."""
     wrong, seen = [], set()
-    for line in defines.read_text().splitlines():
+    for line in defines.read_text(encoding="utf-8").splitlines():
         if not line.startswith("typedef"):
             continue
         match = TYPEDEF.fullmatch(line.strip())
@@ -108,9 +108,9 @@ def _weight_differences(model, stages: Sequence[Stage], weights: Path) -> list[s
             want = by_name[layer.name].attributes[f"{role}_data"]
             if layer.get_attr("_weights_transposed") and role == "weight":
                 want = want.transpose(3, 0, 1, 2)  # the resource strategy wants (out, row, col, in)
-            header = (weights / f"{variable.name}.h").read_text()
+            header = (weights / f"{variable.name}.h").read_text(encoding="utf-8")
             texts = {"h": header[header.rindex("{") + 1 : header.rindex("}")],
-                     "txt": (weights / f"{variable.name}.txt").read_text()}
+                     "txt": (weights / f"{variable.name}.txt").read_text(encoding="utf-8")}
             wrong += [f"layer {layer.name}: {role} values in {variable.name}.{suffix} are not the "
                       "network's" for suffix, text in texts.items()
                       if not np.array_equal(_numbers(text), want.ravel())]

@@ -135,11 +135,12 @@ def _solve_adders(model: ModelGraph, stages: Sequence[Stage]) -> None:
 def _make_repeatable(folder: Path, stamp: str) -> None:
     """Replace hls4ml's random stamp and the folder's temporary path."""
     path = folder / "hls4ml_config.yml"
-    config = yaml.safe_load(path.read_text())
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
     config |= {"OutputDir": ".", "Stamp": stamp}
-    path.write_text(yaml.safe_dump(config))
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
     path = folder / "build_lib.sh"
-    path.write_text(re.sub(r"(?m)^LIB_STAMP=.*$", f"LIB_STAMP={stamp}", path.read_text()))
+    path.write_text(re.sub(r"(?m)^LIB_STAMP=.*$", f"LIB_STAMP={stamp}",
+                           path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _manifest(network: Network, stages: Sequence[Stage], config: dict, reuse: Mapping[str, int],
@@ -201,7 +202,7 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
         audit(model, stages, folder, strategy, factors)
         shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
         described = _manifest(network, stages, config, factors, depths, width, height, strategy)
-        (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described))
-        (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n")
+        (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described), encoding="utf-8")
+        (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
         proof.write(folder, network, described)
     return described

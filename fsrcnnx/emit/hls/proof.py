@@ -50,14 +50,16 @@ def write(folder: Path, network: Network, manifest: dict) -> None:
     if width * height <= MOST_PIXELS:
         found: Vectors = vectors(network, width, height, largest=None)
         (folder / "test").mkdir()
-        (folder / "test" / "lr.txt").write_text(_text(found.lr))
-        (folder / "test" / "want.txt").write_text(_text(found.hr))
+        (folder / "test" / "lr.txt").write_text(_text(found.lr), encoding="utf-8")
+        (folder / "test" / "want.txt").write_text(_text(found.hr), encoding="utf-8")
         check = CHECK.format(distinct=found.distinct, top=manifest["top"])
     factors = sorted({layer["reuse"] for layer in manifest["layers"] if "reuse" in layer})
-    (folder / "README.md").write_text((source_dir() / "EMITTED.md").read_text().format(
+    text = (source_dir() / "EMITTED.md").read_text(encoding="utf-8")
+    (folder / "README.md").write_text(text.format(
         **{key: value for key, value in manifest.items() if key not in ("layers", "fifo_depths")},
         check=check, hr_width=scale * width, hr_height=scale * height, hr_pixels=scale**2,
         reuse=f", a multiplier used {' or '.join(map(str, factors))} times" if factors else "",
         layers=", ".join(f"`{layer['name']}`" for layer in manifest["layers"]),
-        depths=", ".join(f"`{name}` {depth}" for name, depth in manifest["fifo_depths"].items())))
+        depths=", ".join(f"`{name}` {depth}" for name, depth in manifest["fifo_depths"].items())),
+        encoding="utf-8")
     shutil.copyfile(source_dir() / "LICENSE", folder / "LICENSE")

@@ -146,8 +146,8 @@ def emit(
     described = manifest(network, build, folds)
     proof = vectors(network, max_width, max_height)
     texts = {
-        "README.md": readme((source_dir() / "EMITTED.md").read_text(), network, described,
-                            proof.distinct, proof.lr.shape),
+        "README.md": readme((source_dir() / "EMITTED.md").read_text(encoding="utf-8"), network,
+                            described, proof.distinct, proof.lr.shape),
         "fsrcnnx_pkg.sv": package(network, build, folds),
         "files.f": "".join(f"{name}\n" for name in described["files"]),
         "manifest.json": json.dumps(described, indent=2) + "\n",
@@ -161,7 +161,7 @@ def emit(
     with whole_folder(out_dir, "an RTL folder") as folder:
         (folder / "test").mkdir()
         for name, text in texts.items():
-            (folder / name).write_text(text)
+            (folder / name).write_text(text, encoding="utf-8")
         for name, content in pictures.items():
             (folder / name).write_bytes(content)
         for name, source in copied.items():

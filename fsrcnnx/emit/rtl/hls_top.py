@@ -205,7 +205,8 @@ def filled(text: str, path: Path) -> str:
         if source.exists():
             manifests.inside(source.parent, source.name, path)
         try:
-            found = [word.strip() for word in source.read_text().splitlines() if word.strip()]
+            lines = source.read_text(encoding="utf-8").splitlines()
+            found = [line.strip() for line in lines if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"a memory of {path.name} cannot be read", where=source,
                              fix="run `fsrcnnx hls-synth` on the project again") from error
@@ -268,16 +269,16 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
     top = manifests.check(manifest, verilog, "top", *CARRIED)["top"]
     made = [manifests.inside(verilog, path.name, verilog) for path in sorted(verilog.glob("*"))
             if path.suffix in (".v", ".sv")]
-    holders = [path for path in made if re.search(rf"\bmodule\s+{re.escape(top)}\b",
-                                                  path.read_text(errors="replace"), re.ASCII)]
+    texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in made}
+    holders = [path for path, text in texts.items()
+               if re.search(rf"\bmodule\s+{re.escape(top)}\b", text, re.ASCII)]
     if len(holders) != 1:
         raise InputError(f"{len(holders)} files with module {top}", where=verilog, allowed="one",
                          fix="run `fsrcnnx hls-synth` on the project")
     bits = tuple(Format.parse(manifest[key]).width for key in ("in_format", "out_format"))
     ours = {"fsrcnnx_hls_pkg.sv": package(manifest, bits),
             "fsrcnnx_hls_ip.sv": adapter(
-                read_ports(holders[0].read_text(errors="replace"), top, str(holders[0])), top,
-                bits, str(holders[0]))}
+                read_ports(texts[holders[0]], top, str(holders[0])), top, bits, str(holders[0]))}
     packages = [path.name for path in made if path.name.endswith("_pkg.sv")]
     names = [*packages, "fsrcnnx_hls_pkg.sv",
              *(path.name for path in made if path.name not in packages), "fsrcnnx_hls_ip.sv"]
@@ -289,11 +290,12 @@ def wrap(verilog: Path, manifest: dict, out_dir: Path) -> dict:
         for module in MODULES:
             name = f"fsrcnnx_{module}.sv"
             shutil.copyfile(source_dir() / name, folder / name)
-        for path in made:
-            (folder / path.name).write_text(filled(path.read_text(errors="replace"), path))
+        for path, text in texts.items():
+            (folder / path.name).write_text(filled(text, path), encoding="utf-8")
         shutil.copyfile(source_dir() / "LICENSE", folder / "LICENSE")
         for name, text in ours.items():
-            (folder / name).write_text(text)
-        (folder / "files.f").write_text("".join(f"{name}\n" for name in names))
-        (folder / "manifest.json").write_text(json.dumps(described, indent=2) + "\n")
+            (folder / name).write_text(text, encoding="utf-8")
+        (folder / "files.f").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        (folder / "manifest.json").write_text(json.dumps(described, indent=2) + "\n",
+                                              encoding="utf-8")
     return described

@@ -31,7 +31,7 @@ def write_history(path: Path | None, heading: Sequence[str], rows: Iterable[Sequ
         InputError: If it cannot be written.
     """
     if path:
-        with atomic(path) as part, part.open("w", newline="") as file:
+        with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([heading, *rows])
 
 

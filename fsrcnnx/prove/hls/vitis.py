@@ -143,10 +143,11 @@ def add_resets(project: HlsProject) -> int:
     count = 0
     for path in sorted((project.folder / "firmware" / "nnet_utils").glob("*.h")):
         text, added = COUNTER.subn(
-            lambda m: f"{m[0]}{m[1]}#pragma HLS RESET variable={m[2]}\n", path.read_text())
+            lambda m: f"{m[0]}{m[1]}#pragma HLS RESET variable={m[2]}\n",
+            path.read_text(encoding="utf-8"))
         if added:
             with atomic(path) as part:
-                part.write_text(text)
+                part.write_text(text, encoding="utf-8")
             count += added
     return count
 
@@ -170,11 +171,13 @@ def run(project: HlsProject, tool: HlsTool, steps: Sequence[str],
     with atomic(project.folder / "build_opt.tcl") as part:
         part.write_text(
             "# written by fsrcnnx; build_prj.tcl sources it\narray set opt {\n"
-            + "".join(f"    {name:10} {int(name in steps)}\n" for name in OPTIONS) + "}\n")
+            + "".join(f"    {name:10} {int(name in steps)}\n" for name in OPTIONS) + "}\n",
+            encoding="utf-8")
     log, start, done = project.folder / f"{tool.name}.log", time.monotonic(), 0
-    with log.open("w") as file, processes.child(
+    with log.open("w", encoding="utf-8") as file, processes.child(
             [tool.path, *COMMANDS[tool.name], "build_prj.tcl"], cwd=project.folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace") as process:
+            encoding="utf-8", errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            ) as process:
         for line in process.stdout:
             file.write(line)
             file.flush()
@@ -183,7 +186,7 @@ def run(project: HlsProject, tool: HlsTool, steps: Sequence[str],
                 progress(min(1.0, done / len(set(steps) - {"reset"})))
         code = process.wait()
     if code:
-        lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
+        lines = filter(None, map(str.strip, log.read_text(encoding="utf-8").splitlines()))
         said = [line for line in lines if "ERROR" in line] or [f"ended with code {code}"]
         raise CheckError(said[0], where=tool.name, fix=f"see {log}")
     return log, time.monotonic() - start
@@ -227,7 +230,7 @@ def synth(project: HlsProject, tool: HlsTool, *, export: bool = True,
 def _read_frames(path: Path, want: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Integers that the test bench wrote, cut into frames; fewer if it wrote fewer."""
     try:
-        values = np.array(path.read_text().split(), np.int64)
+        values = np.array(path.read_text(encoding="utf-8").split(), np.int64)
     except (OSError, ValueError) as error:
         raise CheckError(f"no result of the test bench ({error})", where=path,
                          fix="see the tool's log") from None

@@ -32,7 +32,7 @@ def _fail(what: str, path: Path, allowed: str) -> CheckError:
 def _text(path: Path) -> str:
     """Contents of a report that must be there."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _fail(f"no report ({getattr(error, 'strerror', error)})", path,
                     "what the tool writes when it finishes") from None

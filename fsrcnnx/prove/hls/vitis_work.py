@@ -47,15 +47,15 @@ def work_copy(project: HlsProject) -> HlsProject:
     digests = {name.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
                for name, path in {**firmware, **tops}.items()}
     try:
-        if mark.is_file() and json.loads(mark.read_text() or "{}") == digests:
+        if mark.is_file() and json.loads(mark.read_text(encoding="utf-8") or "{}") == digests:
             return replace(project, folder=folder)
         folder.mkdir(exist_ok=True)
-        mark.write_text("{}")  # until all is there
+        mark.write_text("{}", encoding="utf-8")  # until all is there
         (folder / "tb_data").mkdir(exist_ok=True)  # hls4ml's Tcl adds what is in it
         for name, path in {**firmware, **tops}.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / name)
-        mark.write_text(json.dumps(digests, indent=2) + "\n")
+        mark.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be written ({getattr(error, 'strerror', error)})", where=folder,
                          fix="choose a writable folder for the project") from error

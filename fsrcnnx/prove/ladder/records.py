@@ -134,7 +134,7 @@ class Report:
             InputError: If it cannot be written.
         """
         with atomic(path) as part:
-            part.write_text(self.to_json())
+            part.write_text(self.to_json(), encoding="utf-8")
 
 
 def _row(records: list[Record]) -> tuple[str, ...]:

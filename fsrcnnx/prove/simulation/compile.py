@@ -61,7 +61,7 @@ def _key(core: Core, simulator: str, trace: bool) -> str:
     """Hash of everything that decides a build."""
     version = tools.locate(TOOL[simulator]).version
     return content_key(core.files, core.folder, simulator, str(version), str(trace),
-                       *VERILATOR_FLAGS, bench().read_text())
+                       *VERILATOR_FLAGS, bench().read_text(encoding="utf-8"))
 
 
 def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:

@@ -153,7 +153,8 @@ def _run(core: Core, made: Build, frames: Sequence[np.ndarray], simulator: str, 
          idle: int, stall: int, seed: int, trace: bool,
          progress: Callable[[float], None] | None) -> Result:
     """Run a build in an empty folder; as `simulate`."""
-    (work / "sizes.txt").write_text("".join(f"{f.shape[1]} {f.shape[0]}\n" for f in frames))
+    (work / "sizes.txt").write_text("".join(f"{f.shape[1]} {f.shape[0]}\n" for f in frames),
+                                    encoding="utf-8")
     (work / "pixels.bin").write_bytes(b"".join(
         np.asarray(f).astype(_stored(core.in_format)).tobytes() for f in frames))
     command = [*made.command, f"+dir={work}", f"+idle={idle}", f"+stall={stall}",
@@ -163,7 +164,7 @@ def _run(core: Core, made: Build, frames: Sequence[np.ndarray], simulator: str, 
     total = core.scale * sum(f.shape[0] for f in frames)
     start = time.perf_counter()
     with processes.child(command, cwd=work, stdout=subprocess.PIPE, text=True,
-                         stderr=subprocess.STDOUT, errors="replace") as process:
+                         stderr=subprocess.STDOUT, errors="replace", encoding="utf-8") as process:
         text = _watch(process, total, progress)
     seconds = time.perf_counter() - start
     done = re.search(r"photo_tb: done frames (\d+) cycles (\d+)", text)

@@ -34,12 +34,14 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.files import FULL, read_limited, scratch
 from fsrcnnx.interrupts import held
 from fsrcnnx.owned import read_list, whole, write_list
+from fsrcnnx.prove.mine import check_mine
 
 VARIABLE = "FSRCNNX_CACHE"
 FOLDER = "fsrcnnx-builds"
 TAG = "CACHEDIR.TAG"
 TAGGED = ("Signature: 8a477f597d28d172789f06886806bc55\n"
           "# The folder of builds of fsrcnnx; it can be deleted.\n")
+REFUSED = f"set {VARIABLE} to one, or `chmod go-w` if it is yours"
 KIND = "a build"
 LOGS = "logs"
 LOGGED = b"# kept by fsrcnnx for a month\n"  # the first line of a log
@@ -60,12 +62,14 @@ def home() -> Path:
         cannot be written.
 
     Raises:
-        InputError: If FSRCNNX_CACHE cannot be written, or what is there is not ours.
+        InputError: If FSRCNNX_CACHE cannot be written, or what is there is not ours, or another
+            user could put something there.
     """
     asked = os.environ.get(VARIABLE)
     path = Path(asked).absolute() if asked else platformdirs.user_cache_path("fsrcnnx")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_mine(path, REFUSED, above=True)
         _tag(path / FOLDER)
         with tempfile.TemporaryFile(dir=path / FOLDER):
             return path / FOLDER
@@ -81,7 +85,7 @@ def _tag(folder: Path) -> None:
     """Make the folder of builds with its tag, at once: nobody sees it without."""
     if not folder.exists() or not any(folder.iterdir()):
         with scratch(folder.parent, f".{folder.name}-") as new:
-            (new / TAG).write_text(TAGGED)
+            (new / TAG).write_text(TAGGED, encoding="utf-8")
             try:
                 with held():
                     new.rename(folder)
@@ -92,7 +96,8 @@ def _tag(folder: Path) -> None:
 
 
 def _check_ours(cache: Path) -> None:
-    """Refuse a folder that does not carry our tag: what is in it may be dear to somebody."""
+    """Refuse a folder that is not mine, or not tagged: it may hold what is dear to somebody."""
+    check_mine(cache, REFUSED)
     try:
         ours = read_limited(cache / TAG, len(TAGGED)) == TAGGED.encode()
     except (FileNotFoundError, IsADirectoryError, InputError):
@@ -107,7 +112,7 @@ def _check_ours(cache: Path) -> None:
 def _temporary(instead_of: Path, reason: str) -> Path:
     """A folder of builds that ends with this process, but for logs."""
     folder = Path(tempfile.mkdtemp(prefix="fsrcnnx-cache-"))
-    (folder / TAG).write_text(TAGGED)
+    (folder / TAG).write_text(TAGGED, encoding="utf-8")
 
     def clear() -> None:
         for entry in folder.iterdir():
@@ -163,7 +168,8 @@ def _locked(cache: Path, key: str, wait: bool = True) -> Iterator[bool]:
     """Have a build for oneself; yields whether it was to be had."""
     path = cache / f"{key}.lock"
     while True:
-        with path.open("a") as handle:
+        # not through a link: it would touch, or make, a file elsewhere
+        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb") as handle:
             os.utime(handle.fileno())  # it is in use
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx.prove.cache import FOLDER
+from fsrcnnx.prove.cache import FOLDER, TAG, TAGGED
 from tests.hostile.case import ROOT, Case
 
-FSRCNNX = f"{sys.executable} -m fsrcnnx.cli.main"
+FSRCNNX = f"{sys.executable} -m fsrcnnx"
 SHIPPED = ROOT / "fsrcnnx" / "models" / "fsrcnn-x_x2"
 CACHE = {"FSRCNNX_CACHE": "cache"}  # in the folder of the case
 
@@ -124,6 +124,23 @@ def in_use(folder: Path) -> None:
         os.utime(folder / "dear" / name, (1, 1))
 
 
+def opened(folder: Path) -> None:
+    """A folder of builds, of ours by its tag, that a group can write."""
+    small(folder)
+    (folder / "cache" / FOLDER).mkdir(parents=True)
+    (folder / "cache" / FOLDER / TAG).write_text(TAGGED)
+    (folder / "cache" / FOLDER).chmod(0o770)
+
+
+def relocked(folder: Path) -> None:
+    """A build whose lock was replaced by a link to what is dear."""
+    build(lambda sim: None)(folder)
+    (folder / "dear").write_text("dear")
+    lock = next((folder / "cache" / FOLDER).glob("*.lock"))
+    lock.unlink()
+    lock.symlink_to(folder / "dear")
+
+
 DAMAGE = {
     "truncated": lambda sim: sim.write_bytes(sim.read_bytes()[:1000]),
     "empty": lambda sim: sim.write_bytes(b""),
@@ -229,6 +246,13 @@ CASES = (
     Case("no-cache-folder", UPSCALE, make=small,
          env={"FSRCNNX_CACHE": "", "XDG_CACHE_HOME": "/proc/none"}, code=0,
          says="(?s)builds are not kept.*out.png: 18x10", keeps=("out.png",)),
+    Case("cache-open-to-everybody", UPSCALE, env=CACHE,
+         make=lambda f: (small(f), (f / "cache").mkdir(), (f / "cache").chmod(0o777)),
+         says="cache: open to other users .mode 777"),
+    Case("cache-open-to-a-group", UPSCALE, env=CACHE, says=f"{FOLDER}: open to other users",
+         make=opened),
+    Case("cache-with-a-lock-that-is-a-link", UPSCALE, env=CACHE, make=relocked,
+         says="Too many levels of symbolic links"),
     Case("cache-of-an-odd-name", UPSCALE, make=small, env={"FSRCNNX_CACHE": "o d'd $x \"#é"},
          code=0, says="out.png: 18x10", keeps=("o d*", "out.png")),
     Case("stop-verify", ("verify", "fsrcnn_x2", "--rungs", "rtl"), env=CACHE, stop=0.2,

@@ -325,3 +325,46 @@ def test_a_lock_that_goes_while_it_is_taken_is_taken_again(builds, monkeypatch):
     monkeypatch.setattr(cache.fcntl, "flock", dropped)
     assert cached(builds, KEY, program)[0] == builds / KEY
     assert len(calls) >= 2 and path.exists()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
+def test_builds_that_others_can_write_are_refused(builds, mode):
+    folder, _ = cached(builds, KEY, program, ["sim"])
+    builds.chmod(mode)
+    for use in (home, lambda: cached(builds, KEY, pytest.fail, ["sim"]), lambda: sweep(builds)):
+        with pytest.raises(InputError, match=rf"open to other users \(mode {mode:o}\).*allowed"):
+            use()
+    assert folder.is_dir()
+
+
+def test_builds_of_another_user_are_refused(builds, monkeypatch):
+    cached(builds, KEY, program, ["sim"])
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(InputError, match="another user's: they could put programs there"):
+        home()
+    with pytest.raises(InputError, match="another user's"):
+        cached(builds, KEY, pytest.fail, ["sim"])
+
+
+def test_a_folder_of_everybody_holds_builds_only_if_it_is_sticky(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "all"))
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all").chmod(0o777)
+    with pytest.raises(InputError, match="open to other users .mode 777"):
+        home()
+    assert not any((tmp_path / "all").iterdir())
+    (tmp_path / "all").chmod(0o1777)
+    assert home().stat().st_mode & 0o777 == 0o700
+
+
+def test_a_lock_is_not_made_or_touched_through_a_link(builds, tmp_path):
+    dear, lock = tmp_path / "dear", builds / f"{KEY}.lock"
+    dear.write_text("dear")
+    os.utime(dear, (1, 1))
+    for target in (dear, tmp_path / "new"):
+        lock.symlink_to(target)
+        with pytest.raises(InputError, match="symbolic links"):
+            cached(builds, KEY, program)
+        lock.unlink()
+    assert (dear.read_text(), dear.stat().st_mtime) == ("dear", 1)
+    assert not (tmp_path / "new").exists()

@@ -15,7 +15,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -114,25 +114,82 @@ def check_folder(folder: Path) -> None:
                          allowed="a writable folder", fix="choose another output") from None
 
 
+def check_apart(outputs: Iterable[Path], inputs: Iterable[str | Path] = ()) -> None:
+    """Refuse to write over what is read, by whatever name, and over what is no plain file.
+
+    Args:
+        outputs: Files to write; folders among them are only held against the inputs.
+        inputs: Files that are read.
+
+    Raises:
+        InputError: If an output is an input, a link, a pipe, a socket or a device.
+    """
+    # not Path.resolve: that one fails on a link to itself
+    read = {os.path.realpath(path) for path in inputs}
+    for path in outputs:
+        if os.path.realpath(path) in read:
+            raise InputError("the output is the input", where=path, allowed="another file",
+                             fix="choose another output")
+        if path.is_dir():
+            continue
+        if path.is_symlink():
+            raise InputError("a link, which would be replaced", where=path,
+                             allowed="a new or plain file", fix="name the file itself")
+        if path.exists() and not path.is_file():
+            raise InputError("a pipe, a socket or a device, which would be replaced", where=path,
+                             allowed="a new or plain file", fix="choose another output")
+
+
+def check_output(path: Path, inputs: Iterable[str | Path] = (),
+                 suffixes: Sequence[str] = ()) -> None:
+    """Refuse a file that could not be written, or over what must stay, before any work for it.
+
+    Args:
+        path: File to write.
+        inputs: Files that are read meanwhile.
+        suffixes: Endings that it may have, in lower case; any if none are given.
+
+    Raises:
+        InputError: If it is a folder, an input, no plain file or of another suffix, or its folder
+            is missing or not writable.
+    """
+    if path.is_dir():
+        raise InputError("the output is a folder", where=path, allowed="a file name",
+                         fix="add a file name")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise InputError(f"suffix {path.suffix!r}, which is not written here", where=path,
+                         allowed=" ".join(suffixes), fix="name the output so")
+    check_folder(path.parent)
+    check_apart([path], inputs)
+
+
 @contextmanager
 def atomic(path: str | Path, *raised: type[Exception]) -> Iterator[Path]:
     """Write beside a file, then rename: an error or a kill leaves the old file as it was.
 
     Args:
-        path: File to write; an existing one is replaced.
+        path: File to write; an existing plain one is replaced, and its permissions stay.
         *raised: What the writing library raises, beside OSError, where a file cannot be written.
 
     Yields:
         Hidden path in the same folder, of the same suffix, to write to.
 
     Raises:
-        InputError: If the file cannot be written.
+        InputError: If the file cannot be written, or is a link, a pipe, a socket or a device.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
+        check_apart([path])
+        mode = stat.S_IMODE(path.stat().st_mode) & 0o777 if path.is_file() else None
+        if mode is not None:  # nobody else reads the new one while it grows
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode & 0o600 | 0o600))
         yield part
+        check_apart([path])  # again: it may have taken long
         with held():
+            if mode is not None:
+                part.chmod(mode)
             os.replace(part, path)
     except (OSError, *raised) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())

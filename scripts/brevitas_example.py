@@ -23,7 +23,7 @@ from _seed import run
 from tqdm import tqdm
 
 from fsrcnnx.cli import main as cli
-from fsrcnnx.cli.console import outcome
+from fsrcnnx.cli.console import FILE, outcome
 from fsrcnnx.errors import CheckError, ToolError
 from fsrcnnx.media.imaging import read_picture, shrink
 from fsrcnnx.report.demo import photograph
@@ -96,7 +96,7 @@ def export(net, path: Path) -> None:
 
 
 @click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/brevitas"))
+@click.option("-o", "--output", type=FILE, default=Path("build/brevitas"))
 @click.option("--steps", type=int, default=2000, show_default=True, help="0: no training.")
 @click.option("--channels", type=int, default=8, show_default=True)
 @click.option("--maps", type=int, default=1, show_default=True, help="3x3 layers in the middle.")

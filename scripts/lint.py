@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from fsrcnnx import manifests, tools
-from fsrcnnx.cli.console import guard
+from fsrcnnx.cli.console import FILE, guard
 from fsrcnnx.errors import CheckError
 from fsrcnnx.prove.synth import TOP, read_manifest
 
@@ -31,7 +31,7 @@ def complaints(tool: str, arguments: list[str], folder: Path) -> list[str]:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=FILE)
 def main(folder):
     """Lint the SystemVerilog in FOLDER, an emitted one."""
     top = read_manifest(folder).get("top", TOP)

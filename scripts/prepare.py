@@ -6,18 +6,17 @@
     python scripts/prepare.py --images_dir DIR --output_path eval.h5 --scale 2 --eval
 """
 
-from pathlib import Path
-
 import click
 from _seed import option, run
 
+from fsrcnnx.cli.console import FILE
 from fsrcnnx.files import made
 from fsrcnnx.learn import data
 
 
 @click.command()
-@option("images-dir", required=True, type=Path, help="Folder of pictures, with its subfolders.")
-@option("output-path", required=True, type=Path, help="HDF5 file to write.")
+@option("images-dir", required=True, type=FILE, help="Folder of pictures, with its subfolders.")
+@option("output-path", required=True, type=FILE, help="HDF5 file to write.")
 @option("scale", type=int, default=2, show_default=True)
 @option("with-aug", is_flag=True, help="Add each picture at 0.9, 0.8, 0.7 and 0.6 of its size.")
 @option("eval", is_flag=True, help="Whole pictures for evaluation instead of patches.")

@@ -7,18 +7,17 @@
 Writes photo_bicubic_x2.png and photo_fsrcnn-x_x2.png beside the picture and prints their PSNR.
 """
 
-from pathlib import Path
-
 import click
 from _seed import option, run
 
+from fsrcnnx.cli.console import FILE
 from fsrcnnx.learn.data import PROTOCOLS
 from fsrcnnx.learn.evaluate import compare
 
 
 @click.command()
-@option("weights-file", required=True, type=Path, help="Weights of train.py.")
-@option("image-file", required=True, type=Path, help="HR picture.")
+@option("weights-file", required=True, type=FILE, help="Weights of train.py.")
+@option("image-file", required=True, type=FILE, help="HR picture.")
 @option("scale", type=int, default=2, show_default=True)
 @option("protocol", type=click.Choice(list(PROTOCOLS)), default="seed", show_default=True,
         help="Pillow's downscale, no shave (seed), or MATLAB's, scale pixels shaved (paper).")

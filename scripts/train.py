@@ -7,11 +7,10 @@
 `torchrun --nproc-per-node 2 scripts/train.py ...` shares each batch between two processes.
 """
 
-from pathlib import Path
-
 import click
 from _seed import option, run
 
+from fsrcnnx.cli.console import FILE
 from fsrcnnx.learn.training.devices import DEVICES, assemble, workers
 from fsrcnnx.learn.training.fit import SEEDS
 from fsrcnnx.learn.training.optimisers import OPTIMISERS
@@ -19,13 +18,13 @@ from fsrcnnx.learn.training.train import train
 
 
 @click.command()
-@option("train-file", required=True, type=Path, help="HDF5 of prepare.py.")
-@option("eval-file", required=True, type=Path, help="HDF5 of prepare.py --eval.")
-@option("outputs-dir", required=True, type=Path, help="Weights go to x2/x2_best.pth in it.")
-@option("weights-file", type=Path, help="Weights to start from.")
+@option("train-file", required=True, type=FILE, help="HDF5 of prepare.py.")
+@option("eval-file", required=True, type=FILE, help="HDF5 of prepare.py --eval.")
+@option("outputs-dir", required=True, type=FILE, help="Weights go to x2/x2_best.pth in it.")
+@option("weights-file", type=FILE, help="Weights to start from.")
 @option("scale", type=int, default=2, show_default=True)
 @option("optimiser", type=click.Choice(list(OPTIMISERS)), default="adam", show_default=True)
-@option("teacher", type=Path, help="Weights of a larger network; half of the loss is against it.")
+@option("teacher", type=FILE, help="Weights of a larger network; half of the loss is against it.")
 @option("lr", type=float, default=3e-3, show_default=True, help="Peak of the one-cycle schedule.")
 @option("batch-size", type=click.IntRange(1), default=16, show_default=True)
 @option("num-epochs", type=int, default=20, show_default=True)

@@ -1,14 +1,17 @@
 """Files and folders appear whole or not at all."""
 
 import errno
+import os
+import socket
 import stat
 
 import pytest
 from PIL import Image
 
-from fsrcnnx.cli.console import check_json
+from fsrcnnx.cli.console import check_report
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import atomic, check_folder, made, scratch
+from fsrcnnx.files import atomic, check_apart, check_folder, made, scratch
+from fsrcnnx.files import check_output as check_file
 from fsrcnnx.learn.data import prepare
 from fsrcnnx.media.ffmpeg import Codec, check_output
 from fsrcnnx.upscale.frames import check_frames
@@ -31,6 +34,67 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
         part.write_text("")
     mode = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "a")]
     assert mode[0] == mode[1]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o444, 0o755])
+def test_permissions_of_what_is_replaced_stay(tmp_path, mode):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    path.chmod(mode)
+    with atomic(path) as part:
+        assert not stat.S_IMODE(part.stat().st_mode) & 0o077  # not even for a while
+        part.write_text("new")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", mode)
+
+
+SPECIAL = {
+    "a pipe": os.mkfifo,
+    "a link": lambda path: path.symlink_to("other"),
+    "a link to nowhere": lambda path: path.symlink_to("nowhere"),
+    "a link to itself": lambda path: path.symlink_to(path),
+}
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_only_a_plain_file_is_replaced(tmp_path, kind):
+    (tmp_path / "other").write_text("old")
+    path = tmp_path / "a.json"
+    SPECIAL[kind](path)
+    before = path.lstat()
+    with pytest.raises(InputError, match="which would be replaced"), atomic(path):
+        pytest.fail("it was begun")
+    with pytest.raises(InputError, match="which would be replaced"):
+        check_report(path)
+    assert path.lstat() == before and (tmp_path / "other").read_text() == "old"
+    path.unlink()
+    with pytest.raises(InputError, match="which would be replaced"), atomic(path) as part:
+        part.write_text("new")
+        SPECIAL[kind](path)  # it comes meanwhile
+    assert not path.is_file() or path.is_symlink()
+
+
+def test_a_socket_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as made_here:
+        made_here.bind("s.json")
+        with pytest.raises(InputError, match="a socket or a device"):
+            check_report(tmp_path / "s.json")
+
+
+def test_an_output_is_no_input_by_any_name(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.png").write_text("old")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "link.png").symlink_to("a/x.png")
+    real = tmp_path / "a" / "x.png"
+    for output, read in ((real, real), (tmp_path / "b" / "x.png", real),
+                         (real, tmp_path / "link.png"), (tmp_path / "b" / ".." / "a" / "x.png",
+                                                         real)):
+        with pytest.raises(InputError, match="the output is the input"):
+            check_file(output, [tmp_path / "none", read], (".png",))
+    check_apart([tmp_path / "a", tmp_path / "b" / "y.png"], [real])
+    with pytest.raises(InputError, match="suffix '.txt'.*allowed: .png .svg"):
+        check_file(tmp_path / "y.txt", (), (".png", ".svg"))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
@@ -88,7 +152,7 @@ def test_a_folder_made_in_vain_goes_again(tmp_path):
 
 
 def _json(folder):
-    check_json(folder / "a.json")
+    check_report(folder / "a.json")
 
 
 def _frames(folder):

@@ -19,12 +19,26 @@ from pathlib import Path
 import click
 
 from fsrcnnx.errors import FsrcnnxError, InputError, ToolError, shown
-from fsrcnnx.files import atomic, check_folder
+from fsrcnnx.files import atomic, check_output
 from fsrcnnx.install import advice
 from fsrcnnx.interrupts import STOPS, Asked, stoppable
+from fsrcnnx.owned import LIST
 
 MODEL = "fsrcnn-x_x2"  # the default everywhere
-FILE = click.Path(path_type=Path)
+
+
+class File(click.Path):
+    """A path of a file or a folder; an empty one, as of a variable that is not set, is refused."""
+
+    def convert(self, value, param, ctx):
+        """As click's, where there is a name."""
+        if not os.fspath(value):
+            self.fail("an empty path; give the name of a file or a folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = File(path_type=Path)
+REPORTS = (".json",)
 model_option = click.option("--model", default=MODEL, help="Name in models/ or path of an .onnx.")
 json_option = click.option("--json", "json_file", type=FILE, help="Write the report there.")
 
@@ -121,19 +135,29 @@ def pictures_of(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def check_json(path: Path) -> None:
-    """Refuse a report file that could not be written, before any work is done for it.
+def check_report(path: Path, suffixes: Sequence[str] = REPORTS) -> None:
+    """Refuse a report that could not be written, or would replace what the command reads.
 
     Args:
-        path: JSON file to be written.
+        path: File to be written.
+        suffixes: Endings that it may have.
 
     Raises:
-        InputError: If its folder is missing or not writable, or it is a folder.
+        InputError: If its folder is missing or not writable, it has another suffix, is no plain
+            file, or is one of the command's other paths, or one of the files in them.
     """
-    if path.is_dir():
-        raise InputError("the output is a folder", where=path, allowed="a file name",
-                         fix="add a file name")
-    check_folder(path.parent)
+    context = click.get_current_context(silent=True)
+    given = [value for values in (context.params.values() if context else ())
+             for value in (values if isinstance(values, tuple) else (values,))
+             if isinstance(value, str | Path) and value is not path]
+    check_output(path, given, suffixes)
+    for folder in given:
+        inside = isinstance(folder, Path) and path.exists() and folder.is_dir() \
+            and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+        # among pictures, a report of before may be replaced
+        if inside and (path.suffix.lower() not in REPORTS or (folder / LIST).exists()):
+            raise InputError("would replace a file of the input", where=path,
+                             allowed=f"a file outside {folder}", fix="choose another output")
 
 
 def write_json(path: Path, report: dict) -> None:
@@ -146,7 +170,7 @@ def write_json(path: Path, report: dict) -> None:
     Raises:
         InputError: If the file cannot be written.
     """
-    check_json(path)
+    check_report(path)
     with atomic(path) as part:
         part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.cli.console import FILE, MODEL, check_json, json_option, pictures_of, table, write_json
+from fsrcnnx.cli.console import (
+    FILE,
+    MODEL,
+    check_report,
+    json_option,
+    pictures_of,
+    table,
+    write_json,
+)
 from fsrcnnx.cli.pictures import Images, images_option, max_pixels_option
 from fsrcnnx.progress import bar
 
@@ -34,10 +42,10 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
     from fsrcnnx.upscale import engines
 
     if json_file:
-        check_json(json_file)
+        check_report(json_file)
     if plot:
         bounds.check_plot(plot)
-        check_json(plot)
+        check_report(plot, ())
     network = onnx_io.load(engines.find_model(model))
     shown = stimuli.pictures(pictures_of(images), network, lr)
     frames = [*bounds.made_up(network, seed), *(stimulus.lr for stimulus in shown)]
@@ -69,7 +77,7 @@ def bench(model, sizes, contenders, rounds, json_file):
     from fsrcnnx.upscale import engines
 
     if json_file:
-        check_json(json_file)
+        check_report(json_file)
     path = engines.find_model(model)
     shapes = [prove.size_of(size) for size in sizes]
     names = tuple(prove.CONTENDER) if contenders is None else contenders.split(",")

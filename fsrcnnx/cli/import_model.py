@@ -7,6 +7,7 @@ May import everything, heavy packages only inside a command. cli/main.py adds it
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,13 +36,13 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
 @json_option
 def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
     """Bring a QONNX file of Brevitas or another tool to our exact form."""
-    from fsrcnnx.cli.console import check_json, write_json
+    from fsrcnnx.cli.console import check_report, write_json
     from fsrcnnx.exact.onnx import bytes as onnx_bytes
     from fsrcnnx.exact.onnx import io as onnx_io
     from fsrcnnx.exact.onnx.adopt import adopt
 
     if json_file:
-        check_json(json_file)
+        check_report(json_file)
     adopted = adopt(onnx_bytes.read_bytes(file), file.name, slope_bits=slope_bits,
                     weight_bits=weight_bits)
     network = adopted.network
@@ -79,7 +80,7 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
 
 def check_folder(output: Path, file: Path) -> None:
     """Refuse an output folder that holds the input, or what is not of an earlier import."""
-    if output.is_dir() and (output / "model.onnx").resolve() == file.resolve():
+    if Path(os.path.realpath(file)).is_relative_to(os.path.realpath(output)):
         raise InputError("the output is the input", where=output, allowed="another folder")
     check(output, KIND)
 

@@ -12,7 +12,7 @@ import click
 from fsrcnnx.cli.console import (
     FILE,
     MODEL,
-    check_json,
+    check_report,
     json_option,
     model_option,
     table,
@@ -132,7 +132,7 @@ def test(images, model, engine, protocol, json_file):
     from fsrcnnx.upscale import engines
 
     if json_file:
-        check_json(json_file)
+        check_report(json_file)
     path = engines.find_model(model)
     score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
                            scale=onnx_io.load(path).picture_scale, protocol=protocol)
@@ -223,7 +223,7 @@ def results(folders, plot, protocol):
 
     if plot:
         measure.check_plot(plot)
-        check_json(plot)
+        check_report(plot, ())
     models = measure.shipped()
     rows = []
     with bar("results") as progress:

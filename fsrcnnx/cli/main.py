@@ -24,7 +24,7 @@ from fsrcnnx.cli import vitis as cli_vitis
 from fsrcnnx.cli.console import (
     FILE,
     MODEL,
-    check_json,
+    check_report,
     enlarged,
     guard,
     json_option,
@@ -35,6 +35,7 @@ from fsrcnnx.cli.console import (
 )
 from fsrcnnx.cli.pictures import Images, images_option, max_pixels_option
 from fsrcnnx.errors import CheckError, InputError, ToolError
+from fsrcnnx.files import check_apart
 from fsrcnnx.progress import bar, working
 
 ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
@@ -111,9 +112,7 @@ def output_names(inputs, output: Path) -> list[Path]:
         if name in names[:index]:
             raise InputError("two inputs have this file name", where=name.name,
                              allowed="different names", fix="upscale them one at a time")
-        # not Path.resolve: that one fails on a link to itself
-        if os.path.realpath(name) == os.path.realpath(inputs[index]):
-            raise InputError("the output is the input", where=name, allowed="another file")
+    check_apart(names, inputs)
     return names
 
 
@@ -212,7 +211,7 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
     from fsrcnnx.upscale import engines
 
     if json_file:
-        check_json(json_file)
+        check_report(json_file)
     with working("verify") as say:
         report = ladder.verify(
             engines.find_model(model), pictures_of(images),
@@ -235,7 +234,7 @@ def synth(folder, device, depth, json_file):
     from fsrcnnx.prove import synth as prove
 
     if json_file:
-        check_json(json_file)
+        check_report(json_file)
     with working(f"synthesise for {prove.DEVICES[device].family} with Yosys"):
         report = prove.synth(folder, device)
     columns = list(report["total"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.cli.console import FILE, check_json, json_option, table, write_json
+from fsrcnnx.cli.console import FILE, check_report, json_option, table, write_json
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.progress import bar
 
@@ -24,7 +24,7 @@ def start(folder, require: bool, json_file):
 
     project = vitis.read_project(folder)
     if json_file:
-        check_json(json_file)
+        check_report(json_file)
     tool = vitis.find_tool()
     if tool is None and require:
         raise ToolError("not found", where="vitis_hls", allowed=", ".join(vitis.COMMANDS),

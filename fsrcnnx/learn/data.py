@@ -22,7 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import check_folder
+from fsrcnnx.files import check_output
 from fsrcnnx.learn import hdf5
 from fsrcnnx.learn.models import SCALES
 from fsrcnnx.media.imaging import (
@@ -140,7 +140,7 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
     if holdout < 0 or holdout == 1 or patch < 8 or stride < 1:
         raise InputError(f"holdout {holdout}, patch {patch}, stride {stride}", where="prepare",
                          allowed="holdout 0 or at least 2, patch at least 8, stride at least 1")
-    paths = pictures_in(images_dir)
+    paths = every = pictures_in(images_dir)
     if holdout:
         paths = [path for index, path in enumerate(paths)
                  if (index % holdout == holdout - 1) == evaluation]
@@ -148,7 +148,7 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
             raise InputError(f"too few pictures for one in {holdout} to be held out",
                              where=str(images_dir), allowed=f"at least {holdout} pictures")
     output = Path(output)
-    check_folder(output.parent)
+    check_output(output, every, hdf5.SUFFIXES)
     for path in paths:  # before any work
         size = picture_size(path)
         if evaluation:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.files import check_apart
 from fsrcnnx.learn import data, store
 from fsrcnnx.learn.training.fit import PIXEL_STEPS
 from fsrcnnx.media.imaging import (
@@ -184,6 +185,7 @@ def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
                for label in ("bicubic", name)}
     for path in outputs.values():
         check_writable(path)
+    check_apart(outputs.values(), [weights_file, image_file])
     hr = crop(picture.luma, scale)
     lr = reduce(hr, scale)
     chroma = None

@@ -32,6 +32,8 @@ FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}  # by HDF5's 
 AT_ONCE = 1 << 24  # pixels brought to uint8 at a time
 OVERSHOOT = 64  # of a bicubic beyond 0..255, at most a quarter of a step from black to white
 
+SUFFIXES = (".h5", ".hdf5")
+
 
 class _Kept:
     """A file for h5py whose writes never fail: HDF5 crashes where one does, even at its end.

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import check_folder
+from fsrcnnx.files import check_apart, check_folder
 from fsrcnnx.media.imaging import (
     SUFFIXES,
     Picture,
@@ -54,6 +54,7 @@ def check_frames(source: Path, output: Path, scale: int) -> tuple[list[str], int
         raise InputError("a file, where a folder of frames is to be", where=output,
                          allowed="a new or existing folder")
     check_folder(output if output.exists() else output.parent)
+    check_apart([output / name for name in names], [source / name for name in names])
     for name in names:
         width, height = picture_size(source / name)
         check_size(output / name, scale * width, scale * height)

@@ -270,6 +270,15 @@ CASES = (
         folder / "in" / "b.png").symlink_to("nothing")), says=r"b\.png: no such file", env=ONE),
     Case("prepare-folders-named-as-pictures", PREPARE, together(
         file("in"), file("in/a.png"), file("in/b.jpg")), says="no pictures", env=ONE),
+    Case("prepare-over-a-picture", ("prepare", "in", "-o", "in/a.png", "--eval"),
+         pictures("a.png"), says=r"in/a\.png: suffix", env=ONE),
+    Case("prepare-over-a-pipe", ("prepare", "in", "-o", "t.h5"), together(
+        pictures("a.png"), lambda folder: os.mkfifo(folder / "t.h5")),
+         says=r"t\.h5: a pipe", env=ONE),
+    Case("prepare-into-nothing", ("prepare", "in", "-o", ""), pictures("a.png"),
+         says="an empty path", env=ONE),
+    Case("quantise-over-its-weights", ("quantise", "w.pth", "t.h5", "e.h5", "-o", "w.pth"),
+         weights(), says=r"w\.pth: the output is the input", env=ONE),
     Case("prepare-one-pixel", PREPARE, pictures("a.png", side=1), says="smaller than a patch",
          env=ONE),
     Case("prepare-all-edge", (*PREPARE, "--eval"), pictures("a.png", side=5),

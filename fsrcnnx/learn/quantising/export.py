@@ -17,7 +17,7 @@ from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx import own as onnx_own
-from fsrcnnx.files import scratch
+from fsrcnnx.files import check_apart, scratch
 from fsrcnnx.interrupts import held
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.quantising import quantnet
@@ -60,6 +60,7 @@ def export(weights: str | Path, folder: Path, training_data: str = "") -> Networ
         ModelError: If the weights cannot be used or represented exactly.
         InputError: If a file cannot be written.
     """
+    check_apart([folder / name for name in NAMES], [weights])
     content = store.read_weights(weights)
     if not content.get("complete", True):
         raise ModelError("what an interrupted quantisation had so far", where=str(weights),

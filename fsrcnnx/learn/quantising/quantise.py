@@ -28,7 +28,7 @@ from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import PIXEL, Network
-from fsrcnnx.files import check_folder
+from fsrcnnx.files import check_apart, check_output
 from fsrcnnx.learn import data, models, store, torchfile
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.quantising import neighbours
@@ -79,7 +79,7 @@ class Quantised:
     psnr: float
 
 
-def _check(output: Path, bits: Mapping[str, Bits], rounds: int) -> None:
+def _check(bits: Mapping[str, Bits], rounds: int) -> None:
     if rounds < 0:
         raise InputError(f"{rounds}", where="rounds of the search", allowed="0 and more")
     for name, widths in bits.items():
@@ -90,7 +90,6 @@ def _check(output: Path, bits: Mapping[str, Bits], rounds: int) -> None:
         raise InputError(f"W{last.weight}A{before.activation} cannot reach 8-bit output",
                          where="weight bits of the last layer and activation bits before it",
                          allowed=f"{PIXEL.frac + 2} bits together or more")
-    check_folder(output.parent)
 
 
 def _layer_bits(model: models.Net, bits: Bits, layers: Mapping[str, Bits]) -> dict[str, Bits]:
@@ -193,13 +192,16 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         CheckError: If the loss stops being a number.
     """
     output = Path(output)
+    read = [weights, train_file, eval_file, *([teacher] if teacher else [])]
+    check_output(output, read, (".pth",))
+    check_apart([output.with_suffix(f".stage{number}.csv") for number in (1, 2, 3)], read)
     team.check(batch_size)
     model, given = store.load(weights), store.read_weights(weights)
     training = given.get("training", {})
     if not given.get("complete", True):
         log.warning("%s: what a training that has not ended had so far", weights)
     by_layer = _layer_bits(model, bits, layers or {})
-    _check(output, by_layer, rounds)
+    _check(by_layer, rounds)
     name = label(model.name, bits, by_layer)
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)

@@ -14,7 +14,7 @@ import torch
 
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
-from fsrcnnx.files import check_folder, made
+from fsrcnnx.files import check_apart, check_folder, made
 from fsrcnnx.learn import data, models, store, torchfile
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.training.devices import ALONE, Team
@@ -110,6 +110,10 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         CheckError: If the loss stops being a number.
     """
     data.check_scale(scale)
+    folder = Path(outputs_dir) / f"x{scale}"
+    best_file = folder / f"x{scale}_best.pth"
+    read = filter(None, (train_file, eval_file, weights_file, teacher))
+    check_apart([best_file, folder / "checkpoint.pth", folder / "history.csv"], read)
     team.check(batch_size)
     name = name or f"fsrcnn-x_x{scale}"
     generator = torch.Generator().manual_seed(seed)
@@ -131,9 +135,6 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
                 len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser)
     lessons = teach(teacher, train_file, scale, team=team, progress=progress)
     plan = replace(plan, teacher=lessons.teacher)
-
-    folder = Path(outputs_dir) / f"x{scale}"
-    best_file = folder / f"x{scale}_best.pth"
 
     def keep(step: int, value: float) -> None:
         torchfile.save({"name": name, "float": fold(model).state_dict(), "version": __version__,

@@ -122,7 +122,7 @@ def test_other_threads_hear_nothing():
 
 CLEANING = """
 import time, click
-from fsrcnnx import console
+from fsrcnnx.cli import console
 from fsrcnnx.files import scratch
 @click.command()
 def slow():

@@ -30,6 +30,7 @@ def test_set_up_refuses_a_folder_that_make_cannot_take_in_the_first_second(tmp_p
     assert sorted(path.name for path in root.iterdir()) == ["Makefile", "scripts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "josé", "a-b_c+d,e=f@g~1.0"])
 def test_set_up_goes_on_elsewhere(tmp_path, name):
     root = tmp_path / name

@@ -40,6 +40,10 @@ PICTURE_BYTES_BESIDE = 64 * MIB  # metadata
 COUNTED_BYTES = 32 * MIB  # of a file whose frames are counted: it has to be read through
 PROFILE_BYTES = 4 * MIB  # the largest ICC profiles in use have 3
 DPI = 65535  # what JPEG holds
+FRAMES = 1 << 22  # that `--rate` makes of a video: a frame may be said to last for years
+
+# training
+STEPS = 100_000_000  # a thousand times the longest recipe and more
 
 # pixels in HDF5 files: all of a file are in memory while a network trains
 DATA_PIXELS = 1 << 33  # in a file

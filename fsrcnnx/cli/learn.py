@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import click
 
+from fsrcnnx import limits
 from fsrcnnx.cli.console import (
     FILE,
     MODEL,
@@ -76,7 +77,7 @@ def prepare(images, output, scale, aug, evaluation, holdout, protocol):
 @teacher_option
 @click.option("--lr", type=float, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
-@click.option("--steps", type=click.IntRange(1))
+@click.option("--steps", type=click.IntRange(1, limits.STEPS))
 @click.option("--epochs", type=click.IntRange(1), help="Epochs instead of steps.")
 @click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
 @click.option("--weights", type=FILE, help="Weights to start from.")
@@ -155,7 +156,7 @@ def test(images, model, engine, protocol, json_file):
               "w4a8-mixed: 8 bits in the first and the last layer.")
 @click.option("--layer", "layers", multiple=True, metavar="NAME=BITS",
               help="Bits of a layer that differs, e.g. deconv=w8a8; repeatable.")
-@click.option("--steps", type=click.IntRange(0),
+@click.option("--steps", type=click.IntRange(0, limits.STEPS),
               help="Steps of fine-tuning, and a tenth more for the biases; 0: calibration only; "
               "if not given, as for the shipped network.")
 @optimiser_option

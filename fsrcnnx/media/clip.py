@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from fsrcnnx import processes, tools
+from fsrcnnx import limits, processes, tools
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import regular
 from fsrcnnx.media.cut import check as check_whole
@@ -31,6 +31,10 @@ FORMATS = {"yuv420p": "420", "yuvj420p": "420", "yuv422p": "422", "yuvj422p": "4
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg",
             ".mpeg", ".vob", ".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".nut", ".y4m", ".h264",
             ".264", ".hevc", ".265")
+# ffmpeg's names of what such files are: containers that hold their pictures themselves. Playlists,
+# manifests and lists (hls, dash, concat, ...) name other files, which may be anyone's or never end
+CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "asf", "flv", "ogg",
+              "mxf", "nut", "yuv4mpegpipe", "h264", "hevc")
 ALLOWED = "8 or 10 bits, 4:2:0, 4:2:2, 4:4:4 or gray"
 # y4m's names of where 4:2:0 chroma lies; the other places have none
 SITED = {"left": "420mpeg2", "center": "420jpeg", "topleft": "420paldv"}
@@ -100,6 +104,19 @@ class Clip:
         return SITED.get(self.sited, "420mpeg2") if tag == "420" else tag
 
 
+def opening(path: Path) -> list[str]:
+    """Say how ffmpeg and ffprobe open a clip: as one of CONTAINERS, and no file but this one.
+
+    Args:
+        path: The clip.
+
+    Returns:
+        Words of their command lines, the input itself the last.
+    """
+    return ["-protocol_whitelist", "file", "-format_whitelist", ",".join(CONTAINERS), "-i",
+            f"file:{path}"]
+
+
 def first_line(text: str) -> str:
     """Pick the first line of what ffmpeg said, without the part of ffmpeg that says it."""
     lines = [re.sub(r"^\[[^]]* @ 0x[0-9a-f]+\]\s*", "", line).strip() for line in text.splitlines()]
@@ -109,8 +126,12 @@ def first_line(text: str) -> str:
 def _ask(path: Path, *options: str) -> tuple[dict, str]:
     """Run ffprobe: what it found, and its complaints."""
     done = processes.run(
-        [tools.find("ffprobe"), "-v", "error", "-of", "json", *options, f"file:{path}"])
+        [tools.find("ffprobe"), "-v", "error", "-of", "json", *options, *opening(path)])
     said = done.stderr.replace(f"file:{path}", "it")
+    if "not on whitelist" in said:
+        raise InputError("not a container of video, but e.g. a playlist or a list of files",
+                         where=path, allowed=f"a file of {', '.join(CONTAINERS)}",
+                         fix="bring it into one, e.g. ffmpeg -i IN -c copy OUT.mkv")
     if done.returncode:
         raise InputError(f"not a video, or corrupt ({first_line(said)})", where=path,
                          allowed="a video file that ffmpeg reads", fix="check the file")
@@ -217,7 +238,7 @@ def _timing(path: Path, video: dict, rate: Fraction | None, container: str
             ) -> tuple[Fraction, int | None, str]:
     """Rate and number of frames from the time stamps of the packets; doubts about their end."""
     found, said = _ask(path, "-select_streams", str(video["index"]), "-show_entries",
-                       "packet=pts,dts,flags,pos,size")
+                       "packet=pts,dts,duration,flags,pos,size")
     if said:
         raise InputError(f"damaged ({first_line(said)})", where=path, allowed="a whole video file",
                          fix="get it again, or repair it with ffmpeg")
@@ -230,6 +251,7 @@ def _timing(path: Path, video: dict, rate: Fraction | None, container: str
                          allowed="a whole video file", fix="get it again")
     doubt = check_whole(path, container, video, found["packets"])
     if rate is not None:
+        _check_length(path, packets, _rate(video["time_base"]), rate)
         return rate, None, doubt
     guesses = [r for r in (_rate(video.get(key, "0/1"))
                            for key in ("r_frame_rate", "avg_frame_rate")) if r]
@@ -247,3 +269,17 @@ def _timing(path: Path, video: dict, rate: Fraction | None, container: str
                          allowed="a constant rate",
                          fix=f"--rate {plain} drops and repeats frames to make it constant")
     return own, len(packets), doubt
+
+
+def _check_length(path: Path, packets: list[dict], tick: Fraction, rate: Fraction) -> None:
+    """Refuse a file that lasts so long that a rate makes too many frames of it."""
+    stamps = [(p[key], int(p.get("duration", 0))) for p in packets for key in ("pts", "dts")
+              if key in p]
+    start = min((stamp for stamp, _ in stamps), default=0)
+    lasting = [stamp + length - start for stamp, length in stamps] or [
+        sum(int(p.get("duration", 0)) for p in packets)]
+    if (made := max(lasting) * tick * rate) > limits.FRAMES:
+        raise InputError(f"{float(max(lasting) * tick):,.0f} s of {float(rate):g} frames a second "
+                         f"make {float(made):,.0f} frames", where=path,
+                         allowed=f"up to {limits.FRAMES:,}",
+                         fix="take a lower --rate, or cut the clip")

@@ -29,7 +29,7 @@ from fsrcnnx import processes, tools
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import check_folder
 from fsrcnnx.media import y4m
-from fsrcnnx.media.clip import Clip, first_line
+from fsrcnnx.media.clip import Clip, first_line, opening
 
 # container -> (text subtitles become, other subtitles and attachments are kept)
 CONTAINERS = {".mp4": ("mov_text", False), ".m4v": ("mov_text", False), ".mov": ("mov_text", False),
@@ -76,8 +76,7 @@ def decode(clip: Clip) -> Iterator[tuple[y4m.Header, Iterator[list[np.ndarray]]]
 
     Yields:
         Header with the clip's rate, range and place of chroma, and the frames: lists of planes,
-        uint8, or uint16 of 10 bits. The last one is followed by an InputError if the decoder found
-        damage.
+        uint8, or uint16 of 10 bits; an InputError after the last if the decoder found damage.
 
     Raises:
         InputError: If nothing can be decoded.
@@ -87,13 +86,17 @@ def decode(clip: Clip) -> Iterator[tuple[y4m.Header, Iterator[list[np.ndarray]]]
     # y4m of more than 8 bits is ffmpeg's own
     pipe = ["-f", "rawvideo"] if clip.bare else [
         *(["-strict", "-1"] if clip.bits > 8 else []), "-f", "yuv4mpegpipe"]
-    # -xerror: a packet that ffmpeg finds cut is an error, not only a warning
-    command = ["-xerror", "-i", f"file:{clip.path}", "-map", f"0:{clip.index}", *pace,
-               "-autoscale", "0", "-fps_mode", "passthrough", *pipe, "pipe:1"]
+    # errors rather than warnings: a packet that ffmpeg finds cut, pictures of another format
+    command = ["-xerror", "-noauto_conversion_filters", *opening(clip.path), "-map",
+               f"0:{clip.index}", *pace, "-autoscale", "0", "-fps_mode", "passthrough",
+               *pipe, "pipe:1"]
     with _child(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as (process, log):
         def refuse(number: int) -> None:
             process.wait()
-            if (text := _said(log)) or process.returncode:
+            if "automatic conversion is disabled" in (text := _said(log)):
+                raise InputError(f"another pixel format behind frame {number}", where=clip.path,
+                                 allowed=f"{clip.pixel_format} throughout")
+            if text or process.returncode:
                 raise InputError(f"damaged at or before frame {number} ({first_line(text)})",
                                  where=clip.path, allowed="a whole video file",
                                  fix="get it again, or repair it with ffmpeg")
@@ -109,8 +112,7 @@ def decode(clip: Clip) -> Iterator[tuple[y4m.Header, Iterator[list[np.ndarray]]]
             y4m.Header(*clip.size, clip.rate, clip.chroma, aspect=clip.aspect)
         if header is None:
             refuse(0)
-            raise InputError("no frames in its video stream", where=clip.path,
-                             allowed="1 frame or more")
+            raise InputError("no frames in its video stream", where=clip.path, allowed="1 or more")
         full = {"pc": True, "tv": False}.get(clip.colours.get("range"))
         yield replace(header, rate=clip.rate, chroma=clip.chroma, full=full,
                       interlacing="p"), frames()
@@ -265,7 +267,7 @@ def encode(clip: Clip, path: Path, header: y4m.Header, codec: Codec, where: Path
     command = [
         "-y", "-itsoffset", f"{float(late):.6f}", "-thread_queue_size", "4",
         "-f", "yuv4mpegpipe", "-i", "pipe:0",
-        "-itsoffset", f"{float(rest):.6f}", "-i", f"file:{clip.path}", "-map", "0:v", *streams,
+        "-itsoffset", f"{float(rest):.6f}", *opening(clip.path), "-map", "0:v", *streams,
         *(["-vf", f"setparams={tags}"] if tags else []), *codec.options(header.bits), *colours,
         "-fps_mode", "passthrough", "-max_muxing_queue_size", "9999",
         *(["-movflags", "+faststart"] if suffix != ".mkv" else []), f"file:{path}"]

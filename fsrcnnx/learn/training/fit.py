@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from fsrcnnx import limits
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.learn import torchfile
 from fsrcnnx.learn.training.devices import ALONE, Team
@@ -92,6 +93,9 @@ class Plan:
         if min(self.batch_size, self.steps, self.every) < 1 or not 0 < self.lr < 1:
             raise InputError(f"batch size {self.batch_size}, steps {self.steps}, lr {self.lr}",
                              where="train", allowed="at least 1 each, lr between 0 and 1")
+        if self.steps > limits.STEPS:
+            raise InputError(f"{self.steps:,} steps", where="train",
+                             allowed=f"up to {limits.STEPS:,}")
         if self.batch_size > LARGEST_BATCH:
             raise InputError(f"batch size {self.batch_size}", where="train",
                              allowed=f"up to {LARGEST_BATCH}")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from fsrcnnx import limits
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.learn import models, store, torchfile
 from fsrcnnx.learn.quantising import neighbours
@@ -138,3 +139,9 @@ def test_what_a_teachers_file_claims_is_held_against_its_size(files, tmp_path, s
 def test_a_batch_beyond_memory_is_refused():
     with pytest.raises(InputError, match=f"allowed: up to {LARGEST_BATCH}"):
         Plan(NAME, 1, 0.1, 1, 1, LARGEST_BATCH + 1, 9)
+
+
+def test_steps_without_end_are_refused():
+    assert Plan(NAME, 1, 0.1, limits.STEPS, 1, 1, 9).steps == limits.STEPS
+    with pytest.raises(InputError, match=f"allowed: up to {limits.STEPS:,}"):
+        Plan(NAME, 1, 0.1, limits.STEPS + 1, 1, 1, 9)

@@ -1,6 +1,6 @@
 """`python -m fsrcnnx`, which `torchrun -m fsrcnnx` needs."""
 
-from fsrcnnx.cli.main import run
+from fsrcnnx.cli import run
 
 if __name__ == "__main__":
     run()

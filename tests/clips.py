@@ -29,8 +29,9 @@ def call(*args) -> int:
 
 
 def upscale(source, output, *args) -> int:
-    """Upscale by the tiny network."""
-    return call("upscale", source, "-o", output, "--model", "tiny_x2", *args)
+    """Upscale by the tiny network, or by bicubic without one."""
+    model = () if "bicubic" in args else ("--model", "tiny_x2")
+    return call("upscale", source, "-o", output, *model, *args)
 
 
 def ffmpeg(*args, data: bytes = b"") -> bytes:

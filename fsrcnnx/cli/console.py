@@ -215,7 +215,7 @@ def _outcome(command: click.Command, args: Sequence[str] | None, name: str, aske
         click.echo(error.format_message())
         return 2
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "fsrcnnx"
+        where = error.ctx.command_path if error.ctx else _named(command, args, name)
         complain(f"{error.format_message()} (see `{where} --help`)")
         return 2
     except click.ClickException as error:
@@ -247,6 +247,13 @@ def _outcome(command: click.Command, args: Sequence[str] | None, name: str, aske
             complain("not enough memory on the device; fix: a smaller batch, or --device cpu")
             return 2
         return _defect(error)
+
+
+def _named(command: click.Command, args: Sequence[str] | None, name: str) -> str:
+    """The command whose words click could not tell apart, as far as they name one."""
+    first = (sys.argv[1:] if args is None else [*args])[:1]
+    known = isinstance(command, click.Group) and first and first[0] in command.commands
+    return f"{name} {first[0]}" if known else name
 
 
 def _outside(error: ImportError) -> str:

@@ -10,6 +10,7 @@ tool is missing, 130 interrupted.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import click
@@ -34,6 +35,7 @@ from fsrcnnx.cli.console import (
     write_json,
 )
 from fsrcnnx.cli.pictures import Images, images_option, max_pixels_option
+from fsrcnnx.cli.unused import refuse_unused
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.files import check_apart
 from fsrcnnx.progress import bar, working
@@ -70,7 +72,8 @@ for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS,
               help="What computes luma.  [default: golden; videos, folders: emulate]")
 @click.option("--scale", type=click.IntRange(1, 8), help="Factor of bicubic; else the model's own.")
 @sim_option
-@click.option("--max-width", type=int, default=1920, help="Widest frame of the emitted core.")
+@click.option("--max-width", type=click.IntRange(1), default=1920,
+              help="Widest frame of the emitted core.")
 @cli_video.options
 @max_pixels_option
 def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
@@ -84,6 +87,8 @@ def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
     """
     from fsrcnnx.upscale import engines
 
+    refuse_unused(engine == "bicubic", cli_video.takes(inputs, output)
+                  and not all(path.is_dir() for path in inputs))
     path = None if engine == "bicubic" else engines.find_model(model)
     own = scale or 2
     if path is not None:
@@ -175,6 +180,12 @@ def sim(benches, sim, seed, waves):
 
     from fsrcnnx import processes, tools
 
+    for word in benches:  # pytest would take others for options or as an expression
+        if not re.fullmatch(r"[A-Za-z0-9_]+", word) or word in ("and", "or", "not"):
+            raise InputError(f"no such bench {word!r}", where="sim",
+                             allowed="words of their names: letters, digits and _",
+                             fix="leave it out to run all")
+
     root = Path(__file__).resolve().parents[2]
     if not (root / "tests" / "rtl").is_dir():
         raise InputError("the benches are not here", where=root, allowed="a clone of the project",
@@ -227,7 +238,8 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
 @click.argument("folder", type=FILE)
 @click.option("--device", type=click.Choice(DEVICES), default=DEVICES[0],
               help="UltraScale+, ECP5 or 7 series.")
-@click.option("--depth", type=int, default=2, help="Levels of hierarchy in the table.")
+@click.option("--depth", type=click.IntRange(0), default=2,
+              help="Levels of hierarchy in the table.")
 @json_option
 def synth(folder, device, depth, json_file):
     """Synthesise an emitted folder with Yosys; count LUT, FF, DSP and block RAM."""
@@ -268,7 +280,7 @@ def doctor():
 
 
 def run() -> None:
-    """Entry point of the console script."""
+    """Run the command line and leave the process with its exit code."""
     guard(main)
 
 

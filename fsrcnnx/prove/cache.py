@@ -41,7 +41,7 @@ FOLDER = "fsrcnnx-builds"
 TAG = "CACHEDIR.TAG"
 TAGGED = ("Signature: 8a477f597d28d172789f06886806bc55\n"
           "# The folder of builds of fsrcnnx; it can be deleted.\n")
-REFUSED = f"set {VARIABLE} to one, or `chmod go-w` if it is yours"
+MINE = f"set {VARIABLE} to one, or `chmod go-w` if it is yours"
 KIND = "a build"
 LOGS = "logs"
 LOGGED = b"# kept by fsrcnnx for a month\n"  # the first line of a log
@@ -62,14 +62,13 @@ def home() -> Path:
         cannot be written.
 
     Raises:
-        InputError: If FSRCNNX_CACHE cannot be written, or what is there is not ours, or another
-            user could put something there.
+        InputError: If it cannot be written where it was asked for, is not ours, or open to others.
     """
     asked = os.environ.get(VARIABLE)
     path = Path(asked).absolute() if asked else platformdirs.user_cache_path("fsrcnnx")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_mine(path, REFUSED, above=True)
+        check_mine(path, MINE, above=True)
         _tag(path / FOLDER)
         with tempfile.TemporaryFile(dir=path / FOLDER):
             return path / FOLDER
@@ -97,7 +96,7 @@ def _tag(folder: Path) -> None:
 
 def _check_ours(cache: Path) -> None:
     """Refuse a folder that is not mine, or not tagged: it may hold what is dear to somebody."""
-    check_mine(cache, REFUSED)
+    check_mine(cache, MINE)
     try:
         ours = read_limited(cache / TAG, len(TAGGED)) == TAGGED.encode()
     except (FileNotFoundError, IsADirectoryError, InputError):
@@ -135,7 +134,7 @@ def keep_log(text: str, name: str) -> str:
         name: What the file is called.
 
     Returns:
-        What to do about it, in words: where to look.
+        Where to look, in words.
     """
     path = home() / LOGS / f"{name}.log"
     try:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import numpy as np
@@ -25,6 +26,7 @@ from fsrcnnx.media.imaging import bicubic, read_picture
 from fsrcnnx.upscale import engines
 from tests.networks import random_network
 
+PROJECT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "numpy", "onnx", "onnxruntime", "qonnx", "PIL", "skimage", "h5py", "rich", "tqdm")
 
 
@@ -211,6 +213,21 @@ UPSCALE = ["upscale", "gray.png", "-o", "out.png", "--model", "tiny_x2"]
     (["quantise", "none.pth", "none.h5", "none.h5", "-o", "out/w.pth"], "none.pth: no such file"),
     (["demo", "--model", "tiny_x2", "--image", "corrupt.png", "-o", "out.png"], "corrupt.png"),
     (["frobnicate"], "No such command 'frobnicate'"),
+    (["upscale", "gray.png", "-o", "out.png", "--max-width", "-5"], "'--max-width': -5 is not in"),
+    (["synth", "models", "--depth", "-1"], "'--depth': -1 is not in"),
+    (["verify", "tiny_x2", "--images"], "requires an argument.*see `fsrcnnx verify --help`"),
+    (["rtl", "tiny_x2", "-o"], "requires an argument.*see `fsrcnnx rtl --help`"),
+    (["--loud"], "No such option.*see `fsrcnnx --help`"),
+    (["verify", "tiny_x2", "--rungs", "golden,hls-pictures"], "--images: no pictures for the rung"),
+    ([*UPSCALE, "--codec", "h264"], "--codec: given, but no video is written"),
+    ([*UPSCALE, "--rate", "25"], "--rate: given, but no video"),
+    ([*UPSCALE, "--quality", "16"], "--quality: given, but no video"),
+    (["upscale", "frames", "-o", "out", "--model", "tiny_x2", "--rate", "25"], "--rate: given"),
+    ([*UPSCALE[:-1], "bogus", "--engine", "bicubic"], "--model: given, but bicubic runs no"),
+    (["sim", "--", "--version"], "sim: no such bench '--version'; allowed: words"),
+    (["sim", "foo("], "sim: no such bench 'foo\\('"),
+    (["sim", "skid", "not"], "sim: no such bench 'not'"),
+    (["sim", ""], "sim: no such bench ''"),
     (["upscale"], "Missing argument"),
     (["doctor", "--loud"], "No such option"),
 ])
@@ -218,8 +235,9 @@ def test_bad_input_is_one_line_and_code_2(home, capsys, args, message):
     (home / "empty.png").write_bytes(b"")
     (home / "corrupt.png").write_bytes((home / "gray.png").read_bytes()[:60])
     (home / "corrupt.onnx").write_bytes(b"nothing like protobuf")
-    (home / "void").mkdir()
-    (home / "sub").mkdir()
+    for name in ("void", "sub", "frames"):
+        (home / name).mkdir()
+    (home / "frames/0.png").write_bytes((home / "gray.png").read_bytes())
     (home / "sub/gray.png").write_bytes((home / "gray.png").read_bytes())
     assert call(*args) == 2
     said = capsys.readouterr()
@@ -266,6 +284,22 @@ def test_control_c():
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=30)
     assert (running.returncode, err.strip()) == (130, "fsrcnnx: error: interrupted")
+
+
+@pytest.mark.parametrize("module", ["fsrcnnx.cli.main", "click"])
+def test_control_c_before_the_commands_are_loaded(module):
+    pressed = ("import sys\nclass Press:\n    def find_spec(self, name, *rest):\n"
+               f"        if name == {module!r}: raise KeyboardInterrupt\n"
+               "sys.meta_path.insert(0, Press())\nimport runpy\n"
+               "runpy.run_module('fsrcnnx', run_name='__main__')")
+    done = subprocess.run([sys.executable, "-c", pressed], text=True, capture_output=True,
+                          check=False)
+    assert (done.returncode, done.stderr) == (130, "fsrcnnx: error: interrupted\n")
+
+
+def test_the_program_begins_where_control_c_is_looked_for():
+    # not in cli.main: to find it there, it would be loaded first
+    assert 'fsrcnnx = "fsrcnnx.cli:run"\n' in (PROJECT / "pyproject.toml").read_text()
 
 
 def test_a_closed_pipe_is_quiet():

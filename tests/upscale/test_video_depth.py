@@ -35,8 +35,9 @@ def deep(tiny):
 
 
 def upscale(source, output, *args, model: str = "deep_x2") -> int:
-    """Upscale by the network of 10 bits."""
-    return call("upscale", source, "-o", output, "--model", model, *args)
+    """Upscale by the network of 10 bits, or by bicubic without one."""
+    named = () if "bicubic" in args else ("--model", model)
+    return call("upscale", source, "-o", output, *named, *args)
 
 
 def luma(plane):

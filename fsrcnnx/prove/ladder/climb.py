@@ -155,6 +155,9 @@ def verify(
     """
     model = Path(model)
     asked = ladder_rungs.chosen(rungs)
+    if not images and any(rung.name == "hls-pictures" for rung in asked):
+        raise InputError("no pictures for the rung hls-pictures", where="--images",
+                         allowed="one or more", fix="add --images, or leave the rung out")
     network = onnx_io.load(model)
     simulated = [rung for rung in asked if rung.name.startswith("rtl")]
     options = {"cycles_per_pixel": cycles_per_pixel, "pixels_per_beat": pixels_per_beat,

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-# a shell that starts the tests in its background has them ignore Ctrl-C, and so would every process
-# that they start and interrupt
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# a shell that starts the tests in its background has them ignore Ctrl-C, nohup a hang-up, and so
+# would every process that they start and interrupt
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, usual)
 
 
 @pytest.fixture

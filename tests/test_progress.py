@@ -33,7 +33,8 @@ def on_terminal(code: str) -> str:
     return text.decode()
 
 
-@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("kind", [
+    pytest.param(kind, marks=pytest.mark.slow if kind == "bar" else ()) for kind in BODIES])
 def test_time_goes_on_while_figures_stand_still(kind):
     said = on_terminal(CODE + BODIES[kind].format(2.5))
     assert "00:01" in said and "00:02" in said

@@ -289,6 +289,7 @@ def test_upscale_by_simulated_rtl(home, tmp_path, capsys):
 # --- commands that measure -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_commands_that_measure_take_it(home, capsys):
     model = f"tiny_x{home.scale}"
     assert call("test", "pictures", "--model", model, "--engine", "emulate", "--json",

@@ -63,6 +63,7 @@ def test_both_protocols_report_psnr_and_ssim(folder, protocol, reduce, shave, ca
     assert ["mean,", protocol, "protocol", *want] in rows
 
 
+@pytest.mark.slow
 def test_the_plot_holds_every_model(folder, tmp_path, capsys):
     assert console.outcome(cli.main, ["results", str(folder), "--plot",
                                       str(tmp_path / "bits.svg")]) == 0

@@ -31,6 +31,7 @@ def test_gradients_of_each_sample_are_those_of_autograd(layer):
         torch.testing.assert_close(got[sample], want.flatten(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_model_is_that_of_the_loss():
     """Against autograd: the gradient exactly, the curvature within what few signs allow."""
     generator = torch.Generator().manual_seed(1)

@@ -73,7 +73,8 @@ def test_a_stopped_training_resumes_to_the_identical_result(files, tmp_path):
         assert torch.equal(want[name], got[name]), name
 
 
-@pytest.mark.parametrize(("weight_bits", "activation_bits"), [(8, 8), (4, 8), (6, 6)])
+@pytest.mark.parametrize(("weight_bits", "activation_bits"), [
+    pytest.param(8, 8, marks=pytest.mark.slow), pytest.param(4, 8, marks=pytest.mark.slow), (6, 6)])
 def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight_bits,
                                                          activation_bits):
     best = _train(files, tmp_path).best
@@ -92,7 +93,8 @@ def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight
         np.testing.assert_array_equal(qat_run(module, lr), golden.run(network, lr))
 
 
-@pytest.mark.parametrize(("steps", "stop"), [(12, 7), (1, 1)])
+@pytest.mark.parametrize(("steps", "stop"), [
+    pytest.param(12, 7, marks=pytest.mark.slow), (1, 1)])
 @pytest.mark.parametrize(("name", "bits"), [
     ("d4s3m1f3l3a_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits())])
 def test_a_stopped_quantisation_resumes_to_the_identical_result(files, tmp_path, monkeypatch, name,

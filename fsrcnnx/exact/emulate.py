@@ -108,11 +108,11 @@ class Stage:
         """Accumulate, activate, round half to even and saturate.
 
         Args:
-            x: (1, in, h + reach, w + reach), raw.
-            pixel: (1, 1, h, w), raw LR.
+            x: (n, in, h + reach, w + reach), raw.
+            pixel: (n, 1, h, w), raw LR.
 
         Returns:
-            (1, out, h, w) of a conv, (1, s*s, h, w) of the other kinds, raw, in the stage's type.
+            (n, out, h, w) of a conv, (n, s*s, h, w) of the other kinds, raw, in the stage's type.
         """
         from torch.nn.functional import conv2d, prelu
 
@@ -128,10 +128,10 @@ class Stage:
         return acc.round_().clamp_(self.layer.out_format.lo, self.layer.out_format.hi)
 
     def _gather(self, taps: Tensor, bias: Tensor) -> Tensor:
-        """Add each phase's taps: (1, k*k, h + reach, w + reach) -> (1, s*s, h, w)."""
+        """Add each phase's taps: (n, k*k, h + reach, w + reach) -> (n, s*s, h, w)."""
         before, after = self.reach
         height, width = (side - before - after for side in taps.shape[2:])
-        acc = bias.repeat(1, self.layer.stride**2, height, width)
+        acc = bias.repeat(len(taps), self.layer.stride**2, height, width)
         for phase in tdc.phases(self.layer):
             for r, ky in enumerate(phase.row.taps):
                 for c, kx in enumerate(phase.col.taps):
@@ -260,6 +260,28 @@ class Emulator:
                 if progress:
                     progress(done / len(blocks))
         return hr
+
+    def stack(self, lrs: np.ndarray) -> np.ndarray:
+        """Upscale many small frames at once, each whole.
+
+        Args:
+            lrs: Integers (n, H, W), raw luma within the network's input format.
+
+        Returns:
+            int64 (n, s*H, s*W), raw luma.
+
+        Raises:
+            InputError: If they are not pictures within the input format.
+        """
+        from torch.nn.functional import pad, pixel_shuffle
+
+        flat = check_luma(np.reshape(lrs, (-1, np.shape(lrs)[-1])), self.network.in_format)
+        with _one_thread():
+            maps = pixels = _torch().from_numpy(flat.astype(np.int64)).reshape(
+                len(lrs), 1, -1, flat.shape[1])
+            for stage in self.stages:
+                maps = stage.run(pad(maps, stage.reach * 2), pixels)
+            return pixel_shuffle(maps, self.network.scale)[:, 0].numpy().astype(np.int64)
 
     def trace(self, lr: np.ndarray) -> dict[str, np.ndarray]:
         """Keep every layer's output, to find where it parts from another engine; in one tile.

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -133,25 +132,22 @@ def _frames(network: Network, run: Run) -> tuple[np.ndarray, int]:
 
     The frame is the smallest with a pixel that sees no border; no pixel sees two opposite ones.
     """
-    s, (before, after) = network.scale, reach(network)
-    blocks, ring = [], 0
-    for level in levels(network):
-        hr = run(np.full((before + 1 + after,) * 2, level)).astype(np.int64)
-        blocks.append(hr[s * before : s * (before + 1), s * before : s * (before + 1)])
-        ring = max(ring, *(int(np.abs(edge - level).max())
-                           for edge in (hr[0], hr[-1], hr[:, 0], hr[:, -1])))
-    return np.stack(blocks), ring
+    s, (before, after), gray = network.scale, reach(network), levels(network)[:, None, None]
+    hr = run(np.tile(gray, (1, before + 1 + after, before + 1 + after)))
+    inside, off = slice(s * before, s * (before + 1)), np.abs(hr - gray)
+    ring = max(int(edge.max()) for edge in (off[:, 0], off[:, -1], off[:, :, 0], off[:, :, -1]))
+    return hr[:, inside, inside], ring
 
 
 def _step_back(network: Network, run: Run) -> int:
     """Greatest step down on ramps over all levels, their ends drawn out beyond the windows."""
-    s, (before, after) = network.scale, reach(network)
-    inside, most = slice(s * before, s * (before + 1)), 0
+    s, (before, after), most = network.scale, reach(network), 0
+    inside = slice(s * before, s * (before + 1))
     for period in PERIODS:
         line = np.pad(levels(network).repeat(period), (2 * before, 2 * after), mode="edge")
-        ramp = np.broadcast_to(line, (before + 1 + after, line.size))
-        for hr in (run(ramp), run(ramp.T).T):
-            rising = hr.astype(np.int64)[inside, s * before : s * (line.size - after)]
+        ramp = np.tile(line, (1, before + 1 + after, 1))
+        for hr in (run(ramp)[0], run(ramp.swapaxes(1, 2))[0].T):
+            rising = hr[inside, s * before : s * (line.size - after)]
             most = max(most, int(-np.diff(rising).min()))
     return most
 
@@ -161,8 +157,9 @@ def measure(network: Network, run: Run | None = None) -> Even:
 
     Args:
         network: A checked integer network; says what enters, and how far windows reach.
-        run: Another form of it, e.g. the float network it was made of: integers (H, W) as enter
-            the network to (s*H, s*W), in levels. None: the golden model.
+        run: Another form of it, e.g. its emulator's `stack`, or the float network it was made of:
+            int64 (n, H, W) as enter the network to integers (n, s*H, s*W), in levels. None: the
+            golden model, which takes seconds.
 
     Returns:
         What they come out as.
@@ -170,8 +167,12 @@ def measure(network: Network, run: Run | None = None) -> Even:
     Raises:
         Unrepresentable: As `levels`.
     """
-    run, gray = run or partial(golden.run, network), levels(network)
-    blocks, ring = _frames(network, run)
+    def form(lrs: np.ndarray) -> np.ndarray:
+        hrs = run(lrs) if run else np.stack([golden.run(network, lr) for lr in lrs])
+        return hrs.astype(np.int64)
+
+    gray = levels(network)
+    blocks, ring = _frames(network, form)
     off = np.abs(blocks - gray[:, None, None])
     return Even(gray.size, int((off == 0).all((1, 2)).sum()), int(off.max()),
-                int(np.ptp(blocks, (1, 2)).max()), ring, _step_back(network, run))
+                int(np.ptp(blocks, (1, 2)).max()), ring, _step_back(network, form))

@@ -53,6 +53,19 @@ def test_the_whole_network_on_noise_and_extremes(anchor, scale):
     assert len(np.unique(emulator(random_picture(rng, 31, 37)))) > 50
 
 
+@pytest.mark.parametrize(("last", "scale"), [("deconv", 2), ("deconv", 3), ("shuffle", 2),
+                                             ("conv", 1)])
+def test_a_stack_is_its_frames_each_by_itself(last, scale):
+    rng = np.random.default_rng(4)
+    network = random_network(rng, last=last, scale=scale, anchor=True)
+    frames = rng.integers(0, 256, (5, 7, 6))
+    got = Emulator(network).stack(frames)
+    assert got.dtype == np.int64
+    assert (got == [golden.run(network, lr) for lr in frames]).all()
+    with pytest.raises(InputError, match=r"allowed: 0\.\.255"):
+        Emulator(network).stack(frames + 255)
+
+
 def test_a_trace_is_goldens(network):
     lr = random_picture(np.random.default_rng(2), 7, 9)
     want, got = golden.trace(network, lr), Emulator(network).trace(lr)

@@ -27,10 +27,9 @@ from onnx import helper, numpy_helper
 
 from fsrcnnx.emit.hls import emit
 from fsrcnnx.exact import golden
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.cache import VARIABLE
 from fsrcnnx.prove.hls import csim
-from fsrcnnx.upscale import engines
 
 FRAMES = 3
 
@@ -40,10 +39,10 @@ def cpu() -> float:
     return time.process_time() + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
-def plain(path: Path, width: int, height: int) -> onnx.ModelProto:
+def plain(of: Model, width: int, height: int) -> onnx.ModelProto:
     """Turn a QONNX file into what stock hls4ml converts, at one frame size."""
-    model = onnx.load(path)
-    graph, scale = model.graph, onnx_io.load(path).scale
+    model = onnx.load(of.path)
+    graph, scale = model.graph, of.network.scale
     arrays = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "PRelu":
@@ -73,7 +72,7 @@ def plain(path: Path, width: int, height: int) -> onnx.ModelProto:
     return model
 
 
-def bench_plain(path: Path, width: int, height: int, frame: np.ndarray,
+def bench_plain(of: Model, width: int, height: int, frame: np.ndarray,
                 folder: Path) -> tuple[float, float, float]:
     """Seconds of qonnx passes and conversion, of compiling, of one prediction."""
     import hls4ml
@@ -83,7 +82,7 @@ def bench_plain(path: Path, width: int, height: int, frame: np.ndarray,
     from qonnx.util.cleanup import cleanup_model
 
     start = cpu()
-    wrapper = cleanup_model(ModelWrapper(plain(path, width, height)))
+    wrapper = cleanup_model(ModelWrapper(plain(of, width, height)))
     wrapper = wrapper.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
     wrapper = cleanup_model(wrapper.transform(GemmToMatMul()))
     config = hls4ml.utils.config_from_onnx_model(wrapper, granularity="name", backend="Vitis",
@@ -101,11 +100,11 @@ def bench_plain(path: Path, width: int, height: int, frame: np.ndarray,
     return converted - start, compiled - converted, min(seconds)
 
 
-def bench_ours(path: Path, width: int, height: int, frame: np.ndarray,
+def bench_ours(of: Model, width: int, height: int, frame: np.ndarray,
                folder: Path) -> tuple[float, float, float]:
     """The same of ours; the prediction must equal golden."""
     start = cpu()
-    network = onnx_io.load(path)
+    network = Model(of.path).network  # read anew, for this is timed
     emit(network, folder / "ours", width=width, height=height)
     converted = cpu()
     os.environ[VARIABLE] = str(folder / "cache")
@@ -126,12 +125,12 @@ def main() -> None:
     options = parser.parse_args()
     size = (options.width, options.height)
     frame = np.random.default_rng(1).integers(0, 256, size[::-1], dtype=np.uint8)
-    path = engines.find_model(options.model)
+    model = Model.open(options.model)
     with tempfile.TemporaryDirectory() as temp, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with contextlib.redirect_stdout(io.StringIO()):
-            theirs = bench_plain(path, *size, frame, Path(temp))
-        ours = bench_ours(path, *size, frame, Path(temp))
+            theirs = bench_plain(model, *size, frame, Path(temp))
+        ours = bench_ours(model, *size, frame, Path(temp))
     print(f"{options.model}, one frame of {size[0]}x{size[1]}: CPU seconds "
           f"(predict: wall, best of {FRAMES})")
     print(f"{'':<10}{'plain hls4ml':>14}{'fsrcnnx':>10}{'ratio':>8}")

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from fsrcnnx.emit.rtl.folder import emit
-from fsrcnnx.exact.onnx import io as onnx_io
-from fsrcnnx.upscale.engines import find_model
+from fsrcnnx.exact.onnx.model import Model
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "lint.py"
 
@@ -23,7 +22,7 @@ def lint(folder):
 @pytest.fixture
 def core(tmp_path):
     """The emitted core of the default network."""
-    emit(onnx_io.load(find_model("fsrcnn-x_x2")), tmp_path / "core", max_width=64)
+    emit(Model.open("fsrcnn-x_x2").network, tmp_path / "core", max_width=64)
     return tmp_path / "core"
 
 

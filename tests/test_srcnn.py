@@ -17,6 +17,7 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.learn.quantising.export import export
@@ -195,7 +196,7 @@ def test_import_keeps_or_sets_it(home, tmp_path):
 @pytest.mark.parametrize("name", ["gray.png", "colour.png"])
 def test_upscale_is_exact(home, tmp_path, engine, name):
     lr, path = read_picture(name), tmp_path / "out.png"
-    done = engines.upscale(engine, home.model, [lr], scale=home.scale)[0]
+    done = engines.upscale(engine, Model(home.model), [lr], scale=home.scale)[0]
     assert np.array_equal(done.luma, want(home, name))
     if lr.chroma is not None:
         assert np.array_equal(done.chroma, upscale_chroma(lr.chroma, home.scale))
@@ -227,20 +228,20 @@ def test_a_folder_of_frames_is_exact(home, tmp_path):
 def test_another_enlargement_would_be_seen(home, monkeypatch):
     monkeypatch.setattr(engines, "bicubic",
                         lambda plane, scale, peak: plane.repeat(scale, 0).repeat(scale, 1))
-    done = engines.upscale_luma("golden", home.model, [read_picture("gray.png").luma])[0]
+    done = engines.upscale_luma("golden", Model(home.model), [read_picture("gray.png").luma])[0]
     assert not np.array_equal(done, want(home, "gray.png"))
 
 
 def test_the_ladder_climbs_on_enlarged_pictures(made):
     pictures = [made.folder / "pictures/0.png", made.folder / "gray.png"]
-    report = verify(made.model, pictures, SOFT)
+    report = verify(Model(made.model), pictures, SOFT)
     report.check()
     shown = {(r.rung, r.image): r for r in report.records if r.image in ("0.png", "gray.png")}
     assert {rung for rung, _ in shown} == set(SOFT)
     rows, columns = (side - side % made.scale for side in (9, 13))
     assert all(shown[rung, "gray.png"].pixels == rows * columns for rung in SOFT)
     assert shown["golden", "0.png"].psnr > 25
-    lr = verify(made.model, pictures[1:], ["golden"], lr=True)
+    lr = verify(Model(made.model), pictures[1:], ["golden"], lr=True)
     assert next(r for r in lr.records if r.image == "gray.png").pixels == made.scale**2 * 9 * 13
 
 
@@ -254,7 +255,7 @@ def test_a_planted_fault_is_found(made, tmp_path, rung):
         onnx_io.save(faulty, tmp_path / "m/model.onnx")
     else:
         onnx_io.save_uint8(faulty, tmp_path / "m/model_uint8.onnx")
-    report = verify(tmp_path / "m/model.onnx", [made.folder / "gray.png"], [rung])
+    report = verify(Model(tmp_path / "m/model.onnx"), [made.folder / "gray.png"], [rung])
     assert {record.rung for record in report.failures} == {rung}
     assert "gray.png" in {record.image for record in report.failures}
 
@@ -262,7 +263,7 @@ def test_a_planted_fault_is_found(made, tmp_path, rung):
 @pytest.mark.sim
 @pytest.mark.parametrize("rung", ["rtl", "rtl-icarus"])
 def test_hardware_rungs_are_exact(made, rung):
-    report = verify(made.model, [made.folder / "colour.png"], [rung], max_width=64)
+    report = verify(Model(made.model), [made.folder / "colour.png"], [rung], max_width=64)
     report.check()
     assert {r.image.split("[")[0] for r in report.records if r.rung == rung} >= {
         "colour.png", "random-1x1", "impulse"}
@@ -272,7 +273,7 @@ def test_hardware_rungs_are_exact(made, rung):
 def test_upscale_by_hls(made):
     pytest.importorskip("hls4ml")
     lr = read_picture(made.folder / "colour.png").luma[:3]
-    hr = engines.upscale_luma("hls", made.model, [lr])[0]
+    hr = engines.upscale_luma("hls", Model(made.model), [lr])[0]
     assert np.array_equal(hr, golden.run(made.network, bicubic(lr, made.scale)))
 
 
@@ -311,7 +312,7 @@ def test_the_demo_takes_it(home, monkeypatch, tmp_path):
         return Result(tuple(frames), 16 * lrs[0].size, 1.0, 0.0)
 
     monkeypatch.setattr(demo, "simulate_rtl", simulate)
-    report = demo.demo(tmp_path / "demo", image=home.folder / "pictures/0.png",
-                       model=str(home.model))
+    report = demo.demo(tmp_path / "demo", Model(home.model),
+                       image=home.folder / "pictures/0.png")
     report.check()
     assert report.hr_size == f"{80 - 80 % home.scale}x72"

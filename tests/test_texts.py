@@ -26,11 +26,11 @@ from fsrcnnx.emit.rtl import hls_top
 from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.errors import FsrcnnxError, InputError
 from fsrcnnx.exact.onnx.adopt import adopt
+from fsrcnnx.exact.onnx.model import shipped_weights
 from fsrcnnx.exact.onnx.read import decode
 from fsrcnnx.exact.onnx.write import encode
 from fsrcnnx.prove.simulation.core import read_core
 from fsrcnnx.prove.synth import read_manifest
-from fsrcnnx.upscale import engines
 from tests.networks import random_network
 
 NETWORK = random_network(np.random.default_rng(1), channels=(2,), kernels=(1, 3))
@@ -268,7 +268,7 @@ def test_code_in_a_models_name_does_not_run(home, capsys, args, code):
 @pytest.mark.parametrize("key", ["label", "name"])
 def test_code_in_a_weights_files_texts_does_not_run(home, capsys, key):
     torch = pytest.importorskip("torch")
-    content = torch.load(engines.SHIPPED / "fsrcnn-s_x2" / "weights.pth", weights_only=True)
+    content = torch.load(shipped_weights("fsrcnn-s_x2"), weights_only=True)
     torch.save({**content, key: f"fsrcnn-s_x2{VERILOG}"}, home / "weights.pth")
     assert console.outcome(cli.main, ["export", "weights.pth"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

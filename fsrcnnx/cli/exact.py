@@ -36,17 +36,16 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
 
     MODEL comes before --images, which takes all pictures behind it.
     """
-    from fsrcnnx.exact.onnx import io as onnx_io
+    from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove import bounds
     from fsrcnnx.prove.ladder import stimuli
-    from fsrcnnx.upscale import engines
 
     if json_file:
         check_report(json_file)
     if plot:
         bounds.check_plot(plot)
         check_report(plot, ())
-    network = onnx_io.load(engines.find_model(model))
+    network = Model.open(model).network
     shown = stimuli.pictures(pictures_of(images), network, lr)
     frames = [*bounds.made_up(network, seed), *(stimulus.lr for stimulus in shown)]
     with bar("run frames") as progress:
@@ -73,18 +72,18 @@ def bench(model, sizes, contenders, rounds, json_file):
 
     from fsrcnnx import __version__
     from fsrcnnx.errors import CheckError
+    from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove import bench as prove
-    from fsrcnnx.upscale import engines
 
     if json_file:
         check_report(json_file)
-    path = engines.find_model(model)
+    opened = Model.open(model)
     shapes = [prove.size_of(size) for size in sizes]
     names = tuple(prove.CONTENDER) if contenders is None else contenders.split(",")
     rows, before = [], prove.machine()
     for size, shape in zip(sizes, shapes, strict=True):
         with bar(size) as progress:
-            rows += prove.bench(path, shape, names, rounds=rounds, progress=progress)
+            rows += prove.bench(opened, shape, names, rounds=rounds, progress=progress)
     table(prove.COLUMNS, [row.cells() for row in rows])
     click.echo(f"{model}: before: {before}; after: {prove.machine()}")
     if json_file:

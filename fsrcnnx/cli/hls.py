@@ -56,12 +56,11 @@ def reuse_of(values: tuple[str, ...]) -> tuple[int, dict[str, int]]:
 def hls(model, output, width, height, strategy, reuse, part, clock):
     """Write a complete hls4ml project (C++ for Vitis HLS) for one frame size."""
     from fsrcnnx.emit.hls import emit
-    from fsrcnnx.exact.onnx import io as onnx_io
-    from fsrcnnx.upscale import engines
+    from fsrcnnx.exact.onnx.model import Model
 
     every, layers = reuse_of(reuse)
     given = {"part": part, "clock": clock}
-    network = onnx_io.load(engines.find_model(model))
+    network = Model.open(model).network
     with working("write the hls4ml project"):
         manifest = emit(network, output, width=width, height=height, strategy=strategy,
                         reuse=every, reuse_of=layers,

@@ -34,10 +34,10 @@ teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger 
 
 def _teacher(given, own, taught):
     """The file of the weights that teach: those given, or those of the recipe if it says so."""
-    from fsrcnnx.upscale import engines
+    from fsrcnnx.exact.onnx.model import shipped_weights
 
     if given is None and taught and own.teacher:
-        return engines.SHIPPED / own.teacher / "weights.pth"
+        return shipped_weights(own.teacher)
     return None if str(given) == "none" else given
 
 
@@ -90,11 +90,11 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
     fsrcnnx train ...` shares each batch between N processes, each on a GPU of its own or all on
     the CPU; so does `quantise`.
     """
+    from fsrcnnx.exact.onnx.model import shipped_weights
     from fsrcnnx.learn import models
     from fsrcnnx.learn.training import recipes
     from fsrcnnx.learn.training import train as learn
     from fsrcnnx.learn.training.devices import assemble
-    from fsrcnnx.upscale import engines
 
     name = recipes.base(model)
     scale = models.find(name)[1]
@@ -103,7 +103,7 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
              "optimiser": own.optimiser, "lr": own.lr}
     settings = {key: usual.get(key) if value is None else value for key, value in settings.items()}
     if own.start and weights is None:
-        weights = engines.SHIPPED / own.start / "weights.pth"
+        weights = shipped_weights(own.start)
     if epochs is None:
         settings["steps"] = steps or own.steps
     elif steps is None:
@@ -128,15 +128,15 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 @json_option
 def test(images, model, engine, protocol, json_file):
     """Measure PSNR and SSIM over a folder of HR pictures."""
-    from fsrcnnx.exact.onnx import io as onnx_io
+    from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.learn import evaluate as learn
     from fsrcnnx.upscale import engines
 
     if json_file:
         check_report(json_file)
-    path = engines.find_model(model)
-    score = learn.evaluate(lambda lr: engines.upscale_luma(engine, path, [lr])[0], images,
-                           scale=onnx_io.load(path).picture_scale, protocol=protocol)
+    opened = Model.open(model)
+    score = learn.evaluate(lambda lr: engines.upscale_luma(engine, opened, [lr])[0], images,
+                           scale=opened.scale, protocol=protocol)
     mean = (f"mean, {protocol} protocol", score.psnr, score.ssim, score.bicubic_psnr,
             score.bicubic_ssim)
     table(["picture", "bicubic dB", "bicubic SSIM", f"{engine} dB", f"{engine} SSIM"],
@@ -220,12 +220,13 @@ def export(weights, output, training_data):
 @max_pixels_option
 def results(folders, plot, protocol):
     """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
+    from fsrcnnx.exact.onnx.model import shipped
     from fsrcnnx.report import results as measure
 
     if plot:
         measure.check_plot(plot)
         check_report(plot, ())
-    models = measure.shipped()
+    models = shipped()
     rows = []
     with bar("results") as progress:
         for row in measure.results(models, folders, protocol):

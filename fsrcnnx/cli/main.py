@@ -85,25 +85,23 @@ def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
     matrix stay; luma is taken as it is stored, and a variable frame rate is refused unless --rate
     says what it is to become.
     """
-    from fsrcnnx.upscale import engines
+    from fsrcnnx.exact.onnx.model import Model
 
     refuse_unused(engine == "bicubic", cli_video.takes(inputs, output)
                   and not all(path.is_dir() for path in inputs))
-    path = None if engine == "bicubic" else engines.find_model(model)
+    network = None if engine == "bicubic" else Model.open(model)
     own = scale or 2
-    if path is not None:
-        from fsrcnnx.exact.onnx import io as onnx_io
-
-        own = onnx_io.load(path).picture_scale
+    if network is not None:
+        own = network.scale
         if scale not in (None, own):
             raise InputError(f"scale {scale}", where="--scale", allowed=f"{own}, as {model} has",
                              fix="leave it out")
     outputs = output_names(inputs, output)
     if cli_video.takes(inputs, output):
-        cli_video.upscale(inputs, outputs, engine, path, own, simulator=sim, max_width=max_width,
+        cli_video.upscale(inputs, outputs, engine, network, own, simulator=sim, max_width=max_width,
                           **video)
     else:
-        cli_pictures.upscale(inputs, outputs, engine or "golden", path, own, simulator=sim,
+        cli_pictures.upscale(inputs, outputs, engine or "golden", network, own, simulator=sim,
                              max_width=max_width)
 
 
@@ -129,10 +127,12 @@ def output_names(inputs, output: Path) -> list[Path]:
 @max_pixels_option
 def demo(output, image, model, sim):
     """Double a photograph by bicubic, float, golden, ONNX and simulated RTL; compare."""
+    from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.report import demo as show
 
     with bar(f"compile, simulate on {sim}") as progress:
-        report = show.demo(output, image=image, model=model, simulator=sim, progress=progress)
+        report = show.demo(output, Model.open(model), image=image, simulator=sim,
+                           progress=progress)
     click.echo(f"{report.name}: {report.lr_size} doubled to {report.hr_size}")
     table(["upscaled by", "PSNR dB", "seconds"],
           [[row.name, f"{row.psnr:.2f}", f"{row.seconds:.1f}"] for row in report.rows])
@@ -157,11 +157,9 @@ def demo(output, image, model, sim):
 def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max_height):
     """Emit a self-contained folder of SystemVerilog."""
     from fsrcnnx.emit.rtl.folder import emit
-    from fsrcnnx.exact.onnx import io as onnx_io
-    from fsrcnnx.upscale import engines
+    from fsrcnnx.exact.onnx.model import Model
 
-    network = onnx_io.load(engines.find_model(model))
-    manifest = emit(network, output, cycles_per_pixel=cycles_per_pixel,
+    manifest = emit(Model.open(model).network, output, cycles_per_pixel=cycles_per_pixel,
                     pixels_per_beat=pixels_per_beat, max_width=max_width, max_height=max_height)
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
                f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
@@ -218,14 +216,14 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
 
     MODEL comes before --images, which takes all pictures behind it.
     """
+    from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove.ladder import climb as ladder
-    from fsrcnnx.upscale import engines
 
     if json_file:
         check_report(json_file)
     with working("verify") as say:
         report = ladder.verify(
-            engines.find_model(model), pictures_of(images),
+            Model.open(model), pictures_of(images),
             None if rungs is None else rungs.split(","), lr=lr, seed=seed, rtl_dir=rtl_dir,
             replay=model, progress=say)
     click.echo(report.table())

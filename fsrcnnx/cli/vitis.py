@@ -83,16 +83,15 @@ def hls_cosim(project, model, frames, seed, require, json_file):
     import numpy as np
 
     from fsrcnnx.exact import golden
-    from fsrcnnx.exact.onnx import io as onnx_io
+    from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove.hls import vitis
     from fsrcnnx.prove.ladder.stimuli import extremes
-    from fsrcnnx.upscale import engines
 
     found, tool = start(project, require, json_file)
     if tool is None:
         return
     manifest = found.manifest
-    network = onnx_io.load(engines.find_model(model or manifest.get("network", "")))
+    network = Model.open(model or manifest.get("network", "")).network
     if network.content_hash() != manifest.get("content_hash"):
         raise InputError("made of another network", where=project,
                          allowed=f"content hash {network.content_hash()[:12]} of {network.name}",

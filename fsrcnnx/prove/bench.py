@@ -5,7 +5,7 @@ own, so that its peak memory is its own, and they take turns, so that what else 
 meets them all. Seconds are medians, without the enlargement of an SRCNN's input; a ratio is the
 median over the rounds. Outputs are compared bit for bit.
 
-    rows = bench(Path("models/fsrcnn-x_x2/model.onnx"), (512, 512)); table(COLUMNS, rows)
+    rows = bench(Model.open("fsrcnn-x_x2"), (512, 512)); table(COLUMNS, rows)
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from statistics import median
 import numpy as np
 
 from fsrcnnx.errors import CheckError, InputError, ToolError
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.interrupts import held, stoppable
 from fsrcnnx.media.resample import bicubic
 from fsrcnnx.processes import GRACE
@@ -106,7 +106,7 @@ def peak_bytes() -> int:
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 
-def _serve(link: Connection, name: str, model: Path, lr: np.ndarray) -> None:
+def _serve(link: Connection, name: str, model: Model, lr: np.ndarray) -> None:
     """A contender's process: prepare, answer with the output, then with times, turn by turn."""
     try:
         with stoppable(), CONTENDER[name].prepare(model, lr.shape) as run:
@@ -129,7 +129,7 @@ def _serve(link: Connection, name: str, model: Path, lr: np.ndarray) -> None:
 
 
 @contextmanager
-def _process(name: str, model: Path, lr: np.ndarray) -> Iterator[Connection]:
+def _process(name: str, model: Model, lr: np.ndarray) -> Iterator[Connection]:
     """Start a contender's process; it ends with the context."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -171,13 +171,13 @@ def _answer(link: Connection, name: str) -> object:
     return said
 
 
-def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONTENDER), *,
+def bench(model: Model, shape: tuple[int, int], names: Sequence[str] = tuple(CONTENDER), *,
           rounds: int = 3, seed: int = 1, progress: Callable[[float], None] | None = None
           ) -> list[Row]:
     """Let contenders take turns on one frame of noise, enlarged before if the network wants it.
 
     Args:
-        model: Path of a QONNX file.
+        model: The opened model; it goes to the processes as it was read.
         shape: (height, width) of the LR frame.
         names: Contenders, by name.
         rounds: Turns of each.
@@ -195,7 +195,7 @@ def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONT
         if name not in CONTENDER:
             raise InputError(f"unknown contender {name!r}", where="--contenders",
                              allowed=", ".join(CONTENDER))
-    network = onnx_io.load(model)
+    network = model.network
     to = network.in_format
     lr = np.random.default_rng(seed).integers(to.lo, to.hi, shape, to.dtype, endpoint=True)
     if network.prescale > 1:  # raw values count from the least one, which bicubic takes for black
@@ -225,7 +225,7 @@ def bench(model: Path, shape: tuple[int, int], names: Sequence[str] = tuple(CONT
 
 
 @contextmanager
-def _links(names: Sequence[str], model: Path, lr: np.ndarray, skipped: dict[str, str]
+def _links(names: Sequence[str], model: Model, lr: np.ndarray, skipped: dict[str, str]
            ) -> Iterator[dict[str, Connection]]:
     """Start the contenders that take such a frame; end them all."""
     with ExitStack() as stack:

@@ -22,6 +22,7 @@ from fsrcnnx import processes
 from fsrcnnx.errors import ToolError, Unrepresentable
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import scratch
 from fsrcnnx.install import advice
 
@@ -39,38 +40,37 @@ class Contender:
     Args:
         name: Its name on the command line.
         what: What it is, in a few words.
-        prepare: Given the path of model.onnx and the frame's (height, width), gives the function
+        prepare: Given the opened model and the frame's (height, width), gives the function
             from raw LR to raw HR, integers; raises Absent or ToolError if it cannot run here.
         slow: Whether it is left out for large frames.
     """
 
     name: str
     what: str
-    prepare: Callable[[Path, tuple[int, int]], AbstractContextManager[Run]]
+    prepare: Callable[[Model, tuple[int, int]], AbstractContextManager[Run]]
     slow: bool = False
 
 
 @contextmanager
-def _golden(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
-    network = onnx_io.load(model)
-    yield lambda lr: golden.run(network, lr)
+def _golden(model: Model, shape: tuple[int, int]) -> Iterator[Run]:
+    yield lambda lr: golden.run(model.network, lr)
 
 
 @contextmanager
-def _emulate(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
+def _emulate(model: Model, shape: tuple[int, int]) -> Iterator[Run]:
     from fsrcnnx.exact.emulate import Emulator
 
-    yield Emulator(onnx_io.load(model))
+    yield Emulator(model.network)
 
 
 @contextmanager
-def _onnx(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
+def _onnx(model: Model, shape: tuple[int, int]) -> Iterator[Run]:
     from onnxruntime import InferenceSession
 
     with scratch() as folder:
         path = Path(folder) / "model_uint8.onnx"
         try:
-            onnx_io.save_uint8(onnx_io.load(model), path)
+            onnx_io.save_uint8(model.network, path)
         except Unrepresentable as reason:
             raise Absent(str(reason)) from reason
         session = InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -78,13 +78,13 @@ def _onnx(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
 
 
 @contextmanager
-def _hls(model: Path, shape: tuple[int, int]) -> Iterator[Run]:
+def _hls(model: Model, shape: tuple[int, int]) -> Iterator[Run]:
     """The library that hls4ml's own compile() makes and its predict() calls."""
     if find_spec("hls4ml") is None:
         raise Absent(f"hls4ml is not installed: {advice('hls4ml')}")
     from fsrcnnx.emit.hls import emit
 
-    network = onnx_io.load(model)
+    network = model.network
     height, width = shape
     with scratch() as folder:
         project = Path(folder) / "hls"

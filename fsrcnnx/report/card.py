@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fsrcnnx.errors import ModelError, shown
 from fsrcnnx.exact.network import Network
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.data import PROTOCOLS
@@ -40,12 +40,12 @@ def _formats(network: Network) -> Iterator[str]:
               f"| {layer.out_format} |"
 
 
-def _quality(path: Path, folders: Sequence[Path]) -> Iterator[str]:
+def _quality(model: Model, folders: Sequence[Path]) -> Iterator[str]:
     yield "| set | protocol | bicubic | float, dB / SSIM | integers, dB / SSIM | lost |"
     yield "|---|---|---|---|---|---|"
     for folder in folders:
         for protocol in PROTOCOLS:
-            row = next(results([path], [folder], protocol))
+            row = next(results([model], [folder], protocol))
             plain, exact = row.float, row.integers
             yield f"| {folder.name} | {protocol} | {plain.bicubic_psnr:.2f} " \
                   f"| {plain.psnr:.2f} / {plain.ssim:.4f} | {exact.psnr:.2f} / {exact.ssim:.4f} " \
@@ -67,7 +67,8 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         InputError: If a folder of pictures cannot be used.
     """
     content = store.read_weights(folder / "weights.pth")
-    network = onnx_io.load(folder / "model.onnx")
+    model = Model(folder / "model.onnx")
+    network = model.network
     price, run, held = cost(network), content.get("training"), content.get("eval_psnr")
     if not run or not held:
         raise ModelError("does not say how it was trained", where=str(folder / "weights.pth"),
@@ -100,9 +101,9 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f"{count:,} parameters, {price.macs:,} MAC per LR pixel; {price.bits}, {price.operations:,}"
         f" bit operations per LR pixel, {price.digits:,} non-zero signed digits in the weights.",
         "`weights.pth` holds the float weights, the quantised ones and their formats.",
-        f"Content hash of the integer network: `{network.content_hash()}`.", "",
+        f"Content hash of the integer network: `{model.content_hash}`.", "",
         "## Quality, measured (Y channel, mean over the set)",
-        *_quality(folder / "model.onnx", pictures), "",
+        *_quality(model, pictures), "",
         "Paper: MATLAB-style antialiased bicubic downscale, LR as uint8, `scale` pixels shaved. "
         "Seed: Pillow's bicubic, no shave.",
         "`make results` measures the paper rows again.", "",

@@ -2,7 +2,7 @@
 
 May import everything below the command line.
 
-    demo(Path("build/demo")).picture      # the side-by-side PNG
+    demo(Path("build/demo"), Model.open("fsrcnn-x_x2")).picture      # the side-by-side PNG
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fsrcnnx import owned
 from fsrcnnx.errors import CheckError, InputError
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
 from fsrcnnx.media.imaging import (
     Picture,
@@ -30,7 +30,7 @@ from fsrcnnx.media.imaging import (
     upscale_chroma,
     write_picture,
 )
-from fsrcnnx.upscale.engines import find_model, simulate_rtl, upscale_luma
+from fsrcnnx.upscale.engines import simulate_rtl, upscale_luma
 
 KIND = "the pictures of a demo"
 PHOTOGRAPH = "astronaut.png"  # NASA, public domain; in the wheel of scikit-image
@@ -174,15 +174,14 @@ def side_by_side(panels: dict[str, Picture], places: list[tuple], path: Path) ->
         sheet.quantize(256, dither=Image.Dither.NONE).save(part, optimize=True)
 
 
-def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
-         simulator: str = "verilator",
+def demo(folder: Path, model: Model, *, image: Path | None = None, simulator: str = "verilator",
          progress: Callable[[float], None] | None = None) -> Report:
     """Shrink a photograph, double it in every way, compare and draw.
 
     Args:
         folder: Where the pictures go; made if it is missing.
+        model: The opened model.
         image: HR photograph; None for the one that scikit-image ships.
-        model: Model name or .onnx file.
         simulator: `verilator` or `icarus`.
         progress: Called with the fraction of the simulation done.
 
@@ -194,9 +193,8 @@ def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
         ModelError: If the model cannot be used.
         ToolError: If the simulator is missing.
     """
-    image, path = image or photograph(), find_model(model)
-    network = onnx_io.load(path)
-    scale = network.picture_scale
+    image = image or photograph()
+    scale = model.scale
     original = read_picture(image)
     hr = crop(original.luma, scale)
     chroma = None if original.chroma is None else crop(original.chroma, scale)
@@ -209,11 +207,11 @@ def demo(folder: Path, *, image: Path | None = None, model: str = "fsrcnn-x_x2",
         start, label = time.perf_counter(), name
         if name == "rtl":
             label = f"rtl ({simulator})"
-            simulated = simulate_rtl(path, [bicubic(lr.luma, network.prescale)], simulator,
+            simulated = simulate_rtl(model, [bicubic(lr.luma, model.prescale)], simulator,
                                      progress=progress)
             results[name] = simulated.frames[0]
         else:
-            results[name] = upscale_luma(name, path, [lr.luma], scale=scale)[0]
+            results[name] = upscale_luma(name, model, [lr.luma], scale=scale)[0]
         rows.append(Row(label, psnr(hr, results[name], scale), time.perf_counter() - start))
     speed = (f"{simulated.cycles} clocks, {simulated.cycles / lr.luma.size:.2f} per LR pixel; "
              f"{hr.size / simulated.seconds:.0f} HR pixels simulated per second, "

@@ -2,7 +2,7 @@
 
 May import everything below the command line and, for the plot only, matplotlib.
 
-    print(markdown(results([Path("models/fsrcnn-x_x2/model.onnx")], [Path("Set5")])))
+    print(markdown(results([Model.open("fsrcnn-x_x2")], [Path("Set5")])))
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.exact.network import Network
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
 from fsrcnnx.learn.evaluate import Score, evaluate
 from fsrcnnx.learn.training import recipes
@@ -84,21 +84,12 @@ class Result:
     integers: Score
 
 
-def shipped() -> list[Path]:
-    """List the models that the project ships.
-
-    Returns:
-        Paths of their model.onnx, by name.
-    """
-    return sorted(engines.SHIPPED.glob("*/model.onnx"))
-
-
-def results(models: Sequence[Path], folders: Sequence[Path],
+def results(models: Sequence[Model], folders: Sequence[Path],
             protocol: str = "paper") -> Iterator[Result]:
     """Measure models over folders of HR pictures.
 
     Args:
-        models: model.onnx of each, with model_float.onnx beside it.
+        models: Each with model_float.onnx beside it.
         folders: Folders of pictures.
         protocol: `paper` or `seed`, as for `evaluate`.
 
@@ -109,13 +100,12 @@ def results(models: Sequence[Path], folders: Sequence[Path],
         InputError: If a folder has no pictures or one cannot be used.
         ModelError: If a model cannot be used.
     """
-    for path in models:
-        network = onnx_io.load(path)
+    for model in models:
         for folder in folders:
-            scores = [evaluate(lambda lr, engine=engine, path=path: engines.upscale_luma(
-                engine, path, [lr])[0], folder, scale=network.picture_scale, protocol=protocol)
+            scores = [evaluate(lambda lr, engine=engine, model=model: engines.upscale_luma(
+                engine, model, [lr])[0], folder, scale=model.scale, protocol=protocol)
                 for engine in ("float", "emulate")]
-            yield Result(path.parent.name, cost(network), network.picture_scale, folder.name,
+            yield Result(model.path.parent.name, cost(model.network), model.scale, folder.name,
                          *scores)
 
 

@@ -2,7 +2,7 @@
 
 May import imaging, the engines and video.
 
-    upscale_folder(Path("in"), Path("out"), "emulate", find_model("fsrcnn-x_x2"), 2)
+    upscale_folder(Path("in"), Path("out"), "emulate", Model.open("fsrcnn-x_x2"), 2)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from fsrcnnx.errors import InputError
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import check_apart, check_folder
 from fsrcnnx.media.imaging import (
     SUFFIXES,
@@ -61,7 +62,7 @@ def check_frames(source: Path, output: Path, scale: int) -> tuple[list[str], int
     return names, others
 
 
-def upscale_folder(source: Path, output: Path, engine: str, model: Path | None, scale: int, *,
+def upscale_folder(source: Path, output: Path, engine: str, model: Model | None, scale: int, *,
                    progress: Progress | None = None, **options) -> Done:
     """Upscale the pictures of a folder into another, under the same names, each atomically.
 
@@ -69,7 +70,7 @@ def upscale_folder(source: Path, output: Path, engine: str, model: Path | None, 
         source: Folder of pictures, of any sizes; gray stays gray, JPEG is written at quality 95.
         output: Folder, made if it is not there; pictures of the same names are replaced.
         engine: One of engines.ENGINES.
-        model: Path of the QONNX file; None for bicubic.
+        model: The opened model; None for bicubic.
         scale: Factor; must be the model's.
         progress: Called with the frames done and in all.
         options: As engines.upscale_luma.

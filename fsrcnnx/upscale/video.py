@@ -5,7 +5,7 @@ overlap, a few frames at a time; memory does not grow with the length of the cli
 as it is stored, 16..235 (tv) or 0..255 (pc), and keeps its range; networks are trained on 16..235.
 A clip of 10 bits (64..940, 0..1023) wants a network of 10 bits; nothing is converted.
 
-    upscale_video(Path("clip.mp4"), Path("clip_x2.mp4"), "emulate", find_model("fsrcnn-x_x2"), 2)
+    upscale_video(Path("clip.mp4"), Path("clip_x2.mp4"), "emulate", Model.open("fsrcnn-x_x2"), 2)
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TypeVar
 import numpy as np
 
 from fsrcnnx.errors import InputError
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
 from fsrcnnx.media.clip import Clip, probe
 from fsrcnnx.media.ffmpeg import Codec, check_output, check_room, decode, encode, other_streams
@@ -55,18 +56,18 @@ class Done:
     doubt: str = ""
 
 
-def fastest_exact(model: Path) -> str:
+def fastest_exact(model: Model) -> str:
     """Name the fastest engine with the hardware's bits that is installed and takes the model.
 
     Args:
-        model: Path of the QONNX file.
+        model: The opened model.
 
     Returns:
         `emulate`, which needs torch; else `onnx`, which wants 8 bits; else `golden`.
     """
     if find_spec("torch"):
         return "emulate"
-    return "onnx" if engines.pixel_bits(model) == "8 bits" else "golden"
+    return "onnx" if model.pixel_bits == "8 bits" else "golden"
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -124,7 +125,7 @@ def chroma_shift(step: tuple[int, int], sited: str, scale: int) -> tuple[float, 
     return (down if step[0] == 2 else 0.0, right if step[1] == 2 else 0.0)
 
 
-def upscale_video(source: Path, output: Path, engine: str, model: Path | None, scale: int, *,
+def upscale_video(source: Path, output: Path, engine: str, model: Model | None, scale: int, *,
                   codec: Codec | None = None, rate: Fraction | None = None,
                   progress: Progress | None = None, **options) -> Done:
     """Upscale a video file; the output appears when it is whole.
@@ -133,7 +134,7 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
         source: Any video that ffmpeg reads, of 8 or 10 bits, as the model, and constant rate.
         output: .mp4, .m4v, .mov or .mkv; sound is copied, subtitles as the container allows.
         engine: One of engines.ENGINES.
-        model: Path of the QONNX file; None for bicubic.
+        model: The opened model; None for bicubic.
         scale: Factor; must be the model's.
         codec: How pictures are written, by default h264 of CRF 16.
         rate: Rate to bring the clip to; None: its own, which must be constant.
@@ -151,10 +152,11 @@ def upscale_video(source: Path, output: Path, engine: str, model: Path | None, s
     codec = codec or Codec()
     check_output(output, codec)
     clip = probe(source, rate)
-    fix = "take another network"
-    if model and engines.pixel_bits(model) in ("8 bits", "10 bits"):
-        fix += f", or convert the clip, e.g. ffmpeg -i IN -pix_fmt {clip.other_depth} OUT.mkv"
-    engines.check_depth(model, clip.bits, f"pixel format {clip.pixel_format}", source, fix)
+    if model:
+        fix = "take another network"
+        if model.pixel_bits in ("8 bits", "10 bits"):
+            fix += f", or convert the clip, e.g. ffmpeg -i IN -pix_fmt {clip.other_depth} OUT.mkv"
+        model.check_depth(clip.bits, f"pixel format {clip.pixel_format}", source, fix)
     with atomic(output) as part, decode(clip) as (header, frames):
         large = replace(header, width=scale * header.width, height=scale * header.height)
         check_output(output, codec, large)

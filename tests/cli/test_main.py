@@ -22,6 +22,7 @@ from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.media.imaging import bicubic, read_picture
 from fsrcnnx.upscale import engines
 from tests.networks import random_network
@@ -137,7 +138,7 @@ def test_onnx_file_alone(home):
 def test_colour_goes_through_luma(home):
     picture = read_picture(home / "colour.png")
     network = onnx_io.load(home / "models/tiny_x2/model.onnx")
-    done = engines.upscale("golden", home / "models/tiny_x2/model.onnx", [picture])[0]
+    done = engines.upscale("golden", Model.open("tiny_x2"), [picture])[0]
     assert np.array_equal(done.luma, golden.run(network, picture.luma))
     assert np.array_equal(done.chroma[..., 1], bicubic(picture.chroma[..., 1], 2))
     assert call("upscale", "colour.png", "-o", "out.png", "--model", "tiny_x2") == 0

@@ -165,9 +165,9 @@ def weights(**values: str) -> Callable[[Path], object]:
     def make(home: Path) -> None:
         import torch
 
-        from fsrcnnx.upscale import engines
+        from fsrcnnx.exact.onnx.model import shipped_weights
 
-        content = torch.load(engines.SHIPPED / "fsrcnn-s_x2" / "weights.pth", weights_only=True)
+        content = torch.load(shipped_weights("fsrcnn-s_x2"), weights_only=True)
         torch.save({**content, **values}, home / "a.pth")
     return make
 

@@ -11,6 +11,7 @@ from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import CheckError, InputError, ModelError
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove import bench, contenders
 from tests.networks import random_network
 
@@ -63,7 +64,7 @@ def test_a_mismatch_fails(model, monkeypatch):
         return said
 
     monkeypatch.setattr(bench, "_answer", changed)
-    rows = bench.bench(model, (3, 4), ("golden", "onnx"), rounds=1)
+    rows = bench.bench(Model(model), (3, 4), ("golden", "onnx"), rounds=1)
     assert [row.result for row in rows] == ["REFERENCE", "FAIL"] and rows[1].mismatches == 1
     assert [row.ratio for row in rows] == [None, None]
     assert rows[1].cells()[-2:] == ["1/48", "FAIL"]
@@ -74,15 +75,15 @@ def test_a_mismatch_fails(model, monkeypatch):
 def test_what_cannot_run_says_why(model, monkeypatch):
     monkeypatch.setattr(contenders, "find_spec", lambda name: None)
     with pytest.raises(contenders.Absent, match="hls4ml is not installed"), \
-            contenders.CONTENDER["hls"].prepare(model, (3, 4)):
+            contenders.CONTENDER["hls"].prepare(Model(model), (3, 4)):
         pass
     monkeypatch.setattr(bench, "SLOW", 11)
-    row = bench.bench(model, (3, 4), ("golden",))[0]
+    row = bench.bench(Model(model), (3, 4), ("golden",))[0]
     assert row.result == "SKIP(slow: only for frames of up to 11 pixels)"
     row = bench._row("hls", (3, 4), {}, {"hls": "no"}, {})
     assert row.result == "SKIP(no)" and row.cells() == ["4x3", "hls", *[""] * 6, "SKIP(no)"]
     with pytest.raises(InputError, match="unknown contender 'x'; allowed: golden, emulate"):
-        bench.bench(model, (3, 4), ("x",))
+        bench.bench(Model(model), (3, 4), ("x",))
 
 
 def test_a_contender_that_dies_or_fails_is_an_error(model):
@@ -92,7 +93,7 @@ def test_a_contender_that_dies_or_fails_is_an_error(model):
         bench._answer(ours, "onnx")
     model.write_bytes(b"damaged")
     with pytest.raises(ModelError, match=r"model\.onnx"):
-        bench.bench(model, (3, 4), ("golden",), rounds=1)
+        bench.bench(Model(model), (3, 4), ("golden",), rounds=1)
     assert multiprocessing.active_children() == []
 
 
@@ -103,7 +104,7 @@ def test_a_contender_that_cannot_start_leaves_ctrl_c_as_it_was(model, monkeypatc
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr("multiprocessing.process.BaseProcess.start", fails)
     with pytest.raises(OSError, match="unavailable"):
-        bench.bench(model, (3, 4), ("golden",), rounds=1)
+        bench.bench(Model(model), (3, 4), ("golden",), rounds=1)
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import SHIPPED, Model
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.report import card
 from fsrcnnx.report.demo import photograph
@@ -24,25 +24,25 @@ def pictures(tmp_path):
 
 def test_a_card_says_what_is_measured(tmp_path, pictures, capsys):
     folder = tmp_path / "net"
-    shutil.copytree(engines.SHIPPED / "fsrcnn-x_x2", folder)
+    shutil.copytree(SHIPPED / "fsrcnn-x_x2", folder)
     (folder / "card.md").unlink()
     assert console.outcome(cli.main, ["card", str(folder), str(pictures)]) == 0
     text = (folder / "card.md").read_text(encoding="utf-8")
-    network = onnx_io.load(folder / "model.onnx")
-    assert text.startswith(f"# {network.name}\n") and network.content_hash() in text
+    model = Model(folder / "model.onnx")
+    assert text.startswith(f"# {model.network.name}\n") and model.content_hash in text
     assert "3x3 1→23, 1x1 23→12, 3x3 12→12, 3x3 12→12, 1x1 12→23, deconvolution 3x3 23→1 stride 2" \
         in text
     assert "3,723 parameters, 3,558 MAC" in text
     for protocol in ("paper", "seed"):
-        score = evaluate(lambda lr: engines.upscale_luma("golden", folder / "model.onnx", [lr])[0],
-                         pictures, protocol=protocol)
+        score = evaluate(lambda lr: engines.upscale_luma("golden", model, [lr])[0], pictures,
+                         protocol=protocol)
         assert f"| set | {protocol} | {score.bicubic_psnr:.2f} |" in text
         assert f"| {score.psnr:.2f} / {score.ssim:.4f} |" in text
 
 
 def test_no_card_is_written_without_pictures(tmp_path, capsys):
     folder = tmp_path / "net"
-    shutil.copytree(engines.SHIPPED / "fsrcnn-x_x2", folder)
+    shutil.copytree(SHIPPED / "fsrcnn-x_x2", folder)
     before = (folder / "card.md").read_bytes()
     assert console.outcome(cli.main, ["card", str(folder), str(tmp_path / "none")]) == 2
     assert "none: no such folder" in capsys.readouterr().err
@@ -56,6 +56,6 @@ def test_no_card_is_written_without_pictures(tmp_path, capsys):
     ("srcnn-955_x2", "The weights of `srcnn_x2`, in the middle of its kernels, were its start", 0),
     ("fsrcnnx-a_x2_w4a8", "60,000 steps with noise of the power of rounding and weights on st", 1)])
 def test_a_card_says_where_its_network_comes_from(pictures, name, said, taught):
-    text = card.card(engines.SHIPPED / name, [pictures])
+    text = card.card(SHIPPED / name, [pictures])
     assert said in text
     assert text.count("Half of the error was against the pictures of `fsrcnn_x") == taught

@@ -9,14 +9,14 @@ from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import signed_digits
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model, shipped
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.media.imaging import bicubic, psnr, read_picture, shrink, shrink_pillow, ssim
 from fsrcnnx.report.demo import photograph
-from fsrcnnx.report.results import cost, markdown, plot, results, shipped
+from fsrcnnx.report.results import cost, markdown, plot, results
 from fsrcnnx.upscale import engines
 
-DEFAULT = engines.SHIPPED / console.MODEL / "model.onnx"
+DEFAULT = Model.open(console.MODEL)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_every_shipped_model_has_a_row(folder, capsys):
     table = capsys.readouterr().out
     assert "| pictures, seed protocol |" in table
     for model in shipped():
-        assert f"| {model.parent.name} | " in table
+        assert f"| {model.path.parent.name} | " in table
     assert table.count("| set |") == len(shipped()) >= 1
 
 
@@ -69,21 +69,21 @@ def test_the_plot_holds_every_model(folder, tmp_path, capsys):
                                       str(tmp_path / "bits.svg")]) == 0
     drawn = (tmp_path / "bits.svg").read_text()
     for model in shipped():
-        assert f"<!-- {model.parent.name.partition('_w')[0]} -->" in drawn
+        assert f"<!-- {model.path.parent.name.partition('_w')[0]} -->" in drawn
     assert console.outcome(cli.main, ["results", str(folder), "--plot", "bits.txt"]) == 2
     assert "'.txt' is not a plot format" in capsys.readouterr().err
 
 
 def test_a_folders_name_is_no_mathematics(folder, tmp_path):
-    model = tmp_path / "$\\evil_x2$" / "model.onnx"
-    shutil.copytree(DEFAULT.parent, model.parent)
+    model = Model(tmp_path / "$\\evil_x2$" / "model.onnx")
+    shutil.copytree(DEFAULT.path.parent, model.path.parent)
     rows = list(results([model], [folder.rename(tmp_path / "$\\frac{$")]))
     plot(rows, tmp_path / "bits.svg")
     assert (tmp_path / "bits.svg").is_file()
 
 
 def test_costs_are_counted():
-    network = onnx_io.load(DEFAULT)
+    network = DEFAULT.network
     got = cost(network)
     assert (got.macs, got.bits, got.operations) == (3558, "W8A8", 3558 * 64)
     assert got.digits == sum(int(signed_digits(layer.weight).sum()) for layer in network.layers)

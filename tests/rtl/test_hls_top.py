@@ -101,12 +101,11 @@ def test_real_export(simulator):
     if not os.environ.get("HLS_RTL"):
         pytest.skip("no HLS RTL export: run `fsrcnnx hls-synth`, then `make sim DUT=hls "
                     "HLS_RTL=DIR`")
-    from fsrcnnx.exact.onnx import io as onnx_io
-    from fsrcnnx.upscale import engines
+    from fsrcnnx.exact.onnx.model import Model
 
     rtl = Path(os.environ["HLS_RTL"]).resolve()
     manifest = read_manifest(rtl)
-    model = engines.find_model(os.environ.get("MODEL") or manifest["network"]).resolve()
-    assert onnx_io.load(model).content_hash() == manifest["content_hash"], (
-        f"{rtl} was made of another network than {model}; give its own with MODEL=FILE.onnx")
-    run(rtl, simulator, benches() / f"hls-export-{simulator}", model=str(model))
+    model = Model.open(os.environ.get("MODEL") or manifest["network"])
+    assert model.content_hash == manifest["content_hash"], (
+        f"{rtl} was made of another network than {model.path}; give its own with MODEL=FILE.onnx")
+    run(rtl, simulator, benches() / f"hls-export-{simulator}", model=str(model.path.resolve()))

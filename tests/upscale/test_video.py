@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fsrcnnx.exact import golden
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.media import clip
 from fsrcnnx.media import ffmpeg as ffmpeg_parts
 from fsrcnnx.media.imaging import bicubic, picture_to_rgb, read_picture
@@ -268,7 +269,7 @@ def test_a_folder_of_frames(tiny, capsys):
         if given.chroma is None:
             assert (got.luma == luma(given.luma)).all()
         else:
-            done = engines.upscale("golden", Path("models/tiny_x2/model.onnx"), [given])[0]
+            done = engines.upscale("golden", Model.open("tiny_x2"), [given])[0]
             assert (np.asarray(Image.open(f"out/{number}.png")) == picture_to_rgb(done)).all()
     (tiny / "in" / "1.png").write_text("no picture")
     assert upscale("in", "again") == 2

@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from PIL import Image
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.media.clip import probe
 from fsrcnnx.media.resample import bicubic, bicubic_sited
 from fsrcnnx.upscale import engines, video
@@ -140,7 +140,7 @@ def test_a_prescaled_network_of_10_bits(deep):
     net = replace(DEEP, prescale=2)
     onnx_io.save(net, deep / "models/deep_x2/model.onnx")
     lr = np.random.default_rng(1).integers(0, 1024, (5, 6), np.uint16)
-    got = engines.upscale_luma("golden", deep / "models/deep_x2/model.onnx", [lr], bits=10)[0]
+    got = engines.upscale_luma("golden", Model.open("deep_x2"), [lr], bits=10)[0]
     assert got.dtype == np.uint16
     np.testing.assert_array_equal(got, golden.run(net, bicubic(lr, 2, 1023)))
 
@@ -172,9 +172,9 @@ def test_pictures_of_8_bits_are_refused_by_a_network_of_10(deep, capsys, engine)
 
 def test_the_fastest_engine_takes_the_depth(deep, monkeypatch):
     monkeypatch.setattr(video, "find_spec", lambda name: None)
-    assert video.fastest_exact(Path("models/deep_x2/model.onnx")) == "golden"
-    assert video.fastest_exact(Path("models/tiny_x2/model.onnx")) == "onnx"
+    assert video.fastest_exact(Model.open("deep_x2")) == "golden"
+    assert video.fastest_exact(Model.open("tiny_x2")) == "onnx"
     other = random_network(np.random.default_rng(0), in_format=Format(True, 8, 7),
                            out_format=VIDEO10)
     onnx_io.save(other, deep / "other.onnx")
-    assert engines.pixel_bits(deep / "other.onnx") == "8 signed bits in and 10 bits out"
+    assert Model.open("other.onnx").pixel_bits == "8 signed bits in and 10 bits out"

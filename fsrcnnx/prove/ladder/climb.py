@@ -5,7 +5,7 @@ output must equal golden's; `float` is measured in PSNR only. Frames, and what i
 raw luma of the network's own formats. A rung that was asked for and cannot run fails the report;
 one that a network rules out by its formats is skipped, and the rest is compared.
 
-    report = verify(Path("models/fsrcnn-x_x2/model.onnx")); print(report.table()); report.check()
+    report = verify(Model.open("fsrcnn-x_x2")); print(report.table()); report.check()
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.errors import CheckError, InputError, ToolError, Unrepresentable
 from fsrcnnx.exact.formats import to_pixels
 from fsrcnnx.exact.network import Network
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import scratch
 from fsrcnnx.media import imaging
 from fsrcnnx.prove.ladder import rungs as ladder_rungs
@@ -118,7 +118,7 @@ def _core(network: Network, rtl_dir: Path | None, options: dict
 
 
 def verify(
-    model: Path,
+    model: Model,
     images: Sequence[Path] = (),
     rungs: Sequence[str] | None = None,
     *,
@@ -134,7 +134,7 @@ def verify(
     """Climb the ladder on random frames, extremes, odd sizes and the pictures given.
 
     Args:
-        model: Path of a QONNX file; its companions are looked for beside it.
+        model: The opened model; its companions are looked for beside it.
         images: Pictures: HR originals, reduced by the paper protocol first.
         rungs: Names of rungs, all of them required; None for all that the model's files allow.
         lr: Whether the pictures are LR already.
@@ -153,17 +153,16 @@ def verify(
         InputError: If a rung's name, a picture or a folder cannot be used.
         ModelError: If the model cannot be represented exactly.
     """
-    model = Path(model)
     asked = ladder_rungs.chosen(rungs)
     if not images and any(rung.name == "hls-pictures" for rung in asked):
         raise InputError("no pictures for the rung hls-pictures", where="--images",
                          allowed="one or more", fix="add --images, or leave the rung out")
-    network = onnx_io.load(model)
+    network = model.network
     simulated = [rung for rung in asked if rung.name.startswith("rtl")]
     options = {"cycles_per_pixel": cycles_per_pixel, "pixels_per_beat": pixels_per_beat,
                "max_width": max_width}
     shown = stimuli.pictures(images, network, lr)
-    command = ["fsrcnnx", "verify", replay or str(model), "--seed", str(seed)]
+    command = ["fsrcnnx", "verify", replay or str(model.path), "--seed", str(seed)]
     command += [part for path in images for part in ("--images", str(path))]
     command += (["--lr"] if lr else []) + (["--rtl-dir", str(rtl_dir)] if rtl_dir else [])
     wants: dict[int, np.ndarray] = {}
@@ -183,7 +182,7 @@ def verify(
                   *shown]
         if core:
             check_frames([stimulus.lr for stimulus in frames], core)
-        context = Context(model, network, folder, seed)
+        context = Context(model, folder, seed)
         for rung in asked:
             if progress:
                 progress(f"{rung.name}: {rung.what}")
@@ -210,4 +209,4 @@ def verify(
                         "golden", "-", "all", "FAIL", f"outputs hold {values} distinct values, a "
                         "match would prove nothing", 0, None, None, None, 0.0, seed, again))
             records += _judge(rung, climbed, network, golden, seed, again)
-    return Report(network.name, network.content_hash(), tuple(records))
+    return Report(network.name, model.content_hash, tuple(records))

@@ -17,6 +17,7 @@ import numpy as np
 
 from fsrcnnx.errors import Unrepresentable
 from fsrcnnx.exact.network import Network
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.ladder import compare
 from fsrcnnx.prove.ladder.stimuli import Stimulus
 
@@ -34,22 +35,25 @@ class Context:
     """What all rungs share.
 
     Args:
-        model: Path of model.onnx.
-        network: The integer network in it.
+        model: The opened model.
         rtl_dir: Emitted folder to simulate, or why there cannot be one.
         seed: Seed of gaps and stalls.
     """
 
-    model: Path
-    network: Network
+    model: Model
     rtl_dir: Path | Unrepresentable | None
     seed: int
 
+    @property
+    def network(self) -> Network:
+        """The integer network of the model."""
+        return self.model.network
+
     def beside(self, name: str) -> Path:
         """Path of a file beside the model, or Skip."""
-        path = self.model.with_name(name)
-        if not path.is_file():
-            raise Skip(f"there is no {name} beside {self.model.name}")
+        path = self.model.beside(name)
+        if path is None:
+            raise Skip(f"there is no {name} beside {self.model.path.name}")
         return path
 
 

@@ -64,15 +64,15 @@ def _qat(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 
 
 def _qonnx(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
-    return _one_by_one(lambda lr: onnx_io.run_qonnx(context.model, lr), stimuli)
+    return _one_by_one(lambda lr: onnx_io.run_qonnx(context.model.path, lr, context.network),
+                       stimuli)
 
 
 def _uint8(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     with ruling_out():
         context.network.check_pixels()
-    path = context.model.with_name("model_uint8.onnx")
-    if context.model.name == "model.onnx" and path.is_file():
-        return _one_by_one(lambda lr: onnx_io.run_uint8(path, lr), stimuli)
+    if beside := context.model.beside("model_uint8.onnx"):
+        return _one_by_one(lambda lr: onnx_io.run_uint8(beside, lr), stimuli)
     with scratch() as folder:  # a file on its own: what we would export
         path = Path(folder) / "model_uint8.onnx"
         with ruling_out():

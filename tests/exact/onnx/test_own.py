@@ -8,8 +8,8 @@ import pytest
 
 from fsrcnnx import limits
 from fsrcnnx.errors import InputError
+from fsrcnnx.exact.onnx.model import SHIPPED
 from fsrcnnx.exact.onnx.own import check_replaceable, ours
-from fsrcnnx.upscale.engines import SHIPPED
 
 NAMES = ("model.onnx", "model_float.onnx", "model_uint8.onnx")
 

@@ -9,6 +9,7 @@ import torch
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.exact.onnx import model as onnx_model
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.data import read_patches
 from fsrcnnx.learn.evaluate import float_run
@@ -18,7 +19,6 @@ from fsrcnnx.learn.training.fit import Batches
 from fsrcnnx.learn.training.losses import LOSSES, joint_error, log_error
 from fsrcnnx.learn.training.teacher import teach
 from fsrcnnx.learn.training.train import train
-from fsrcnnx.upscale import engines
 
 
 def weights(folder, name="d6s3m1f3l3_x2", seed=5):
@@ -172,7 +172,7 @@ def test_the_command_line_takes_the_teacher_of_the_recipe_unless_told(files, kep
                                                                       monkeypatch, command):
     own = replace(recipes.TAUGHT, teacher="mine", steps=1, fine=1)
     monkeypatch.setattr(recipes, "recipe", lambda name: own)
-    monkeypatch.setattr(engines, "SHIPPED", tmp_path)
+    monkeypatch.setattr(onnx_model, "SHIPPED", tmp_path)
     (tmp_path / "mine").mkdir()
     weights(tmp_path).rename(tmp_path / "mine" / "weights.pth")
     given = weights(tmp_path, seed=6)

@@ -13,6 +13,7 @@ from fsrcnnx.emit.hls import emit
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.cache import FOLDER, VARIABLE
 from fsrcnnx.prove.hls import csim
 from fsrcnnx.prove.hls import frames as hls
@@ -91,7 +92,7 @@ def test_a_sub_pixel_convolution_is_exact(tmp_path, scale, options):
 
 
 def test_a_shipped_model_is_exact(tmp_path):
-    net = onnx_io.load(engines.find_model("fsrcnn-x_x2"))
+    net = Model.open("fsrcnn-x_x2").network
     assert compare(net, compiled(net, tmp_path)) == [0] * 12
 
 
@@ -212,8 +213,8 @@ def test_the_ladder_climbs_and_falls(small, tmp_path, monkeypatch):
     monkeypatch.setattr(rungs_hardware, "HLS_TILES", ((3, 5), (1, 1)))
     onnx_io.save(small, tmp_path / "model.onnx")
     Image.fromarray(frames(1, 3, 5)[0]).save(tmp_path / "photo.png")
-    report = verify(tmp_path / "model.onnx", [tmp_path / "photo.png"], ["hls", "hls-pictures"],
-                    lr=True)
+    report = verify(Model(tmp_path / "model.onnx"), [tmp_path / "photo.png"],
+                    ["hls", "hls-pictures"], lr=True)
     report.check()
     assert [record.image for record in report.records if record.rung == "hls-pictures"] == [
         "photo.png"]
@@ -223,7 +224,7 @@ def test_the_ladder_climbs_and_falls(small, tmp_path, monkeypatch):
     wrong = replace(small, layers=(replace(small.layers[0], bias=small.layers[0].bias + 64),
                                    *small.layers[1:]))
     monkeypatch.setattr(hls, "_compile", lambda net, size, options: right(wrong, size, options))
-    report = verify(tmp_path / "model.onnx", rungs=["hls"])
+    report = verify(Model(tmp_path / "model.onnx"), rungs=["hls"])
     with pytest.raises(CheckError, match="conv0 y=0"):
         report.check()
 
@@ -232,7 +233,7 @@ def test_pictures_by_the_engine(small, tmp_path):
     onnx_io.save(small, tmp_path / "model.onnx")
     given = [frames(0)[0], frames(0, 3, 5)[0], frames(0)[1]]
     seen = []
-    hr = engines.upscale_luma("hls", tmp_path / "model.onnx", given, progress=seen.append)
+    hr = engines.upscale_luma("hls", Model(tmp_path / "model.onnx"), given, progress=seen.append)
     for lr, picture in zip(given, hr, strict=True):
         np.testing.assert_array_equal(picture, golden.run(small, lr))
     assert seen == [0.0, 0.5, 1.0]
@@ -241,4 +242,4 @@ def test_pictures_by_the_engine(small, tmp_path):
 def test_whole_pictures_only_where_there_are_some(small, tmp_path):
     onnx_io.save(small, tmp_path / "model.onnx")
     with pytest.raises(InputError, match="no pictures for the rung hls-pictures"):
-        verify(tmp_path / "model.onnx", rungs=["hls-pictures"])
+        verify(Model(tmp_path / "model.onnx"), rungs=["hls-pictures"])

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from fsrcnnx.exact import golden
-from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import shipped
 from fsrcnnx.prove.hls import frames as hls
-from fsrcnnx.upscale import engines
 from tests.family import FAMILY, network, unsigned
 from tests.networks import extreme_pictures, random_picture
 
@@ -58,8 +57,7 @@ def test_small_frames(height, width):
     check(replace(network(np.random.default_rng(1), "fsrcnn-x"), anchor=True), height, width)
 
 
-@pytest.mark.parametrize("model", sorted(engines.SHIPPED.glob("*/model.onnx")),
-                         ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("model", shipped(), ids=lambda model: model.path.parent.name)
 @pytest.mark.parametrize("options", [{}, *STRATEGIES], ids=lambda o: o.get("strategy", "latency"))
 def test_shipped(model, options):
-    check(onnx_io.load(model), 67, 120, **options)
+    check(model.network, 67, 120, **options)

@@ -9,6 +9,7 @@ import pytest
 
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import Format
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.ladder.climb import verify
 from fsrcnnx.prove.simulation.compile import SIMULATORS
 from fsrcnnx.prove.simulation.core import read_core
@@ -53,7 +54,7 @@ def signed10(tmp_path_factory):
 
 def turns_red(core, rtl, rung="rtl-icarus"):
     """Whether the ladder fails on a core, by values and not for lack of a tool; the layer."""
-    report = verify(core.model, rungs=[rung], rtl_dir=rtl)
+    report = verify(Model(core.model), rungs=[rung], rtl_dir=rtl)
     assert not report.passed, report.table()
     assert {record.status for record in report.failures} == {"FAIL"}
     return report.failures[0].first_divergence.layer
@@ -63,7 +64,7 @@ def turns_red(core, rtl, rung="rtl-icarus"):
 @pytest.mark.parametrize("name", ["video10", "signed10"])
 def test_the_true_core_passes(name, request):
     core = request.getfixturevalue(name)
-    report = verify(core.model, rungs=["rtl-icarus"], rtl_dir=core.rtl)
+    report = verify(Model(core.model), rungs=["rtl-icarus"], rtl_dir=core.rtl)
     assert report.passed and "never varied" not in report.table(), report.table()
 
 

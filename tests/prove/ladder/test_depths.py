@@ -16,6 +16,7 @@ from fsrcnnx.exact import emulate, golden
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL, Layer, Network
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove import bounds, contenders
 from fsrcnnx.prove.bench import bench
 from fsrcnnx.prove.ladder.climb import verify
@@ -164,11 +165,11 @@ def test_hls_agrees(tmp_path, enters, leaves):
 @pytest.mark.slow
 def test_the_benchmark_runs_in_the_format(tmp_path):
     onnx_io.save(network(VIDEO10, Format(True, 10, 9)), tmp_path / "model.onnx")
-    rows = bench(tmp_path / "model.onnx", (9, 8), ("golden", "emulate", "onnx"), rounds=1)
+    rows = bench(Model(tmp_path / "model.onnx"), (9, 8), ("golden", "emulate", "onnx"), rounds=1)
     assert [row.result.partition("(")[0] for row in rows] == ["REFERENCE", "PASS", "SKIP"]
     assert "8 unsigned bits" in rows[2].result
     with pytest.raises(contenders.Absent, match="8 unsigned bits"), \
-            contenders.CONTENDER["onnx"].prepare(tmp_path / "model.onnx", (9, 8)):
+            contenders.CONTENDER["onnx"].prepare(Model(tmp_path / "model.onnx"), (9, 8)):
         pass
 
 
@@ -184,12 +185,12 @@ def test_a_rung_that_a_format_rules_out_is_skipped_unless_asked_for(tmp_path, mo
     from fsrcnnx.prove.ladder import rungs
 
     onnx_io.save(network(enters, leaves), tmp_path / "model.onnx")
-    report = verify(tmp_path / "model.onnx", rungs=[*SOFT, "uint8-onnx"])
+    report = verify(Model(tmp_path / "model.onnx"), rungs=[*SOFT, "uint8-onnx"])
     assert [r.rung for r in report.failures] == ["uint8-onnx"] and "SKIP" in report.table()
     assert "8 unsigned bits" in report.failures[0].detail
     soft = tuple(r for r in rungs.RUNG.values() if r.name in (*SOFT, "uint8-onnx", "float"))
     monkeypatch.setattr(rungs, "chosen", lambda names: soft)
-    report = verify(tmp_path / "model.onnx")
+    report = verify(Model(tmp_path / "model.onnx"))
     assert report.passed, report.table()
     states = {record.rung: record.status for record in report.records}
     assert states == {"float": "SKIP", "qonnx": "PASS", "uint8-onnx": "SKIP",
@@ -200,12 +201,12 @@ def test_a_core_that_cannot_be_is_skipped_and_the_rest_compared(tmp_path, monkey
     from fsrcnnx.prove.ladder import rungs
 
     onnx_io.save(network(SIGNED, PIXEL, anchor=True), tmp_path / "model.onnx")
-    report = verify(tmp_path / "model.onnx", rungs=["emulate", "rtl"])
+    report = verify(Model(tmp_path / "model.onnx"), rungs=["emulate", "rtl"])
     assert [(r.rung, r.status) for r in report.failures] == [("rtl", "SKIP")]
     assert "an unsigned anchor in RTL" in report.failures[0].detail
     some = tuple(rungs.RUNG[name] for name in ("golden", "emulate", "rtl", "rtl-icarus"))
     monkeypatch.setattr(rungs, "chosen", lambda names: some)
-    report = verify(tmp_path / "model.onnx")
+    report = verify(Model(tmp_path / "model.onnx"))
     assert report.passed and {r.status for r in report.records if "rtl" in r.rung} == {"SKIP"}
 
 
@@ -214,7 +215,7 @@ def test_a_bit_that_never_varied_is_named(tmp_path):
         layer = Layer("only", "conv", np.full((1, 1, 1, 1), factor), Format(True, 8, 2),
                       np.zeros(1, np.int64), VIDEO10)
         onnx_io.save(Network("shift", (layer,)).check(), tmp_path / "model.onnx")
-        report = verify(tmp_path / "model.onnx", rungs=["golden", "emulate"])
+        report = verify(Model(tmp_path / "model.onnx"), rungs=["golden", "emulate"])
         assert report.passed and said in report.table()
         assert all(said in record.detail for record in report.records)
 
@@ -224,7 +225,7 @@ def test_pictures_that_leave_input_bits_alone_are_named(tmp_path):
     onnx_io.save_float(network(VIDEO10, VIDEO10), tmp_path / "model_float.onnx")
     picture = np.random.default_rng(3).integers(0, 256, (24, 24), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "a.png")
-    report = verify(tmp_path / "model.onnx", [tmp_path / "a.png"], ["float", "golden"])
+    report = verify(Model(tmp_path / "model.onnx"), [tmp_path / "a.png"], ["float", "golden"])
     by_rung = {r.rung: r for r in report.records if r.image == "a.png"}
     assert "input bits 0, 1 never varied" in by_rung["float"].detail
     assert "input" not in by_rung["golden"].detail  # the made-up frames move them

@@ -11,6 +11,7 @@ import pytest
 from fsrcnnx.errors import CheckError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import requantise, round_shift
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.ladder.climb import verify
 from fsrcnnx.prove.ladder.compare import first_difference
 from fsrcnnx.prove.ladder.stimuli import icarus_tile, synthetic, tile
@@ -28,7 +29,7 @@ def plant(path: Path, old: str, new: str) -> None:
 
 def first_divergence(emitted, rtl: Path, rung: str = "rtl-icarus"):
     """Climb to the faulty core; the report must be red, and say where."""
-    report = verify(emitted.model, rungs=[rung], rtl_dir=rtl, seed=SEED)
+    report = verify(Model(emitted.model), rungs=[rung], rtl_dir=rtl, seed=SEED)
     assert not report.passed
     with pytest.raises(CheckError) as caught:
         report.check()
@@ -61,7 +62,7 @@ def expected(emitted, monkeypatch, mutant):
 @pytest.mark.parametrize("name", ["small", "anchored", "shuffled"])
 def test_the_true_core_passes(name, rung, request):
     core = request.getfixturevalue(name)
-    report = verify(core.model, rungs=[rung], rtl_dir=core.rtl, seed=SEED)
+    report = verify(Model(core.model), rungs=[rung], rtl_dir=core.rtl, seed=SEED)
     assert report.passed, report.table()
     assert sum(record.mismatches for record in report.records if record.rung == rung) == 0
 
@@ -218,6 +219,6 @@ def test_a_wrong_anchor(anchored, copied, fault):
 def test_a_core_that_hangs(small, copied):
     rtl = copied(small.rtl)
     plant(rtl / "fsrcnnx_window.sv", "flush_q <= flush_q - 1'b1;", "flush_q <= flush_q;")
-    report = verify(small.model, rungs=["rtl-icarus"], rtl_dir=rtl, seed=SEED)
+    report = verify(Model(small.model), rungs=["rtl-icarus"], rtl_dir=rtl, seed=SEED)
     assert "hangs" in report.failures[0].detail or "TLAST" in report.failures[0].detail
     assert report.failures[0].first_divergence.layer != "output"

@@ -12,6 +12,7 @@ from PIL import Image
 from fsrcnnx.errors import CheckError, InputError, ModelError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.ladder.climb import LATER, RUNGS, verify
 from fsrcnnx.prove.ladder.compare import UNKNOWN, decode, first_difference
 from fsrcnnx.prove.ladder.stimuli import icarus_tile
@@ -23,13 +24,13 @@ SOFT = ["qonnx", "uint8-onnx", "golden", "emulate"]
 @pytest.mark.parametrize("name", ["gold", "", *LATER])
 def test_unknown_rungs_list_the_allowed_ones(small, name):
     with pytest.raises(InputError) as caught:
-        verify(small.model, rungs=["golden", name])
+        verify(Model(small.model), rungs=["golden", name])
     assert all(rung in str(caught.value) for rung in RUNGS)
 
 
 def test_software_rungs_agree_and_the_report_says_so(small, tmp_path):
     seen = []
-    report = verify(small.model, rungs=SOFT, seed=5, replay="mine", progress=seen.append)
+    report = verify(Model(small.model), rungs=SOFT, seed=5, replay="mine", progress=seen.append)
     assert report.passed and len(seen) == len(SOFT)
     report.check()
     report.write(tmp_path / "ladder.json")
@@ -48,7 +49,7 @@ def test_software_rungs_agree_and_the_report_says_so(small, tmp_path):
 def test_the_wrong_model_beside_turns_it_red(small, tmp_path):
     onnx_io.save(small.network, tmp_path / "model.onnx")
     onnx_io.save_uint8(random_network(np.random.default_rng(8)), tmp_path / "model_uint8.onnx")
-    report = verify(tmp_path / "model.onnx", rungs=SOFT)
+    report = verify(Model(tmp_path / "model.onnx"), rungs=SOFT)
     assert {record.rung for record in report.failures} == {"uint8-onnx"}
     first = report.failures[0]
     assert first.mismatches > 0 and first.first_divergence.layer == "output"
@@ -61,14 +62,14 @@ def test_an_emulator_that_rounds_otherwise_turns_it_red(small, monkeypatch):
 
     monkeypatch.setattr("fsrcnnx.exact.emulate.Stage.check", lambda *_: None)
     monkeypatch.setattr(torch.Tensor, "round_", torch.Tensor.floor_)
-    report = verify(small.model, rungs=["emulate"])
+    report = verify(Model(small.model), rungs=["emulate"])
     assert {record.rung for record in report.failures} == {"emulate"}
     assert "mismatches" in report.failures[0].detail
     assert report.failures[0].first_divergence.layer == "conv0"
 
 
 def test_a_rung_asked_for_must_run(small):
-    report = verify(small.model, rungs=["qat"])
+    report = verify(Model(small.model), rungs=["qat"])
     skipped = report.failures[0]
     assert (skipped.rung, skipped.status) == ("qat", "SKIP") and "weights.pth" in skipped.detail
     with pytest.raises(CheckError, match=r"weights\.pth"):
@@ -90,7 +91,7 @@ def test_a_writer_that_breaks_is_no_reason_to_go_without_its_rung(small, monkeyp
 
         monkeypatch.setattr(onnx_io, "save_uint8", fails)
         with pytest.raises(fault, match="planted"):
-            verify(lone, rungs=["uint8-onnx"])
+            verify(Model(lone), rungs=["uint8-onnx"])
 
 
 @pytest.mark.parametrize("rung", ["rtl", "hls"])
@@ -101,7 +102,7 @@ def test_an_emitter_that_breaks_is_no_reason_to_go_without_its_rung(small, monke
     monkeypatch.setattr("fsrcnnx.prove.ladder.climb.emit", fails)
     monkeypatch.setattr("fsrcnnx.prove.hls.frames.simulate", fails)
     with pytest.raises(ModelError, match="planted"):
-        verify(small.model, rungs=[rung])
+        verify(Model(small.model), rungs=[rung])
 
 
 def test_pictures_are_reduced_unless_they_are_lr(small, tmp_path):
@@ -111,34 +112,34 @@ def test_pictures_are_reduced_unless_they_are_lr(small, tmp_path):
     onnx_io.save(small.network, tmp_path / "model.onnx")
     onnx_io.save_float(small.network, tmp_path / "model_float.onnx")
     for lr, pixels in ((False, 20 * 30), (True, 4 * 21 * 30)):
-        report = verify(tmp_path / "model.onnx", [path], ["golden"] if lr else ["float", "golden"],
-                        lr=lr)
+        report = verify(Model(tmp_path / "model.onnx"), [path],
+                        ["golden"] if lr else ["float", "golden"], lr=lr)
         record = next(r for r in report.records if r.image == "photo.png" and r.rung == "golden")
         assert record.pixels == pixels and (record.psnr is None) == lr
     with pytest.raises(InputError, match=r"gone\.png"):
-        verify(small.model, [tmp_path / "gone.png"], ["golden"])
+        verify(Model(small.model), [tmp_path / "gone.png"], ["golden"])
 
 
 def test_a_constant_output_proves_nothing(tmp_path):
     network = random_network(np.random.default_rng(0), channels=(), kernels=(3,))
     network.layers[0].weight[:] = 0
     onnx_io.save(network, tmp_path / "model.onnx")
-    report = verify(tmp_path / "model.onnx", rungs=["golden"])
+    report = verify(Model(tmp_path / "model.onnx"), rungs=["golden"])
     assert not report.passed and "proves nothing" in report.failures[0].detail.replace(
         "would prove", "proves")
 
 
 def test_a_core_of_another_network_and_a_frame_too_wide(small, coarse, tmp_path):
     with pytest.raises(InputError, match="emitted from another network"):
-        verify(coarse.model, rungs=["rtl"], rtl_dir=small.rtl)
+        verify(Model(coarse.model), rungs=["rtl"], rtl_dir=small.rtl)
     path = tmp_path / "wide.png"
     Image.fromarray(np.zeros((4, 65), np.uint8)).save(path)
     with pytest.raises(InputError, match="65x4 pixels"):
-        verify(small.model, [path], ["rtl"], rtl_dir=small.rtl, lr=True)
+        verify(Model(small.model), [path], ["rtl"], rtl_dir=small.rtl, lr=True)
 
 
 def test_report_that_cannot_be_written(small, tmp_path):
-    report = verify(small.model, rungs=["golden"])
+    report = verify(Model(small.model), rungs=["golden"])
     with pytest.raises(InputError, match="cannot be written"):
         report.write(tmp_path / "no" / "such.json")
 

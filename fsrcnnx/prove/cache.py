@@ -45,7 +45,7 @@ MINE = f"set {VARIABLE} to one, or `chmod go-w` if it is yours"
 KIND = "a build"
 LOGS = "logs"
 LOGGED = b"# kept by fsrcnnx for a month\n"  # the first line of a log
-KEY = re.compile(r"(?:icarus|verilator|hls|runtime)-[0-9a-f]{24}")
+KEY = re.compile(r"(?:icarus|verilator|hls|runtime|graph)-[0-9a-f]{24}")
 SCRATCH = re.compile(rf"({KEY.pattern})-[a-z0-9_]{{8}}")  # as tempfile names them
 LOCK = re.compile(rf"({KEY.pattern})\.lock")
 LOG = re.compile(r"(?:failed-)?[a-z0-9-]+-[a-z0-9_]{8}\.log")
@@ -250,6 +250,22 @@ def cached(cache: Path, key: str, make: Callable[[Path], None], runs: Sequence[s
     with suppress(OSError):  # the build is there, whatever cannot be dropped
         sweep(cache, key)
     return final, seconds
+
+
+def keep(key: str, make: Callable[[Path], None]) -> Path:
+    """Give the folder of a build in the user's cache, as `cached`.
+
+    Args:
+        key: Name of the build, as KEY.
+        make: Fills a scratch folder, or raises.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: If the cache cannot be written.
+    """
+    return cached(home(), key, make)[0]
 
 
 def sweep(cache: Path, keep: str = "") -> None:

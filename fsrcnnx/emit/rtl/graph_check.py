@@ -111,6 +111,9 @@ def check(pipeline: Pipeline, matrix: np.ndarray, bias: np.ndarray, taps: tuple[
     if len(graph.outputs) != matrix.shape[1] or not set(graph.taps) <= set(place):
         raise CheckError("other taps or outputs than the layer's", where=where,
                          allowed=f"{len(taps)} taps, {matrix.shape[1]} outputs")
+    if any(delay < 0 for _, delay, _ in pipeline.uses()):
+        raise CheckError("a signal is used before it is there", where=where,
+                         allowed="clocks in order", fix="report it")
     forms = graph.forms()
     got = np.zeros((len(taps) + 1, matrix.shape[1]), np.int64)
     rows = np.array([*(place[tap] for tap in graph.taps), len(taps)], int)
@@ -136,4 +139,5 @@ def _compare(got: np.ndarray, want: np.ndarray, where: str, what: str) -> None:
         output, at = wrong[0]
         raise CheckError(f"{len(wrong)} of {want.size} {what} differ, first at output {output}, "
                          f"place {at}: {got[output, at]} instead of {want[output, at]}",
-                         where=where, allowed="exactly the layer's", fix="report it")
+                         where=where, allowed="exactly the layer's",
+                         fix="delete the folder of builds; if it stays, report it")

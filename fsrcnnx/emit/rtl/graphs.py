@@ -26,7 +26,7 @@ from fsrcnnx.emit.rtl.package import window
 from fsrcnnx.emit.rtl.schedule import Pipeline, schedule
 from fsrcnnx.emit.rtl.shift_add import Graph, Tap
 from fsrcnnx.emit.rtl.solve import solve
-from fsrcnnx.errors import InputError, ToolError, Unrepresentable
+from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Layer, Network
 
@@ -164,15 +164,6 @@ def cost(pipeline: Pipeline, weights: int) -> Cost:
                 registers, pipeline.latency, weights)
 
 
-def _solver() -> str:
-    """The solver's version."""
-    try:
-        return importlib.metadata.version("da4ml")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ToolError("da4ml is missing", where="--engine adders",
-                        fix="pip install 'fsrcnnx[adders]'") from error
-
-
 def _solved(found: Products, deeper: int, where: str, keep: Keep | None) -> Graph:
     """A graph from the cache, if it is there and one, else from the solver."""
     def fresh() -> Graph:
@@ -181,7 +172,7 @@ def _solved(found: Products, deeper: int, where: str, keep: Keep | None) -> Grap
     if keep is None:
         return fresh()
     key = hashlib.sha256("|".join(map(str, (
-        "graph 1", _solver(), deeper, found.taps, found.lows, found.highs,
+        "graph 1", importlib.metadata.version("da4ml"), deeper, found.taps, found.lows, found.highs,
         found.matrix.shape))).encode() + found.matrix.tobytes() + found.bias.tobytes())
     folder = keep(f"graph-{key.hexdigest()[:24]}",
                   lambda scratch: graph_file.write(scratch, fresh()))
@@ -221,7 +212,8 @@ def layer_graphs(network: Network, adders_per_stage: int = 1, keep: Keep | None 
         InputError: If adders_per_stage is out of range.
         Unrepresentable: If a layer has too many weights, or too large ones.
         CheckError: If a graph does not compute its layer.
-        ToolError: If da4ml is missing.
+        ToolError: If da4ml gives what no adder is.
+        ImportError: If da4ml is missing.
     """
     if adders_per_stage not in STAGE:
         raise InputError(f"{adders_per_stage} adders per stage", where="--adders-per-stage",

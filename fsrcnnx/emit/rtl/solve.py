@@ -13,6 +13,7 @@ import numpy as np
 
 from fsrcnnx.emit.rtl.shift_add import Graph, Output, Sum, Tap
 from fsrcnnx.errors import ToolError, Unrepresentable
+from fsrcnnx.install import advice
 
 EXACT = 1 << 24  # float32
 INPUT, ADD, SUBTRACT, CONSTANT = -1, 0, 1, 5  # da4ml's opcodes
@@ -35,7 +36,8 @@ def solve(matrix: np.ndarray, bias: np.ndarray, taps: tuple[Tap, ...], lows: tup
 
     Raises:
         Unrepresentable: If a weight is beyond the solver.
-        ToolError: If da4ml is missing or gives what it never gave.
+        ToolError: If da4ml gives what no adder is.
+        ImportError: If da4ml is missing.
     """
     if np.abs(matrix).max(initial=0) >= EXACT:
         raise Unrepresentable(f"a weight of {np.abs(matrix).max()}", where="shift-add graph",
@@ -49,11 +51,8 @@ def solve(matrix: np.ndarray, bias: np.ndarray, taps: tuple[Tap, ...], lows: tup
 
 def _trace(matrix: np.ndarray, lows: list[float], highs: list[float], deeper: int):
     """The solver's list of operations."""
-    try:
-        from da4ml.trace import FixedVariableArray, HWConfig, comb_trace
-    except ImportError as error:
-        raise ToolError("da4ml is missing", where="--engine adders",
-                        fix="pip install 'fsrcnnx[adders]'") from error
+    from da4ml.trace import FixedVariableArray, HWConfig, comb_trace
+
     window = FixedVariableArray.from_lhs(
         np.array(lows), np.array(highs), np.ones(len(lows)), HWConfig(1, -1, -1),
         solver_options={"hard_dc": deeper, "search_all_decompose_dc": True})
@@ -84,7 +83,7 @@ def _graph(comb, bias: np.ndarray, taps: tuple[Tap, ...], lows: tuple[int, ...],
             up.append(0)
         else:
             raise ToolError(f"an operation {op.opcode} that is no adder", where="da4ml",
-                            allowed="da4ml 0.6", fix="install the version of constraints.txt")
+                            allowed="da4ml 0.6", fix=advice("da4ml"))
     outputs = []
     for at, value in enumerate(int(value) for value in bias):
         op = int(comb.out_idxs[at]) if comb else -1
@@ -94,7 +93,7 @@ def _graph(comb, bias: np.ndarray, taps: tuple[Tap, ...], lows: tuple[int, ...],
             outputs.append(Output(constant))
         elif shift < 0:
             raise ToolError(f"a result shifted by {shift}", where="da4ml", allowed="0 or more",
-                            fix="install the version of constraints.txt")
+                            fix=advice("da4ml"))
         elif value or comb.out_negs[at]:
             sums.append(Sum(constant, root, 0, shift, bool(comb.out_negs[at])))
             outputs.append(Output(first + len(sums) - 1))

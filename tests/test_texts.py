@@ -201,8 +201,8 @@ def test_a_planted_trace_is_caught(monkeypatch):
     from fsrcnnx.emit.rtl import package
 
     whole = package.package
-    monkeypatch.setattr("fsrcnnx.emit.rtl.folder.package", lambda network, *rest: whole(
-        network, *rest) + f"// {network.meta.get('psnr', '')}\n")
+    monkeypatch.setattr("fsrcnnx.emit.rtl.folder.package", lambda plan: whole(
+        plan) + f"// {plan.network.meta.get('psnr', '')}\n")
     with pytest.raises(AssertionError):
         leaves_no_trace(replace(NETWORK, name="planted", meta={"psnr": VERILOG}))
 

@@ -159,8 +159,9 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max
     from fsrcnnx.emit.rtl.folder import emit
     from fsrcnnx.exact.onnx.model import Model
 
-    manifest = emit(Model.open(model).network, output, cycles_per_pixel=cycles_per_pixel,
-                    pixels_per_beat=pixels_per_beat, max_width=max_width, max_height=max_height)
+    manifest = emit(Model.open(model).network, output, engine=engine,
+                    cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,
+                    max_width=max_width, max_height=max_height)
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
                f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
                f"{manifest['multipliers']} multipliers{enlarged(manifest)}")

@@ -14,7 +14,6 @@ May import numpy, the formats, the network, TDC and the affine bounds. Two inter
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -145,7 +144,6 @@ def _product(layer: Layer, least: np.ndarray, shift: int) -> int:
                min(int(-products.min()), (1 - to.lo) << shift))
 
 
-@lru_cache(maxsize=8)  # a network is frozen, and emitting one asks for its proof three times
 def prove(network: Network) -> tuple[LayerRange, ...]:
     """Bound every accumulator and output of a network.
 

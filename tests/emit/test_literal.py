@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fsrcnnx.emit.literal import MOST_BITS, literals
-from fsrcnnx.emit.rtl.memories import Memory, memory_package
+from fsrcnnx.emit.rtl.memories import Memory
+from fsrcnnx.emit.rtl.memory_package import memory_package
 from fsrcnnx.emit.vectors import check_package, vectors
 from fsrcnnx.tools import environment, find
 from tests.networks import random_network

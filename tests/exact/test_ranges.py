@@ -216,7 +216,6 @@ def test_lines_without_rounding_are_caught(monkeypatch):
         return replace(line, low=line.low + 0.5, high=line.high - 0.5)
 
     monkeypatch.setattr(affine, "relax", smooth)
-    ranges.prove.cache_clear()
     assert _found(network, (3, 3, 1))
 
 
@@ -230,7 +229,6 @@ def test_forgetting_the_border_is_caught(monkeypatch):
     assert not _found(network, (2, 2, 1))
     assert ranges.prove(network)[1].sum_lo.item() == 4
     monkeypatch.setattr(affine, "_inside", lambda first, count, *_: np.ones((1, count), bool))
-    ranges.prove.cache_clear()
     assert _found(network, (2, 2, 1))
 
 

@@ -1,6 +1,6 @@
 """The RTL folder: hand-written modules, a generated package of constants, and memories.
 
-May import the integer side and the folds. The folder stands alone: sources, `files.f`,
+May import the plan and what prints it. The folder stands alone: sources, `files.f`,
 `manifest.json` with the content hash, README, licence, and in `test/` a bench with the vectors that
 prove it. No source names a file: tools run anywhere.
 
@@ -13,19 +13,16 @@ import json
 import shutil
 from pathlib import Path
 
-from fsrcnnx import __version__, limits
-from fsrcnnx.emit.rtl.fold import Fold, balance, lanes
-from fsrcnnx.emit.rtl.memories import memories, memory_package
-from fsrcnnx.emit.rtl.package import Build, line_bits, package, window
+from fsrcnnx import __version__
+from fsrcnnx.emit.rtl.memory_package import memory_package
+from fsrcnnx.emit.rtl.package import package
+from fsrcnnx.emit.rtl.plan import Build, Plan, make
 from fsrcnnx.emit.rtl.readme import readme
 from fsrcnnx.emit.vectors import check_package, pgm, vectors
-from fsrcnnx.errors import InputError, Unrepresentable
-from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import carried
 from fsrcnnx.owned import whole_folder
 
-ENGINES = ("mac",)
 MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
            "core", "subpixel", "axis_guard", "top")  # users after what they use
 
@@ -42,40 +39,16 @@ def source_dir() -> Path:
     return carried("rtl", "fsrcnnx_top.sv")
 
 
-def _check(network: Network, build: Build) -> None:
-    """Refuse what the hardware cannot represent."""
-    def need(ok: bool, what: str, where: str, allowed: str) -> None:
-        if not ok:
-            raise InputError(what, where=where, allowed=allowed)
-
-    need(build.engine in ENGINES, f"engine {build.engine!r}", "--engine", ", ".join(ENGINES))
-    need(build.pixels_per_beat in (1, network.scale), f"{build.pixels_per_beat} pixels per beat",
-         "--pixels-per-beat", f"1 or {network.scale} (the scale)")
-    for name in ("max_width", "max_height"):
-        need(1 <= getattr(build, name) <= limits.FRAME_SIDE, f"{getattr(build, name)} pixels",
-             f"--{name.replace('_', '-')}", f"1..{limits.FRAME_SIDE}")
-    if network.anchor and network.in_format.signed:
-        raise Unrepresentable(f"an anchor in {network.in_format}", where=network.name,
-                              allowed="an unsigned anchor in RTL")
-    for layer in network.layers:
-        if layer.slope_format and layer.slope_format.frac < 0:
-            raise Unrepresentable(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
-                                  allowed="0 or more fraction bits in RTL")
-
-
-def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
+def manifest(plan: Plan) -> dict:
     """Describe an RTL folder: what made it, and what it will do.
 
     Args:
-        network: The network.
-        build: Build parameters.
-        folds: One fold per layer.
+        plan: The core's plan.
 
     Returns:
         A JSON-ready dict.
     """
-    beats = network.scale**2 // build.pixels_per_beat
-    proved = ranges.prove(network)
+    network, build = plan.network, plan.build
     return {
         "made_by": f"fsrcnnx {__version__}",
         "network": network.name,
@@ -87,25 +60,23 @@ def manifest(network: Network, build: Build, folds: tuple[Fold, ...]) -> dict:
         "anchor": network.anchor,
         "engine": build.engine,
         "cycles_per_pixel": build.cycles_per_pixel,
-        # the slowest of the layers and the output decides
-        "cycles_per_pixel_expected": max(beats, *(f.cycles for f in folds)),
+        "cycles_per_pixel_expected": plan.cycles_per_pixel,
         "pixels_per_beat": build.pixels_per_beat,
         "max_width": build.max_width,
         "max_height": build.max_height,
-        # rows that a layer waits for below its window's centre
-        "latency_lines": sum(side - 1 - before for side, before in map(window, network.layers)),
-        "multipliers": sum(f.multipliers for f in folds),
+        "latency_lines": plan.latency_lines,
+        "multipliers": plan.multipliers,
         "layers": [
             {
-                "name": layer.name, "kind": layer.kind, "kernel": layer.kernel,
-                "in_channels": layer.in_channels, "out_channels": layer.out_channels,
-                "lanes": len(lanes(layer)), "fold_in": f.fold_in, "fold_out": f.fold_out,
-                "cycles": f.cycles, "multipliers": f.multipliers, "acc_bits": bound.acc_width,
-                "line_bits": lines,
-                "weight_format": str(layer.weight_format), "out_format": str(layer.out_format),
+                "name": part.layer.name, "kind": part.layer.kind, "kernel": part.layer.kernel,
+                "in_channels": part.layer.in_channels, "out_channels": part.layer.out_channels,
+                "lanes": len(part.lanes), "fold_in": part.fold.fold_in,
+                "fold_out": part.fold.fold_out, "cycles": part.fold.cycles,
+                "multipliers": part.fold.multipliers, "acc_bits": part.proved.acc_width,
+                "line_bits": part.line_bits, "weight_format": str(part.layer.weight_format),
+                "out_format": str(part.layer.out_format),
             }
-            for layer, f, bound, lines in zip(network.layers, folds, proved,
-                                              line_bits(network, build), strict=True)
+            for part in plan.layers
         ],
         "files": [f"fsrcnnx_{name}.sv" for name in ("pkg", "mem_pkg", *MODULES)],
     }
@@ -140,18 +111,16 @@ def emit(
         Unrepresentable: If the network has what the RTL cannot represent.
     """
     out_dir = Path(out_dir)
-    build = Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height)
-    _check(network.check(), build)
-    folds = balance(network, cycles_per_pixel)
-    described = manifest(network, build, folds)
+    plan = make(network, Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height))
+    described = manifest(plan)
     proof = vectors(network, max_width, max_height)
     texts = {
-        "README.md": readme((source_dir() / "EMITTED.md").read_text(encoding="utf-8"), network,
-                            described, proof.distinct, proof.lr.shape),
-        "fsrcnnx_pkg.sv": package(network, build, folds),
+        "README.md": readme((source_dir() / "EMITTED.md").read_text(encoding="utf-8"), plan,
+                            proof.distinct, proof.lr.shape),
+        "fsrcnnx_pkg.sv": package(plan),
         "files.f": "".join(f"{name}\n" for name in described["files"]),
         "manifest.json": json.dumps(described, indent=2) + "\n",
-        "fsrcnnx_mem_pkg.sv": memory_package(memories(network, folds), network.content_hash()),
+        "fsrcnnx_mem_pkg.sv": memory_package(plan.memories, network.content_hash()),
         "test/fsrcnnx_check_pkg.sv": check_package(proof, network),
     }
     pictures = {"test/lr.pgm": pgm(proof.lr, network.in_format),

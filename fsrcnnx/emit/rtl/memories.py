@@ -1,24 +1,22 @@
-"""Contents of the mac engine's memories, as constants: fsrcnnx_mem_pkg.sv.
+"""Memories of the mac engine: what each one holds, word by word, and where it lies.
 
-May import the integer network and the folds. Word layout as the headers of fsrcnnx_mac_lane and
-fsrcnnx_layer say: weight (output j, input m) of step o*fold_in + i lies at
-[(j*ins + m)*weight bits] of that step's word. Constants and not files: a simulator or synthesiser
-looks for a file in its own working folder, and most go on with an empty memory without it.
+May import the integer network, the lanes and the folds. Word layout as the headers of
+fsrcnnx_mac_lane and fsrcnnx_layer say: weight (output j, input m) of step o*fold_in + i lies at
+[(j*ins + m)*weight bits] of that step's word.
 
-    print(memory_package(memories(network, folds), network.content_hash()))
+    placed(memories(0, layer, parts, fold, acc_bits, slope_bits))[0].word_bits
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fsrcnnx import __version__
-from fsrcnnx.emit.literal import literals
-from fsrcnnx.emit.rtl.fold import Fold, Lane, lanes
-from fsrcnnx.exact import ranges
-from fsrcnnx.exact.network import Layer, Network
+from fsrcnnx.emit.rtl.fold import Fold
+from fsrcnnx.emit.rtl.lanes import Lane
+from fsrcnnx.exact.network import Layer
 
 KINDS = ("WEIGHTS", "BIASES", "SLOPES")
 
@@ -33,6 +31,7 @@ class Memory:
         lane: Index of its lane in the layer; 0 where the lanes share it.
         words: int64 (words, fields), field 0 in the low bits.
         field_bits: Bits per field, two's complement.
+        lsb: Where its word 0 starts in the vector of all memories of its kind.
     """
 
     kind: str
@@ -40,6 +39,7 @@ class Memory:
     lane: int
     words: np.ndarray
     field_bits: int
+    lsb: int = 0
 
     @property
     def word_bits(self) -> int:
@@ -50,24 +50,6 @@ class Memory:
     def bits(self) -> int:
         """Bits in all."""
         return self.words.shape[0] * self.word_bits
-
-
-def words(memory: Memory) -> list[list[str]]:
-    """Print a memory's words as SystemVerilog numbers.
-
-    Args:
-        memory: The memory.
-
-    Returns:
-        The sized hex literals of each word, the high part first, in order of address.
-    """
-    bits, mask = memory.field_bits, (1 << memory.field_bits) - 1
-    digits = -(-memory.word_bits // 4)
-    found = []
-    for word in memory.words.tolist():
-        value = sum((field & mask) << (bits * place) for place, field in enumerate(word))
-        found.append(literals(f"{value:0{digits}x}", memory.word_bits))
-    return found
 
 
 def weight_words(lane: Lane, fold: Fold, ins: int) -> np.ndarray:
@@ -103,106 +85,44 @@ def channel_words(values: np.ndarray, fold: Fold) -> np.ndarray:
     return padded.reshape(fold.fold_out, fold.outs)
 
 
-def slope_width(layer: Layer) -> int:
-    """Bits of a layer's slopes as signed numbers.
+def memories(index: int, layer: Layer, parts: tuple[Lane, ...], fold: Fold, acc_bits: int,
+             slope_bits: int) -> list[Memory]:
+    """Lay out the memories of a layer.
 
     Args:
-        layer: A layer with or without slopes.
+        index: The layer's place in the network.
+        layer: The layer.
+        parts: Its lanes.
+        fold: Its fold.
+        acc_bits: Bits of its accumulators.
+        slope_bits: Bits of its slopes as signed numbers.
 
     Returns:
-        Bits; 1 without slopes.
+        The weights of each lane, the biases (of each lane of a shuffle, whose lanes do not share
+        them), the slopes (zeros without).
     """
-    fmt = layer.slope_format
-    return fmt.width + (not fmt.signed) if fmt else 1
+    slope = np.zeros(layer.out_channels, np.int64) if layer.slope is None else layer.slope
+    return [
+        *(Memory("WEIGHTS", index, number, weight_words(lane, fold, ins), layer.weight_format.width)
+          for number, (lane, ins) in enumerate(zip(parts, fold.ins, strict=True))),
+        *(Memory("BIASES", index, number, channel_words(lane.bias, fold), acc_bits)
+          for number, lane in enumerate(parts if layer.kind == "shuffle" else parts[:1])),
+        Memory("SLOPES", index, 0, channel_words(slope, fold), slope_bits),
+    ]
 
 
-def bias_lanes(layer: Layer) -> int:
-    """Count the lanes that have biases of their own.
+def placed(found: Iterable[Memory]) -> tuple[Memory, ...]:
+    """Put memories one behind the other in the vector of their kind.
 
     Args:
-        layer: A layer.
+        found: All memories of a network, in order.
 
     Returns:
-        All lanes of a shuffle; 1 where the lanes share their biases.
+        The same, each with its place.
     """
-    return layer.stride**2 if layer.kind == "shuffle" else 1
-
-
-def memories(network: Network, folds: tuple[Fold, ...]) -> tuple[Memory, ...]:
-    """Lay out all memories of a network.
-
-    Args:
-        network: A checked network.
-        folds: One fold per layer.
-
-    Returns:
-        Layer by layer: the weights of each lane, the biases (of each lane of a shuffle), the slopes
-        (zeros without).
-    """
-    found = []
-    proved = ranges.prove(network)
-    for index, (layer, fold, bound) in enumerate(zip(network.layers, folds, proved, strict=True)):
-        parts = lanes(layer)
-        for number, (lane, ins) in enumerate(zip(parts, fold.ins, strict=True)):
-            found.append(Memory("WEIGHTS", index, number, weight_words(lane, fold, ins),
-                                layer.weight_format.width))
-        slope = np.zeros(layer.out_channels, np.int64) if layer.slope is None else layer.slope
-        found += [Memory("BIASES", index, number, channel_words(lane.bias, fold), bound.acc_width)
-                  for number, lane in enumerate(parts[: bias_lanes(layer)])]
-        found.append(Memory("SLOPES", index, 0, channel_words(slope, fold), slope_width(layer)))
-    return tuple(found)
-
-
-def places(found: tuple[Memory, ...]) -> dict[str, list[int]]:
-    """Tell where each layer's and lane's memory lies in the constants.
-
-    Args:
-        found: All memories of a network.
-
-    Returns:
-        Constant name -> one value per layer, or per lane of all layers for LANE_WEIGHTS_LSB, which
-        counts from its layer's first bit.
-    """
-    layers = range(found[-1].layer + 1)
-    told: dict[str, list[int]] = {}
-    for kind in KINDS:
-        sizes = [sum(m.bits for m in found if (m.kind, m.layer) == (kind, layer))
-                 for layer in layers]
-        told[f"LAYER_{kind}_LSB"] = [sum(sizes[:layer]) for layer in layers]
-        if kind == "WEIGHTS":
-            told["LAYER_WEIGHTS_WIDTH"] = sizes
-    told["LANE_WEIGHTS_LSB"] = [
-        sum(m.bits for m in found
-            if (m.kind, m.layer) == (memory.kind, memory.layer) and m.lane < memory.lane)
-        for memory in found if memory.kind == "WEIGHTS"]
-    return told
-
-
-def memory_package(found: tuple[Memory, ...], content_hash: str) -> str:
-    """Write fsrcnnx_mem_pkg.sv.
-
-    Args:
-        found: All memories of a network.
-        content_hash: The network's.
-
-    Returns:
-        The file's text: a vector per kind of memory, the first memory's word 0 in the low bits.
-    """
-    text = ("// SPDX-License-Identifier: Apache-2.0\n"
-            f"// Contents of the memories, made by fsrcnnx {__version__}; do not edit.\n"
-            f"// Network {content_hash}.\n"
-            "// The highest word of a memory comes first, the lowest field of a word last.\n\n"
-            "package fsrcnnx_mem_pkg;\n")
-    for kind in KINDS:
-        chosen = [memory for memory in found if memory.kind == kind]
-        blocks = []
-        for memory in reversed(chosen):
-            shared = kind != "WEIGHTS" and sum(m.layer == memory.layer for m in chosen) == 1
-            lane = "" if shared else f", lane {memory.lane}"
-            title = (f"    // layer {memory.layer}{lane}: {memory.words.shape[0]} words of "
-                     f"{memory.words.shape[1]} x {memory.field_bits} bits\n")
-            blocks.append(title + ",\n".join(f"    {part}" for word in reversed(words(memory))
-                                             for part in word))
-        bits = sum(memory.bits for memory in chosen)
-        text += f"\n  localparam bit [{bits}-1:0] {kind} = {{\n" + ",\n".join(blocks) + "\n  };\n"
-    return text + "\nendpackage\n"
+    ends = dict.fromkeys(KINDS, 0)
+    done = []
+    for memory in found:
+        done.append(replace(memory, lsb=ends[memory.kind]))
+        ends[memory.kind] += memory.bits
+    return tuple(done)

@@ -1,23 +1,22 @@
 """README.md of an emitted RTL folder: what it is, its ports, its timing, how to check and build it.
 
-May import the integer network. The text is rtl/EMITTED.md, with the manifest's figures filled in.
+May import the plan. The text is rtl/EMITTED.md, with the plan's figures filled in.
 
-    print(readme(template, network, manifest, distinct=200, frame=(10, 12)))
+    print(readme(template, plan, distinct=200, frame=(10, 12)))
 """
 
 from __future__ import annotations
 
-from fsrcnnx.exact.network import Network
+from fsrcnnx import __version__
+from fsrcnnx.emit.rtl.plan import Plan
 
 
-def readme(template: str, network: Network, manifest: dict, distinct: int,
-           frame: tuple[int, int]) -> str:
+def readme(template: str, plan: Plan, distinct: int, frame: tuple[int, int]) -> str:
     """Write the README of an emitted folder.
 
     Args:
         template: rtl/EMITTED.md.
-        network: The network.
-        manifest: The folder's.
+        plan: The core's plan.
         distinct: Different values in the expected output of the test vectors.
         frame: Height and width of the vectors' picture.
 
@@ -25,19 +24,21 @@ def readme(template: str, network: Network, manifest: dict, distinct: int,
         Markdown.
     """
     height, width = frame
-    scale, beat = network.scale, manifest["pixels_per_beat"]
+    network, build = plan.network, plan.build
+    scale, beat = network.scale, build.pixels_per_beat
     lr, hr = network.in_format, network.out_format
-    what = (f"{len(network.layers)} layers. Luma of a low-resolution (LR) frame goes in, luma of "
+    what = (f"{len(plan.layers)} layers. Luma of a low-resolution (LR) frame goes in, luma of "
             f"the frame {scale} times as wide and high (HR) comes out.")
     if network.prescale > 1:
-        what = (f"{len(network.layers)} layers. Luma that bicubic has enlarged {network.prescale} "
+        what = (f"{len(plan.layers)} layers. Luma that bicubic has enlarged {network.prescale} "
                 "times goes in (LR below), luma of the same size comes out (HR).")
-    filled = {key: value for key, value in manifest.items() if isinstance(value, str | int)} | {
-        "what": what, "lr": f"{width}x{height}", "hr": f"{scale * width}x{scale * height}",
-        "distinct": distinct, "beat": beat, "plural": "s" if beat > 1 else "",
-        "twos": ", in two's complement" if lr.signed or hr.signed else "",
-        "dim_bits": max(manifest["max_width"], manifest["max_height"]).bit_length(),
-        "in_bits": lr.width, "out_data": beat * hr.width, "in_format": lr, "out_format": hr,
-        "model_id": manifest["content_hash"][:8],
-        "line_bits": sum(layer["line_bits"] for layer in manifest["layers"])}
-    return template.format(**filled)
+    return template.format(
+        made_by=f"fsrcnnx {__version__}", network=network.name, what=what,
+        content_hash=network.content_hash(), model_id=network.content_hash()[:8],
+        cycles_per_pixel=build.cycles_per_pixel, cycles_per_pixel_expected=plan.cycles_per_pixel,
+        pixels_per_beat=beat, beat=beat, plural="s" if beat > 1 else "",
+        max_width=build.max_width, max_height=build.max_height, dim_bits=build.dim_bits,
+        latency_lines=plan.latency_lines, multipliers=plan.multipliers, line_bits=plan.line_bits,
+        scale=scale, in_format=lr, out_format=hr, in_bits=lr.width, out_data=beat * hr.width,
+        twos=", in two's complement" if lr.signed or hr.signed else "", distinct=distinct,
+        lr=f"{width}x{height}", hr=f"{scale * width}x{scale * height}")

@@ -1,12 +1,12 @@
 """Folds keep the rate, cover every product, and waste little."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsrcnnx.emit.rtl.fold import balance, fold, lanes
-from fsrcnnx.errors import InputError
+from fsrcnnx.emit.rtl.fold import fold
+from fsrcnnx.emit.rtl.lanes import lanes
+from fsrcnnx.emit.rtl.plan import Build, make
 from tests.networks import random_layer, random_network
 
 
@@ -15,7 +15,7 @@ from tests.networks import random_layer, random_network
        kernel=st.sampled_from([1, 3]))
 def test_a_fold_covers_all_products_within_its_cycles(cycles, inputs, outputs, kernel):
     layer = random_layer(np.random.default_rng(0), "c", inputs, outputs, kernel)
-    found = fold(layer, cycles)
+    found = fold(layer, lanes(layer), cycles)
     assert found.cycles <= cycles
     assert found.outs * found.fold_out >= outputs > found.outs * (found.fold_out - 1)
     assert found.ins[0] * found.fold_in >= inputs * kernel**2
@@ -25,22 +25,17 @@ def test_a_fold_covers_all_products_within_its_cycles(cycles, inputs, outputs, k
 
 def test_one_cycle_means_one_multiplier_per_product():
     layer = random_layer(np.random.default_rng(0), "c", 3, 4, 3, prelu=False)
-    assert fold(layer, 1).multipliers == layer.macs
+    assert fold(layer, lanes(layer), 1).multipliers == layer.macs
 
 
 def test_a_deconvolution_multiplies_by_no_inserted_zero():
     layer = random_layer(np.random.default_rng(0), "d", 23, 1, 3, stride=2, kind="deconv",
                          prelu=False)
-    assert fold(layer, 1).multipliers == 9 * 23
+    assert fold(layer, lanes(layer), 1).multipliers == 9 * 23
     assert [lane.inputs for lane in lanes(layer)] == [23, 46, 46, 92]
 
 
 def test_more_cycles_never_need_more_multipliers():
     network = random_network(np.random.default_rng(0))
-    totals = [sum(f.multipliers for f in balance(network, n)) for n in range(1, 40)]
+    totals = [make(network, Build(cycles_per_pixel=n)).multipliers for n in range(1, 40)]
     assert totals == sorted(totals, reverse=True)
-
-
-def test_no_cycles_are_refused():
-    with pytest.raises(InputError, match=r"1\.\.4194304"):
-        balance(random_network(np.random.default_rng(0)), 0)

@@ -8,9 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fsrcnnx.emit.rtl.fold import balance, lanes
 from fsrcnnx.emit.rtl.folder import emit
-from fsrcnnx.emit.rtl.memories import Memory, memories, memory_package, places, words
+from fsrcnnx.emit.rtl.lanes import lanes
+from fsrcnnx.emit.rtl.memories import Memory
+from fsrcnnx.emit.rtl.memory_package import memory_package, words
+from fsrcnnx.emit.rtl.package import lane_fields, layer_fields
+from fsrcnnx.emit.rtl.plan import Build, make
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.formats import Format
@@ -37,9 +40,9 @@ def _fields(memory):
 @both
 @pytest.mark.parametrize("cycles", [1, 3, 8, 40])
 def test_memories_hold_every_weight_in_its_place(network, cycles):
-    folds = balance(network, cycles)
-    found = {(m.kind, m.layer, m.lane): m for m in memories(network, folds)}
-    for index, (layer, fold) in enumerate(zip(network.layers, folds, strict=True)):
+    plan = make(network, Build(cycles_per_pixel=cycles))
+    found = {(m.kind, m.layer, m.lane): m for m in plan.memories}
+    for index, (layer, fold) in enumerate((part.layer, part.fold) for part in plan.layers):
         for number, lane in enumerate(lanes(layer)):
             ins = fold.ins[number]
             words = _fields(found["WEIGHTS", index, number])
@@ -65,10 +68,10 @@ def test_words_by_hand():
 
 @both
 def test_every_memory_lies_where_the_package_says(network):
-    found = memories(network, balance(network, 4))
-    text, told = memory_package(found, "0" * 64), places(found)
+    plan = make(network, Build(cycles_per_pixel=4))
+    text, told = memory_package(plan.memories, "0" * 64), layer_fields(plan) | lane_fields(plan)
     lane = iter(told["LANE_WEIGHTS_LSB"])
-    for memory in found:
+    for memory in plan.memories:
         size, body = re.search(rf"bit \[(\d+)-1:0\] {memory.kind} = {{\n(.*?)}}", text,
                                re.DOTALL).groups()
         printed = re.findall(r"(\d+)'h([0-9a-f]+)", body)

@@ -1,0 +1,94 @@
+"""The plan of a core: made once, complete, and right."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fsrcnnx.emit.rtl import engines, folder, plan
+from fsrcnnx.emit.rtl.plan import Build, make
+from fsrcnnx.exact import ranges
+from fsrcnnx.exact.formats import Format
+from tests.networks import random_network
+
+NETWORK = random_network(np.random.default_rng(7))
+
+
+def counted(monkeypatch, module, name, calls):
+    """Count the calls of a module's function."""
+    right = getattr(module, name)
+
+    def count(*args):
+        calls[name] = calls.get(name, 0) + 1
+        return right(*args)
+
+    monkeypatch.setattr(module, name, count)
+
+
+def asked(monkeypatch, tmp_path):
+    """How often emitting a core asks for each thing that the plan decides."""
+    calls = {}
+    for module, name in ((ranges, "prove"), (plan, "lanes"), (plan, "window"), (engines, "fold")):
+        counted(monkeypatch, module, name, calls)
+    folder.emit(NETWORK, tmp_path / "rtl", cycles_per_pixel=4, max_width=50)
+    return calls
+
+
+def test_a_core_is_decided_once(monkeypatch, tmp_path):
+    layers = len(NETWORK.layers)
+    assert asked(monkeypatch, tmp_path) == {
+        "prove": 1, "lanes": layers, "window": layers, "fold": layers}
+
+
+def test_a_writer_that_proves_again_is_caught(monkeypatch, tmp_path):
+    right = folder.package
+    monkeypatch.setattr(folder, "package", lambda plan: f"{right(plan)}"
+                        f"// {ranges.prove(plan.network)[0].acc_width}\n")
+    assert asked(monkeypatch, tmp_path)["prove"] == 2
+
+
+def test_a_plan_is_frozen():
+    found = make(NETWORK, Build())
+    for thing in (found, found.layers[0], found.layers[0].work, found.memories[0], found.build):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(thing, dataclasses.fields(thing)[0].name, None)
+
+
+@pytest.mark.parametrize("anchor", [False, True])
+def test_a_plan_by_hand(anchor):
+    """3x3 to 5 channels, 1x1 to 3, then a deconvolution x2 of 3x3 to luma, 4 lanes over 2x2."""
+    network = random_network(np.random.default_rng(7), channels=(5, 3), kernels=(3, 1, 3))
+    network = dataclasses.replace(network, anchor=anchor).check()
+    found, pixel = make(network, Build(cycles_per_pixel=6, max_width=50, max_height=70)), 8 * anchor
+    assert network.in_format == Format(False, 8, 8)
+    assert [(part.side, part.before) for part in found.layers] == [(3, 1), (1, 0), (2, 0)]
+    assert [len(part.lanes) for part in found.layers] == [1, 1, 4]
+    widths = [layer.out_format.width for layer in network.layers]
+    assert found.stream_bits == (8, 5 * widths[0] + pixel, 3 * widths[1] + pixel, 4 * widths[2])
+    lines = [50 * 2 * 8, 0, 50 * (3 * widths[1] + pixel)]
+    assert [part.line_bits for part in found.layers] == lines
+    assert found.line_bits == sum(lines)
+    assert found.latency_lines == 2
+    assert found.anchor_bits == pixel
+    assert found.build.dim_bits == 7
+    assert all(part.fold.cycles <= 6 for part in found.layers)
+    assert found.cycles_per_pixel == max(part.fold.cycles for part in found.layers) >= 4
+    assert found.multipliers == sum(part.fold.multipliers for part in found.layers)
+    assert [part.proved.acc_width for part in found.layers] == [
+        bound.acc_width for bound in ranges.prove(network)]
+
+
+def test_the_output_decides_the_rate_of_a_fast_core():
+    assert make(NETWORK, Build(cycles_per_pixel=1)).cycles_per_pixel == NETWORK.scale**2
+    assert make(NETWORK, Build(cycles_per_pixel=1, pixels_per_beat=NETWORK.scale)
+                ).cycles_per_pixel == NETWORK.scale
+
+
+def test_another_engine_differs_in_the_plan_alone(monkeypatch, tmp_path):
+    """One that takes at most two cycles: no writer knows of it, and all print what it decided."""
+    monkeypatch.setitem(engines.ENGINES, "quick", lambda network, lanes, proved, cycles:
+                        engines.mac(network, lanes, proved, min(cycles, 2)))
+    told = folder.emit(NETWORK, tmp_path / "rtl", engine="quick", pixels_per_beat=2)
+    assert told["engine"] == "quick"
+    assert [layer["cycles"] for layer in told["layers"]] == [2] * len(NETWORK.layers)
+    assert str(told["multipliers"]) in (tmp_path / "rtl" / "README.md").read_text()

@@ -19,10 +19,9 @@ import numpy as np
 
 from fsrcnnx import __version__
 from fsrcnnx.emit.rtl import graph_file
-from fsrcnnx.emit.rtl.fold import lanes
 from fsrcnnx.emit.rtl.graph_check import check
 from fsrcnnx.emit.rtl.graph_text import adder_bits, module
-from fsrcnnx.emit.rtl.package import window
+from fsrcnnx.emit.rtl.lanes import lanes, window
 from fsrcnnx.emit.rtl.schedule import Pipeline, schedule
 from fsrcnnx.emit.rtl.shift_add import Graph, Tap
 from fsrcnnx.emit.rtl.solve import solve

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from fsrcnnx.emit.rtl import graph_file, graphs
-from fsrcnnx.emit.rtl.fold import lanes
 from fsrcnnx.emit.rtl.graph_check import check, run, wrap
 from fsrcnnx.emit.rtl.graphs import layer_graphs, products
-from fsrcnnx.emit.rtl.package import window
+from fsrcnnx.emit.rtl.lanes import lanes, window
 from fsrcnnx.emit.rtl.schedule import schedule
 from fsrcnnx.emit.rtl.solve import solve
 from fsrcnnx.errors import CheckError, InputError, Unrepresentable

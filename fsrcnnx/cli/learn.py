@@ -170,6 +170,8 @@ def test(images, model, engine, protocol, json_file):
 def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
              rounds, device, **settings):
     """Quantise float weights to the number contract; the same command resumes."""
+    from fsrcnnx.exact.emulate import Emulator
+    from fsrcnnx.exact.even import measure
     from fsrcnnx.learn import store
     from fsrcnnx.learn.quantising import quantise as learn
     from fsrcnnx.learn.quantising.calibrate import MIXED, Bits, ends
@@ -197,6 +199,9 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
                    f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "
                    f"{done.network.content_hash()[:12]}")
+        click.echo(f"constant frames: {measure(done.network, Emulator(done.network).stack)}")
+        click.echo(f"largest loss of a picture: {done.loss:.2f} dB, number {done.worst} of "
+                   f"{eval_file}")
 
 
 @click.command()

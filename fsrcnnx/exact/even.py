@@ -48,6 +48,12 @@ class Even:
     ring: int
     back: int
 
+    def __str__(self) -> str:
+        """All figures as half a sentence."""
+        return (f"{self.exact} of {self.levels} grays exact, at most {self.error} off and "
+                f"{self.spread} between phases inside, {self.ring} off in the outermost ring; "
+                f"steps back on ramps: at most {self.back}")
+
 
 def levels(network: Network) -> np.ndarray:
     """List the gray levels of a network whose input and output count them alike.

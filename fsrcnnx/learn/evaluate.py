@@ -7,7 +7,7 @@ May import numpy, torch, imaging, learn.data, training.fit, learn.store and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -76,20 +76,22 @@ def float_run(module: nn.Module, lr: np.ndarray) -> np.ndarray:
 
     Args:
         module: Float network, pixel / 256 in and out.
-        lr: uint8 (H, W), what enters the network: enlarged before if it has a prescale.
+        lr: Pixels (H, W), or (n, H, W) of a stack of frames, what enters the network: enlarged
+            before if it has a prescale.
 
     Returns:
-        uint8 (scale * H, scale * W), rounded half to even and clipped to 0..255.
+        uint8 (scale * H, scale * W), or a stack, rounded half to even and clipped to 0..255.
     """
     module.eval()
     device = next(module.parameters()).device
     with torch.no_grad():
-        x = torch.from_numpy(np.array(lr))[None, None].to(device).float() / PIXEL_STEPS
-        return pixels(module(x)[0, 0])
+        x = torch.from_numpy(np.array(lr)).to(device).float() / PIXEL_STEPS
+        hr = pixels(module(x.reshape(-1, 1, *x.shape[-2:])))
+    return hr.reshape(*x.shape[:-2], *hr.shape[-2:])
 
 
-def mean_psnr(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: int) -> float:
-    """Mean PSNR of an upscaler over LR and HR pairs.
+def psnrs(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: int) -> list[float]:
+    """PSNR of an upscaler on each of LR and HR pairs.
 
     Args:
         run: Upscaler, uint8 (H, W) to uint8 (scale * H, scale * W).
@@ -97,9 +99,36 @@ def mean_psnr(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: 
         shave: Border pixels left out.
 
     Returns:
+        dB of each.
+    """
+    return [psnr(hr, run(lr), shave) for lr, hr in pairs]
+
+
+def mean_psnr(run: Upscaler, pairs: list[tuple[np.ndarray, np.ndarray]], shave: int) -> float:
+    """Mean PSNR of an upscaler over LR and HR pairs.
+
+    Args:
+        run, pairs, shave: As for `psnrs`.
+
+    Returns:
         dB.
     """
-    return float(np.mean([psnr(hr, run(lr), shave) for lr, hr in pairs]))
+    return float(np.mean(psnrs(run, pairs, shave)))
+
+
+def largest_loss(plain: Sequence[float], exact: Sequence[float]) -> tuple[int, float]:
+    """Find the picture that loses most from one upscaler to another, which a mean hides.
+
+    Args:
+        plain: dB of each picture by the one; infinite where it is the original.
+        exact: dB of the same pictures by the other.
+
+    Returns:
+        Index and dB lost; negative if every picture gains.
+    """
+    lost = [0.0 if a == b else a - b for a, b in zip(plain, exact, strict=True)]
+    worst = max(range(len(lost)), key=lost.__getitem__)
+    return worst, lost[worst]
 
 
 def _upscaler(model: str | Path | nn.Module | Upscaler, scale: int) -> Upscaler:

@@ -7,18 +7,21 @@ May import everything below the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from fsrcnnx.errors import ModelError, shown
+from fsrcnnx.exact.even import measure
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.data import PROTOCOLS
+from fsrcnnx.learn.evaluate import float_run
 from fsrcnnx.learn.quantising.rounding import FEW
 from fsrcnnx.learn.training import recipes
-from fsrcnnx.report.results import cost, results
+from fsrcnnx.report.results import Result, cell, cost, results
 
 
 def _layers(network: Network) -> str:
@@ -40,16 +43,15 @@ def _formats(network: Network) -> Iterator[str]:
               f"| {layer.out_format} |"
 
 
-def _quality(model: Model, folders: Sequence[Path]) -> Iterator[str]:
-    yield "| set | protocol | bicubic | float, dB / SSIM | integers, dB / SSIM | lost |"
-    yield "|---|---|---|---|---|---|"
-    for folder in folders:
-        for protocol in PROTOCOLS:
-            row = next(results([model], [folder], protocol))
-            plain, exact = row.float, row.integers
-            yield f"| {folder.name} | {protocol} | {plain.bicubic_psnr:.2f} " \
-                  f"| {plain.psnr:.2f} / {plain.ssim:.4f} | {exact.psnr:.2f} / {exact.ssim:.4f} " \
-                  f"| {plain.psnr - exact.psnr:.2f} dB |"
+def _quality(rows: Iterable[Result]) -> Iterator[str]:
+    yield "| set | protocol | bicubic | float, dB / SSIM | integers, dB / SSIM | lost " \
+          "| most on a picture |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in rows:
+        plain, exact = row.float, row.integers
+        yield f"| {cell(row.folder)} | {plain.protocol} | {plain.bicubic_psnr:.2f} " \
+              f"| {plain.psnr:.2f} / {plain.ssim:.4f} | {exact.psnr:.2f} / {exact.ssim:.4f} " \
+              f"| {plain.psnr - exact.psnr:.2f} dB | {row.largest_loss()} |"
 
 
 def card(folder: Path, pictures: Sequence[Path]) -> str:
@@ -73,6 +75,7 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
     if not run or not held:
         raise ModelError("does not say how it was trained", where=str(folder / "weights.pth"),
                          allowed="a file of quantisation", fix="train and quantise it again")
+    measured = [list(results([model], pictures, protocol)) for protocol in PROTOCOLS]
     count = sum(value.numel() for value in content["float"].values())
     loss = {"mse": "squared error", "log": "logarithm of the squared error",
             "joint": "logarithm of the targets' mean squared error"}[run["loss"]]
@@ -103,10 +106,14 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         "`weights.pth` holds the float weights, the quantised ones and their formats.",
         f"Content hash of the integer network: `{model.content_hash}`.", "",
         "## Quality, measured (Y channel, mean over the set)",
-        *_quality(model, pictures), "",
+        *_quality(row for pair in zip(*measured, strict=True) for row in pair), "",
         "Paper: MATLAB-style antialiased bicubic downscale, LR as uint8, `scale` pixels shaved. "
         "Seed: Pillow's bicubic, no shave.",
         "`make results` measures the paper rows again.", "",
+        "## Constant frames and ramps, measured",
+        f"Integers: {measured[0][0].even}.",
+        f"Float: {measure(network, partial(float_run, store.load(folder / 'weights.pth')))}.",
+        "A gray is exact if all pixels that see no border are it, in every phase.", "",
         "## Formats", *_formats(network), "",
         "## Data", shown(network.meta.get("training_data", "Not said.")),
         f"Held-out pictures, not those above, chose the best step: float {held['float']:.2f} dB, "

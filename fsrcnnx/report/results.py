@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fsrcnnx.errors import shown
+from fsrcnnx.exact.even import Even, measure
 from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
-from fsrcnnx.learn.evaluate import Score, evaluate
+from fsrcnnx.learn.evaluate import Score, evaluate, largest_loss
 from fsrcnnx.learn.training import recipes
 from fsrcnnx.prove.bounds import check_plot
 from fsrcnnx.upscale import engines
@@ -74,6 +76,7 @@ class Result:
         folder: Name of the folder.
         float: Score of the float network.
         integers: Score of the integer network.
+        even: What constant frames become in the integer network.
     """
 
     model: str
@@ -82,6 +85,25 @@ class Result:
     folder: str
     float: Score
     integers: Score
+    even: Even
+
+    def largest_loss(self) -> str:
+        """What the integers lose on the picture where they lose most: dB, and its name."""
+        worst, lost = largest_loss(*([row[1] for row in score.pictures]
+                                     for score in (self.float, self.integers)))
+        return f"{lost:.2f} ({cell(self.float.pictures[worst][0])})"
+
+
+def cell(name: str) -> str:
+    """Bring the name of a file or folder, which may be a stranger's, into a Markdown table.
+
+    Args:
+        name: As the file system gives it.
+
+    Returns:
+        One line; no | of it ends a cell.
+    """
+    return shown(name).replace("|", r"\|")
 
 
 def results(models: Sequence[Model], folders: Sequence[Path],
@@ -101,12 +123,13 @@ def results(models: Sequence[Model], folders: Sequence[Path],
         ModelError: If a model cannot be used.
     """
     for model in models:
+        flat = measure(model.network, engines.emulator(model).stack)
         for folder in folders:
             scores = [evaluate(lambda lr, engine=engine, model=model: engines.upscale_luma(
                 engine, model, [lr])[0], folder, scale=model.scale, protocol=protocol)
                 for engine in ("float", "emulate")]
             yield Result(model.path.parent.name, cost(model.network), model.scale, folder.name,
-                         *scores)
+                         *scores, flat)
 
 
 def markdown(rows: Sequence[Result]) -> str:
@@ -120,15 +143,17 @@ def markdown(rows: Sequence[Result]) -> str:
     """
     protocol = rows[0].float.protocol if rows else "paper"
     lines = [f"| model | MAC per LR pixel | bits | signed digits | pictures, {protocol} protocol "
-             "| bicubic, dB / SSIM | float, dB / SSIM | integers, dB / SSIM | lost, dB |",
-             "|---" * 9 + "|"]
+             "| bicubic, dB / SSIM | float, dB / SSIM | integers, dB / SSIM | lost, dB "
+             "| largest loss of a picture, dB | exact grays of 256 | ring error |",
+             "|---" * 12 + "|"]
     for row in rows:
         plain, exact = row.float, row.integers
         lines.append(
             f"| {row.model} | {row.cost.macs:,} | {row.cost.bits} | {row.cost.digits:,} "
-            f"| {row.folder} | {plain.bicubic_psnr:.2f} / {plain.bicubic_ssim:.4f} "
+            f"| {cell(row.folder)} | {plain.bicubic_psnr:.2f} / {plain.bicubic_ssim:.4f} "
             f"| {plain.psnr:.2f} / {plain.ssim:.4f} | {exact.psnr:.2f} / {exact.ssim:.4f} "
-            f"| {plain.psnr - exact.psnr:.2f} |")
+            f"| {plain.psnr - exact.psnr:.2f} | {row.largest_loss()} | {row.even.exact} "
+            f"| {row.even.ring} |")
     return "\n".join(lines)
 
 

@@ -53,8 +53,18 @@ def _network(model: Model, bits: int) -> Network:
 
 
 @lru_cache(maxsize=1)
-def _emulator(model: Model) -> Emulator:
-    """The emulator of a model; kept, since a video asks for it again and again."""
+def emulator(model: Model) -> Emulator:
+    """Give a model's emulator; kept, since a video asks for it again and again.
+
+    Args:
+        model: The opened model.
+
+    Returns:
+        Its emulator.
+
+    Raises:
+        As `Emulator`.
+    """
     from fsrcnnx.exact.emulate import Emulator
 
     return Emulator(model.network)
@@ -160,8 +170,7 @@ def _network_luma(engine: str, model: Model, lrs: list[np.ndarray], simulator: s
         return [golden.run(network, lr) for lr in lrs]
     if engine == "emulate":
         _network(model, bits)
-        emulator = _emulator(model)
-        return [emulator(lr) for lr in lrs]
+        return [emulator(model)(lr) for lr in lrs]
     raise InputError(f"unknown engine {engine!r}", where="engine", allowed=", ".join(ENGINES))
 
 

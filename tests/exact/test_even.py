@@ -149,6 +149,12 @@ def test_enlarging_before_keeps_a_plane_flat(prescale):
         assert (bicubic(np.full((5, 7), level, np.uint8), prescale) == level).all()
 
 
+def test_figures_are_told_in_words():
+    assert str(Even(256, 222, 1, 2, 5, 3)) == (
+        "222 of 256 grays exact, at most 1 off and 2 between phases inside, 5 off in the outermost "
+        "ring; steps back on ramps: at most 3")
+
+
 def test_all_that_is_shipped_is_recorded():
     assert {path.parent.name for path in MODELS.glob("*/model.onnx")} == set(SHIPPED)
 

@@ -2,11 +2,16 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
+from fsrcnnx.exact import even
+from fsrcnnx.exact.formats import saturate
+from fsrcnnx.exact.network import PIXEL
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx.model import SHIPPED, Model
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.report import card
@@ -38,6 +43,12 @@ def test_a_card_says_what_is_measured(tmp_path, pictures, capsys):
                          protocol=protocol)
         assert f"| set | {protocol} | {score.bicubic_psnr:.2f} |" in text
         assert f"| {score.psnr:.2f} / {score.ssim:.4f} |" in text
+    assert "| lost | most on a picture |" in text and " (a.png) |" in text
+    assert f"Integers: {even.measure(model.network)}.\n" in text
+    plain = folder / "model_float.onnx"
+    whole = even.measure(model.network, lambda lrs: np.stack([
+        saturate(np.rint(onnx_io.run_float(plain, lr)), PIXEL) for lr in lrs]))
+    assert f"Float: {whole}.\n" in text and whole != even.measure(model.network)
 
 
 def test_no_card_is_written_without_pictures(tmp_path, capsys):

@@ -1,13 +1,17 @@
 """The results table: every shipped model, measured as the single commands measure it."""
 
+import re
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import InputError
+from fsrcnnx.exact import even
 from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.exact.onnx.model import Model, shipped
 from fsrcnnx.learn.evaluate import evaluate
@@ -46,6 +50,27 @@ def test_the_figures_are_those_of_the_golden_model(folder):
     assert f"| {golden.psnr:.2f} / {golden.ssim:.4f} |" in table
     assert f"| {golden.bicubic_psnr:.2f} / {golden.bicubic_ssim:.4f} |" in table
     assert "| pictures, paper protocol |" in table
+    flat = even.measure(model.network)
+    lost = row.float.pictures[0][1] - golden.pictures[0][1]
+    assert table.splitlines()[0].endswith(
+        "| largest loss of a picture, dB | exact grays of 256 | ring error |")
+    assert table.splitlines()[-1].endswith(f"| {lost:.2f} (a.png) | {flat.exact} | {flat.ring} |")
+
+
+def test_the_largest_loss_is_of_one_picture(folder):
+    Image.open(photograph()).crop((0, 60, 96, 156)).save(folder / "b|c.png")
+    row = next(results([DEFAULT], [folder.rename(folder.with_name("s|t"))]))
+    lost = {name: plain - whole for (name, plain, *_), (_, whole, *_) in zip(
+        row.float.pictures, row.integers.pictures, strict=True)}
+    worst = max(lost, key=lost.get)
+    assert row.largest_loss() == f"{lost[worst]:.2f} ({worst.replace('|', chr(92) + '|')})"
+    assert lost[worst] > np.mean(list(lost.values()))
+    worse = replace(row, integers=replace(row.integers, pictures=tuple(
+        (name, plain - 3 * (name == "b|c.png"), *rest)
+        for name, plain, *rest in row.float.pictures)))
+    assert worse.largest_loss() == r"3.00 (b\|c.png)"
+    heading, _, line = markdown([worse]).splitlines()
+    assert len(re.split(r"(?<!\\)\|", line)) == len(heading.split("|"))
 
 
 @pytest.mark.parametrize(("protocol", "reduce", "shave"), [("paper", shrink, 2),

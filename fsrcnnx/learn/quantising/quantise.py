@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from fsrcnnx import __version__
@@ -30,7 +31,7 @@ from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.files import check_apart, check_output
 from fsrcnnx.learn import data, models, store, torchfile
-from fsrcnnx.learn.evaluate import float_run, mean_psnr
+from fsrcnnx.learn.evaluate import float_run, largest_loss, mean_psnr, psnrs
 from fsrcnnx.learn.quantising import neighbours
 from fsrcnnx.learn.quantising.calibrate import (
     MIXED,
@@ -70,6 +71,9 @@ class Quantised:
         float_psnr: dB of the float network on the evaluation file.
         calibrated_psnr: dB after calibration alone.
         psnr: dB after quantisation-aware training.
+        loss: dB that the integers lose against float on the picture of the evaluation file where
+            they lose most.
+        worst: Index of that picture in the file.
     """
 
     module: QuantNet
@@ -77,6 +81,8 @@ class Quantised:
     float_psnr: float
     calibrated_psnr: float
     psnr: float
+    loss: float
+    worst: int
 
 
 def _check(bits: Mapping[str, Bits], rounds: int) -> None:
@@ -219,8 +225,9 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         return mean_psnr(Emulator(to_network(copy.deepcopy(module).cpu())), pairs,
                          model.picture_scale)
 
-    float_psnr = team.once(
-        lambda: mean_psnr(lambda plane: float_run(model, plane), pairs, model.picture_scale))
+    float_psnrs = team.once(
+        lambda: psnrs(lambda plane: float_run(model, plane), pairs, model.picture_scale))
+    float_psnr = float(np.mean(float_psnrs))
     calibrated = psnr = team.once(score)
     log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
 
@@ -283,4 +290,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         for checkpoint in checkpoints if steps else ():
             checkpoint.unlink(missing_ok=True)
     final = load_qat(output)
-    return Quantised(final, to_network(final), float_psnr, calibrated, psnr)
+    network = to_network(final)
+    worst, loss = team.once(lambda: largest_loss(float_psnrs, psnrs(
+        Emulator(network), pairs, model.picture_scale)))
+    return Quantised(final, network, float_psnr, calibrated, psnr, loss, worst)

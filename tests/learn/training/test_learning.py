@@ -11,14 +11,16 @@ from PIL import Image
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
-from fsrcnnx.exact import golden
+from fsrcnnx.exact import even, golden
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.data import prepare, read_patches, read_pictures
+from fsrcnnx.learn.evaluate import float_run
 from fsrcnnx.learn.quantising import neighbours
 from fsrcnnx.learn.quantising.calibrate import Bits
 from fsrcnnx.learn.quantising.quantise import label, quantise
 from fsrcnnx.learn.quantising.quantnet import load_qat, qat_run, to_network
 from fsrcnnx.learn.training.train import train
+from fsrcnnx.media.imaging import psnr
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +189,21 @@ def test_mixed_means_8_bits_in_the_first_and_the_last_layer(files, tmp_path):
     assert [(row.weight.width, row.out.width) for row in module.formats.values()] \
         == [(8, 8), (4, 6), (5, 7), (4, 6), (8, 8)]
     assert torch.load(tmp_path / "w.pth")["label"] == "d4s3m1f3l3_x2_w4a6-mixed"
+
+
+def test_quantisation_says_what_a_mean_hides(files, tmp_path, capsys):
+    model = models.build("d4s3m1f3l3_x2", generator=torch.Generator().manual_seed(2))
+    torch.save({"name": model.name, "float": model.state_dict()}, tmp_path / "float.pth")
+    command = ["quantise", *map(str, (tmp_path / "float.pth", *files)), "--steps", "0",
+               "-o", str(tmp_path / "w.pth"), "--bits", "w3a7"]
+    assert console.outcome(cli.main, command) == 0
+    module = load_qat(tmp_path / "w.pth")
+    lost = [psnr(hr, float_run(model, lr), 2) - psnr(hr, qat_run(module, lr).astype(np.uint8), 2)
+            for lr, hr in read_pictures(files[1], 2)]
+    said = capsys.readouterr().out.splitlines()[-2:]
+    assert said == [
+        f"constant frames: {even.measure(to_network(module))}",
+        f"largest loss of a picture: {max(lost):.2f} dB, number {np.argmax(lost)} of {files[1]}"]
 
 
 @pytest.mark.parametrize("text", ["w4", "w1a8", "w8a17", "a8w8", "w8a8s1", "w8a8 ", "w8a8d9"])

@@ -1,6 +1,7 @@
 """The rooms of the package: no import runs back, and torch and numpy stay where they belong."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,18 @@ def violations(root: Path) -> list[str]:
     return wrong
 
 
+def circle(root: Path) -> list[str]:
+    """Files of a package that import each other in a circle, wherever the imports stand."""
+    files = modules(root)
+    targets = {module: {target for _, target in imports(path.read_text(), set(files))
+                        if target in files} for module, path in files.items()}
+    try:
+        TopologicalSorter(targets).prepare()
+    except CycleError as found:
+        return found.args[1]
+    return []
+
+
 def test_no_arrow_runs_back():
     assert violations(PACKAGE) == []
 
@@ -133,3 +146,23 @@ def test_a_planted_arrow_is_caught(tmp_path, path, source, caught):
     assert len(found) == 1
     assert caught in found[0]
     assert path in found[0]
+
+
+def test_no_files_import_each_other():
+    assert circle(PACKAGE) == []
+
+
+@pytest.mark.parametrize("sources", [
+    {"a": "from fsrcnnx.emit import b", "b": "def f():\n    from fsrcnnx.emit import a"},
+    {"a": "import fsrcnnx.emit.b", "b": "from fsrcnnx.emit.c import x",
+     "c": "if True:\n    import fsrcnnx.emit.a"},
+    {"__init__": "from fsrcnnx.emit.a import x", "a": "from fsrcnnx.emit import x"},
+    {"a": "def f():\n    import fsrcnnx.emit.a"},
+])
+def test_a_planted_circle_is_caught(tmp_path, sources):
+    root = tmp_path / "fsrcnnx"
+    (root / "emit").mkdir(parents=True)
+    for name, source in (sources | {"d": "from fsrcnnx.emit import a"}).items():
+        (root / "emit" / f"{name}.py").write_text(source)
+    assert {name.removeprefix("fsrcnnx.emit").lstrip(".") or "__init__"
+            for name in circle(root)} == set(sources)

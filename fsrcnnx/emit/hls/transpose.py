@@ -1,8 +1,8 @@
 """A transposed convolution for hls4ml: layer, types, templates and C++ source (Vitis, io_stream).
 
 May import hls4ml and the integer side. hls4ml 1.3 has none (its issue 896). `register` makes it
-known; the ways in from ONNX and torch are in transpose_read.py, the hardware is
-hls/fsrcnnx_conv_transpose_stream.h.
+known; the ways in from ONNX and torch are in transpose_read.py, which imports this file and not the
+other way round; the hardware is hls/fsrcnnx_conv_transpose_stream.h.
 
     import fsrcnnx.emit.hls                  # registers it
     hls4ml.converters.convert_from_onnx_model(model, backend="Vitis", io_type="io_stream", ...)
@@ -255,11 +255,9 @@ class ConvTransposeCall(FunctionCallTemplate):
 
 
 def register() -> None:
-    """Make the layer known to hls4ml and qonnx; once, however often it is called."""
+    """Make the layer known to hls4ml; once, however often it is called."""
     if "ConvTranspose2D" in layer_map:
         return
-    from fsrcnnx.emit.hls import transpose_read
-
     register_layer("ConvTranspose2D", ConvTranspose2D)
     backend = get_backend(BACKEND)
     backend.register_template(ConvTransposeConfig)
@@ -271,4 +269,3 @@ def register() -> None:
     update_flow("convert", remove_optimizers=["infer_precision_types"])
     update_flow("convert", add_optimizers=["merge_quant_into_transpose",
                                            "infer_transpose_precision", "infer_precision_types"])
-    transpose_read.register()

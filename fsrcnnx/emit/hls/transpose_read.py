@@ -15,7 +15,7 @@ from hls4ml.converters.onnx_to_hls import get_onnx_attribute, register_onnx_laye
 from hls4ml.converters.pytorch_to_hls import register_pytorch_layer_handler
 from hls4ml.model.attributes import ConfigurableAttribute, TypeAttribute
 from hls4ml.model.flow import update_flow
-from hls4ml.model.layers import Constant, Layer, register_layer
+from hls4ml.model.layers import Constant, Layer, layer_map, register_layer
 from hls4ml.model.optimizer import OptimizerPass, register_pass
 from onnx import NodeProto, TensorProto, helper
 from qonnx.custom_op.channels_last.base_wrapped_op import (
@@ -232,7 +232,9 @@ class ConvTransposeToChannelsLast(Transformation):
 
 
 def register() -> None:
-    """Make hls4ml and qonnx read transposed convolutions."""
+    """Make hls4ml and qonnx read transposed convolutions; once, however often it is called."""
+    if "ConvTranspose" in layer_map:
+        return
     register_layer("ConvTranspose", ConvTranspose)
     register_onnx_layer_handler("ConvTranspose", read_onnx)
     register_pytorch_layer_handler("ConvTranspose2d", read_torch)

@@ -21,7 +21,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
 import fsrcnnx.emit.hls  # noqa: F401  registers the layer
-from fsrcnnx.emit.hls.transpose import register
+from fsrcnnx.emit.hls import transpose, transpose_read
 from fsrcnnx.emit.hls.transpose_read import ConvTransposeToChannelsLast, read_shape
 from fsrcnnx.errors import ModelError
 
@@ -155,10 +155,12 @@ def test_from_torch(tmp_path):
 
 
 def test_registering_twice_is_once():
-    flow = hls4ml.model.flow.get_flow("convert").optimizers
-    before = list(flow)
-    register()
-    assert flow == before and flow[-1] == "infer_precision_types"
+    flows = [hls4ml.model.flow.get_flow(name).optimizers for name in ("convert", "parse_qonnx")]
+    before = [list(flow) for flow in flows]
+    transpose.register()
+    transpose_read.register()
+    assert flows == before and flows[0][-1] == "infer_precision_types"
+    assert flows[1].count("constants_into_transpose") == 1
 
 
 def node(**attributes):

@@ -35,7 +35,7 @@ ALLOWED = {
 }
 TOP = {"__init__", "errors", "files", "install", "interrupts", "limits", "manifests", "names",
        "owned", "processes", "progress", "tools"}
-TORCH = ("learn/", "exact/emulate.py")
+TORCH = ("learn/", "exact/emulate.py", "exact/kernels.py")
 GOLDEN = {"numpy", "fsrcnnx.exact.formats", "fsrcnnx.exact.network", "fsrcnnx.errors"}
 
 

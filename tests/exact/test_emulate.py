@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fsrcnnx.errors import CheckError, InputError, ModelError, ToolError
-from fsrcnnx.exact import emulate, golden, tiles
+from fsrcnnx.exact import emulate, golden, kernels, ranges, tiles
 from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL, Layer, Network
@@ -27,7 +27,19 @@ def network():
 @pytest.fixture
 def unchecked(monkeypatch):
     """Emulators that do not hold their kernels against integers, for faults in the kernels."""
-    monkeypatch.setattr(emulate.Stage, "check", lambda *_: None)
+    monkeypatch.setattr(kernels.Stage, "check", lambda *_: None)
+
+
+def test_other_tiles_prove_and_check_nothing_again(network, monkeypatch):
+    emulator = Emulator(network)
+    for where, what in ((ranges, "prove"), (kernels.Stage, "check")):
+        monkeypatch.setattr(where, what, None)
+    other = emulator.tiled(3)
+    assert (other.side, emulator.side) == (3, emulator.fitting)
+    assert other.tiled().side == emulator.side
+    lr = random_picture(np.random.default_rng(1), 7, 8)
+    np.testing.assert_array_equal(other(lr), golden.run(network, lr))
+    np.testing.assert_array_equal(emulator(lr), golden.run(network, lr))
 
 
 def mismatches(network, lr, **options):
@@ -202,7 +214,7 @@ def test_float32_where_float64_is_needed_is_seen(monkeypatch, unchecked):
     network = Network("cancel_x1", (layer,)).check()
     lr = np.full((3, 9), 77, np.uint8)
     assert Emulator(network).stages[0].dtype == "float64" and mismatches(network, lr) == 0
-    monkeypatch.setattr(emulate, "EXACT", {"float32": 1 << 60})
+    monkeypatch.setattr(kernels, "EXACT", {"float32": 1 << 60})
     assert mismatches(network, lr) > 0
 
 

@@ -87,8 +87,8 @@ def _golden(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 def _emulate(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """Made-up frames in small tiles, pictures as an engine would run them."""
     with ruling_out():
-        small, large = (emulate.Emulator(context.network, side=side)
-                        for side in (EMULATED_TILE, None))
+        large = emulate.Emulator(context.network)
+    small = large.tiled(EMULATED_TILE)
     made = _one_by_one(small, [stimulus for stimulus in stimuli if stimulus.path is None])
     shown = _one_by_one(large, [stimulus for stimulus in stimuli if stimulus.path is not None])
     order = [*made.stimuli, *shown.stimuli]

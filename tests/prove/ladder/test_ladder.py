@@ -60,12 +60,21 @@ def test_the_wrong_model_beside_turns_it_red(small, tmp_path):
 def test_an_emulator_that_rounds_otherwise_turns_it_red(small, monkeypatch):
     import torch
 
-    monkeypatch.setattr("fsrcnnx.exact.emulate.Stage.check", lambda *_: None)
+    monkeypatch.setattr("fsrcnnx.exact.kernels.Stage.check", lambda *_: None)
     monkeypatch.setattr(torch.Tensor, "round_", torch.Tensor.floor_)
     report = verify(Model(small.model), rungs=["emulate"])
     assert {record.rung for record in report.failures} == {"emulate"}
     assert "mismatches" in report.failures[0].detail
     assert report.failures[0].first_divergence.layer == "conv0"
+
+
+def test_the_emulators_of_a_ladder_share_their_proof(small, monkeypatch):
+    from fsrcnnx.exact import ranges
+
+    right, asked = ranges.prove, []
+    monkeypatch.setattr(ranges, "prove", lambda network: asked.append(network) or right(network))
+    assert verify(Model(small.model), rungs=["emulate"]).passed
+    assert len(asked) == 1
 
 
 def test_a_rung_asked_for_must_run(small):

@@ -82,9 +82,10 @@ def adopt(data: bytes, file: str, *, slope_bits: int = 8, weight_bits: int = 16)
         view = OnnxView(model, file, rewritten=True)
         network = read_network(view)
         slopes = {index: change.to for index, change in rewriter.changes if change.role == "slope"}
+        problems = ranges.float32_exact(network)
         wide = [index for index in slopes if any(
             problem.startswith(f"layer {network.layers[index].name}: slope")
-            for problem in ranges.float32_exact(network))]
+            for problem in problems)]
         if not any(slopes[index].frac > 1 for index in wide):
             break
         caps |= {index: max(slopes[index].frac - 1, 1) for index in wide}

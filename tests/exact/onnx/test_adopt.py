@@ -142,6 +142,15 @@ def test_slopes_of_other_widths_and_one_for_all():
     assert layer.slope_format == Format(True, 4, 4) and layer.slope.tolist() == [5, 5, 5]
 
 
+def test_every_round_proves_once(monkeypatch):
+    """However many layers have slopes; here nothing needs a second round."""
+    right, asked = ranges.prove, []
+    monkeypatch.setattr(ranges, "prove", lambda network: asked.append(network) or right(network))
+    found = Edited().adopt()
+    assert sum(layer.slope is not None for layer in found.network.layers) > 1
+    assert len(asked) == 1
+
+
 def test_slopes_stay_coarse_enough_for_float32():
     edited = Edited()
     edited.give(edited.node("PRelu", 1), 1, np.full((1, 3, 1, 1), 0.4))

@@ -54,6 +54,11 @@ class Score:
     pictures: tuple[tuple[str, float, float, float, float], ...]
     protocol: str
 
+    @property
+    def psnrs(self) -> list[float]:
+        """PSNR of each picture in dB."""
+        return [row[1] for row in self.pictures]
+
     def as_dict(self) -> dict:
         """The score as plain data, for JSON."""
         return asdict(self)

@@ -89,8 +89,7 @@ class Result:
 
     def largest_loss(self) -> str:
         """What the integers lose on the picture where they lose most: dB, and its name."""
-        worst, lost = largest_loss(*([row[1] for row in score.pictures]
-                                     for score in (self.float, self.integers)))
+        worst, lost = largest_loss(self.float.psnrs, self.integers.psnrs)
         return f"{lost:.2f} ({cell(self.float.pictures[worst][0])})"
 
 

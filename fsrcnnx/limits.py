@@ -44,9 +44,11 @@ FRAMES = 1 << 22  # that `--rate` makes of a video: a frame may be said to last 
 
 # training
 STEPS = 100_000_000  # a thousand times the longest recipe and more
+SEEDS = (-(1 << 62), 1 << 62)  # least and most: torch takes 64 bits, and stages add to it
 
 # pixels in HDF5 files: all of a file are in memory while a network trains
 DATA_PIXELS = 1 << 33  # in a file
 DATA_PICTURE = 1 << 27  # in a picture or patch
+NOTE_BYTES = 16 * MIB  # what a file was made of: a hundred thousand pictures by name
 DATA_RATIO = 64  # for each byte of the file; photographs pack to a quarter, bombs a thousandfold
 CHUNK_BYTES = MIB  # of compressed data; what a chunk unpacks to, a thousandfold at most, is at once

@@ -12,9 +12,9 @@ from _seed import option, run
 
 from fsrcnnx.cli.console import FILE
 from fsrcnnx.learn.training.devices import DEVICES, assemble, workers
-from fsrcnnx.learn.training.fit import SEEDS
 from fsrcnnx.learn.training.optimisers import OPTIMISERS
 from fsrcnnx.learn.training.train import train
+from fsrcnnx.limits import SEEDS
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """Training and evaluation files: any folder of pictures to HDF5, in yjn870's layout.
 
-May import numpy, torch, tqdm, imaging, learn.hdf5 and the ground.
+May import numpy, torch, tqdm, imaging, learn.hdf5, learn.shapes, learn.sources and the ground.
 
     prepare("pictures", "train.h5", 2)             # datasets lr (N, p, p), hr (N, 2p, 2p), uint8
     prepare("pictures", "eval.h5", 2, evaluation=True)   # groups lr, hr: one dataset a picture
@@ -11,9 +11,10 @@ Source: github.com/yjn870/FSRCNN-pytorch, prepare.py and datasets.py (0..255, lu
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,11 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from fsrcnnx.errors import InputError
+from fsrcnnx.errors import InputError, shown
 from fsrcnnx.files import check_output
-from fsrcnnx.learn import hdf5
-from fsrcnnx.learn.models import SCALES
+from fsrcnnx.learn import hdf5, sources
+from fsrcnnx.learn.shapes import SCALES
 from fsrcnnx.media.imaging import (
-    SUFFIXES,
     bicubic,
     crop,
     gray_to_luma,
@@ -43,35 +43,6 @@ STRIDE = 24
 AT_ONCE = 256  # patches written before the disk is asked whether it took them
 PROTOCOLS = {"paper": shrink, "seed": shrink_pillow}
 AUGMENT_SIZES = (1.0, 0.9, 0.8, 0.7, 0.6)  # as the seed; turns and flips are made in training
-
-
-def pictures_in(folder: str | Path) -> list[Path]:
-    """List the pictures of a folder and its subfolders, in a fixed order.
-
-    Args:
-        folder: Any folder.
-
-    Returns:
-        Paths, sorted by their relative name.
-
-    Raises:
-        InputError: If the folder is missing or holds no picture.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError("no such folder", where=str(folder), allowed="a folder of pictures",
-                         fix="check the path")
-    def refuse(error: OSError) -> None:
-        raise InputError(f"cannot be read ({error.strerror})", where=error.filename,
-                         allowed="a folder of pictures", fix="check who may read it")
-
-    # what has a picture's name and is none, as a link to nothing, is said when it is read
-    found = [path for place, _, files in os.walk(folder, onerror=refuse) for name in files
-             if (path := Path(place, name)).suffix.lower() in SUFFIXES]
-    if not found:
-        raise InputError("no pictures in this folder", where=str(folder),
-                         allowed=" ".join(SUFFIXES), fix="name a folder of pictures")
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def read_luma(path: str | Path) -> np.ndarray:
@@ -109,10 +80,12 @@ def check_scale(scale: int) -> int:
 
 def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: bool = False,
             evaluation: bool = False, holdout: int = 0, protocol: str = "paper",
-            patch: int = PATCH, stride: int = STRIDE, progress: bool = True) -> int:
+            patch: int = PATCH, stride: int = STRIDE, if_changed: bool = False,
+            progress: bool = True) -> int:
     """Turn a folder of pictures, searched with its subfolders, into one HDF5 file.
 
-    Pictures that are smaller than a patch are left out of a training file, with a warning.
+    Pictures that are smaller than a patch are left out of a training file, with a warning. The file
+    notes what it was made of.
 
     Args:
         images_dir: Folder of pictures.
@@ -125,10 +98,11 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
         protocol: Downscale of the `paper` (MATLAB) or the `seed` (Pillow).
         patch: Side of an LR patch.
         stride: LR pixels from one patch to the next.
+        if_changed: Leave an output alone that was made in this way of these very pictures.
         progress: Show a progress bar.
 
     Returns:
-        Number of patches or of pictures written.
+        Number of patches or of pictures written; 0 if the output was left alone.
 
     Raises:
         InputError: If the folder is missing or empty, a picture cannot be read, all are smaller
@@ -140,23 +114,32 @@ def prepare(images_dir: str | Path, output: str | Path, scale: int, *, augment: 
     if holdout < 0 or holdout == 1 or patch < 8 or stride < 1:
         raise InputError(f"holdout {holdout}, patch {patch}, stride {stride}", where="prepare",
                          allowed="holdout 0 or at least 2, patch at least 8, stride at least 1")
-    paths = every = pictures_in(images_dir)
-    if holdout:
-        paths = [path for index, path in enumerate(paths)
-                 if (index % holdout == holdout - 1) == evaluation]
-        if not paths:
-            raise InputError(f"too few pictures for one in {holdout} to be held out",
-                             where=str(images_dir), allowed=f"at least {holdout} pictures")
+    note = sources.look(images_dir, sources.Note(scale, protocol, augment and not evaluation,
+                                                 evaluation, holdout, patch, stride))
+    paths, every = ([Path(images_dir, name) for name in names]
+                    for names in (note.used(), note.pictures))
+    if not paths:
+        raise InputError(f"too few pictures for one in {holdout} to be held out",
+                         where=str(images_dir), allowed=f"at least {holdout} pictures",
+                         fix="take more pictures, or a smaller hold-out")
     output = Path(output)
     check_output(output, every, hdf5.SUFFIXES)
+    if if_changed and output.is_file():
+        changed = note.differences(sources.read(output))
+        log.info("%s: %s", output, shown(f"made again: {changed}" if changed else
+                                         f"left, made of these {len(paths)} pictures"))
+        if not changed:
+            return 0
     for path in paths:  # before any work
         size = picture_size(path)
         if evaluation:
             _check_measured(size[::-1], scale, str(path))
     with hdf5.written(output) as (file, check):
         file.attrs.update(scale=scale, protocol=protocol, pictures=len(paths))
+        note.write(file)
+        check()
         write = _write_pictures if evaluation else _write_patches
-        sizes = AUGMENT_SIZES if augment and not evaluation else (1.0,)
+        sizes = AUGMENT_SIZES if note.augment else (1.0,)
         bar = tqdm(paths, desc=f"prepare {output.name}", unit="picture", disable=not progress)
         count = write(file, check, bar, scale, PROTOCOLS[protocol], sizes, patch, stride)
     log.info("%s: %d %s of %d pictures", output, count,
@@ -283,6 +266,24 @@ def read_pictures(path: str | Path, scale: int, prescale: int = 1
             _check_measured(shapes[1], scale, f"{path}: {name}")
             pairs.append(tuple(file.pixels(key, 2) for key in keys))
     return [(bicubic(lr, prescale), hr) for lr, hr in pairs]
+
+
+def fingerprint(patches: Iterable[torch.Tensor], pairs: Iterable[tuple[np.ndarray, np.ndarray]]
+                ) -> str:
+    """Name data by its content, so that a run goes on with no other.
+
+    Args:
+        patches: As of `read_patches`.
+        pairs: As of `read_pictures`.
+
+    Returns:
+        12 hexadecimal digits.
+    """
+    mark = hashlib.sha256()
+    for pixels in (*(tensor.numpy() for tensor in patches), *chain(*pairs)):
+        mark.update(f"{pixels.shape}".encode())
+        mark.update(np.ascontiguousarray(pixels))
+    return mark.hexdigest()[:12]
 
 
 def _check_measured(hr: tuple[int, ...], scale: int, where: str) -> None:

@@ -1,6 +1,7 @@
 """Float upscaling and quality figures over folders, in the paper's and the seed's protocol.
 
-May import numpy, torch, imaging, learn.data, training.fit, learn.store and the errors.
+May import numpy, torch, imaging, learn.data, learn.sources, training.fit, learn.store
+and the errors.
 
     evaluate("weights.pth", "Set5").psnr           # dB, paper protocol
 """
@@ -17,7 +18,7 @@ from torch import nn
 
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.files import check_apart
-from fsrcnnx.learn import data, store
+from fsrcnnx.learn import data, sources, store
 from fsrcnnx.learn.training.fit import PIXEL_STEPS
 from fsrcnnx.media.imaging import (
     Picture,
@@ -176,7 +177,7 @@ def evaluate(model: str | Path | nn.Module | Upscaler, images_dir: str | Path, *
     reduce, shave = _protocol(protocol, scale)
     run = _upscaler(model, scale)
     rows = []
-    for path in data.pictures_in(images_dir):
+    for path in sources.pictures_in(images_dir):
         hr = crop(read_picture(path).luma, scale)
         lr = reduce(hr, scale)
         planes = run(lr), bicubic(lr, scale)

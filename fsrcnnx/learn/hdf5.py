@@ -210,6 +210,15 @@ class Source:
              f"{limits.DATA_PIXELS} pixels in all, {limits.DATA_RATIO} for each byte of the file")
         return data.shape
 
+    def raw(self, key: str, most: int) -> bytes:
+        """Read a dataset of at most so many bytes; an InputError if it is none."""
+        size, = self.check(key, 1)
+        data = self.file[key]
+        if data.dtype != np.uint8 or size > most:
+            raise InputError(f"{size} values of type {data.dtype}"[:80], fix="prepare it again",
+                             where=f"{self.path}: dataset {key}", allowed=f"{most} bytes at most")
+        return data[:].tobytes()
+
     def pixels(self, key: str, ndim: int) -> np.ndarray:
         """Read a dataset of pixels of any type as uint8.
 

@@ -91,6 +91,7 @@ NUMBER = Rule(lambda value: (type(value) is float and not math.isnan(value))
               or (type(value) is int and abs(value) < 1 << 64), "a number")
 YES = Rule(lambda value: type(value) is bool, "True or False")
 COUNT = _whole(0, (1 << 62) - 1)
+SEED = _whole(*limits.SEEDS)
 LINE = Rule(lambda value: type(value) is str and len(value) <= limits.TEXT
             and re.fullmatch("[ -~]*", value) is not None,
             f"a line of ASCII, up to {limits.TEXT} characters")
@@ -99,14 +100,16 @@ WIDTH = _whole(WIDTHS[0], WIDTHS[-1])
 
 TRAINING = Table({"lr": NUMBER, "steps": COUNT, "batch_size": COUNT, "patches": COUNT,
                   "loss": _one_of(LOSSES), "expand": COUNT, "hold": YES,
-                  "optimiser": _one_of(OPTIMISERS), "teacher": LINE},
+                  "optimiser": _one_of(OPTIMISERS), "teacher": LINE, "seed": SEED, "data": LINE,
+                  "pictures": COUNT, "held_out": COUNT, "holdout": COUNT, "protocol": LINE,
+                  "augment": YES, "start": LINE, "ended": YES},
                  ("lr", "steps", "batch_size", "patches", "loss", "expand", "hold"))
 BITS = Table({"weight": WIDTH, "activation": WIDTH, "slope": WIDTH,
               "digits": _whole(DIGITS[0], DIGITS[-1])}, ("weight", "activation", "slope"))
 SCORES = Table(dict.fromkeys(("float", "calibrated", "qat"), NUMBER),
                ("float", "calibrated", "qat"))
 FILE = Table({"name": NAME, "label": NAME, "fine": COUNT, "fine_lr": NUMBER, "fine_teacher": LINE,
-              "rounds": COUNT, "version": LINE, "step": COUNT, "complete": YES})
+              "rounds": COUNT, "seed": SEED, "version": LINE, "step": COUNT, "complete": YES})
 
 
 def _refuse(key: str, found: object, allowed: str, where: str) -> ModelError:

@@ -30,7 +30,7 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.files import check_apart, check_output
-from fsrcnnx.learn import data, models, store, torchfile
+from fsrcnnx.learn import data, models, sources, store, torchfile
 from fsrcnnx.learn.evaluate import float_run, largest_loss, mean_psnr, psnrs
 from fsrcnnx.learn.quantising import neighbours
 from fsrcnnx.learn.quantising.calibrate import (
@@ -209,10 +209,12 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     by_layer = _layer_bits(model, bits, layers or {})
     _check(by_layer, rounds)
     name = label(model.name, bits, by_layer)
+    sources.check_held_out(train_file, eval_file)
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     plan = Plan(name, seed, lr, max(1, steps), 1, batch_size, len(patches[0]),
-                f"{weights} {by_layer}, {rounds} rounds", "joint", optimiser=optimiser)
+                f"{weights} {by_layer}, {rounds} rounds", "joint", optimiser=optimiser,
+                data=data.fingerprint(patches, pairs))
     lessons = teach(teacher if steps else None, train_file, model.picture_scale, team=team,
                     progress=progress)
     plan = replace(plan, teacher=lessons.teacher)

@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 HISTORY = ("step", "loss", "psnr_db", "learning_rate")
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
-SEEDS = (-(1 << 62), 1 << 62)  # least and most: torch takes 64 bits, and stages add to it
 LARGEST_BATCH = 1 << 16
 SHORTEST = 11  # cycle, in steps: the scheduler divides by the steps of the rise less one
 PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
@@ -56,6 +55,7 @@ class Plan:
         hold: Whether `expand.hold_picture` was applied.
         optimiser: A key of `OPTIMISERS`.
         teacher: Of `teacher.Lessons`; empty if there is none.
+        data: Of `data.fingerprint`.
     """
 
     name: str
@@ -71,12 +71,13 @@ class Plan:
     hold: bool = False
     optimiser: str = "adam"
     teacher: str = ""
+    data: str = ""
 
     def facts(self) -> dict:
         """What a weights file says of the run that made it."""
         return {key: value for key, value in asdict(self).items()
                 if key in ("steps", "loss", "expand", "hold", "lr", "batch_size", "patches",
-                            "optimiser", "teacher")}
+                            "optimiser", "teacher", "seed", "data")}
 
     def settings(self) -> str:
         """All of it in one line, by which a checkpoint is known."""

@@ -8,6 +8,7 @@ May import torch, learn.store and the ground.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,9 +53,21 @@ def read_state(checkpoint: Path, settings: str) -> dict | None:
         return None
     state = store.read_checkpoint(checkpoint)
     if state["settings"] != settings:
-        raise InputError(f"holds another run, {state['settings']}", where=str(checkpoint),
-                         allowed=settings, fix="write to another folder, or delete this file")
+        raise InputError(f"holds another run ({_differences(state['settings'], settings)})",
+                         where=str(checkpoint), allowed="the same settings and pictures",
+                         fix="give those of before, write to another folder, or delete this file")
     return state
+
+
+def _differences(found: str, wanted: str) -> str:
+    """What differs between the settings of two runs, in words."""
+    try:
+        old, new = json.loads(found), json.loads(wanted)
+        told = ["other pictures" if key == "data" else f"{key} {old.get(key)!r}, now {value!r}"
+                for key, value in new.items() if key not in old or old[key] != value]
+    except (ValueError, AttributeError, RecursionError):
+        told = []
+    return "; ".join(told) or "other settings"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import torch
 from fsrcnnx import __version__
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import check_apart, check_folder, made
-from fsrcnnx.learn import data, models, store, torchfile
+from fsrcnnx.learn import data, models, sources, store, torchfile
 from fsrcnnx.learn.evaluate import float_run, mean_psnr
 from fsrcnnx.learn.training.devices import ALONE, Team
 from fsrcnnx.learn.training.expand import expand, fold, hold_picture
@@ -42,8 +42,8 @@ class Trained:
     steps: int
 
 
-def _start_from(model: models.Net, weights: str | Path) -> None:
-    """Take over weights.
+def _start_from(model: models.Net, weights: str | Path) -> str:
+    """Take over weights; the name of their network.
 
     Those of another scale give all but a deconvolution, which stays fresh; an SRCNN of smaller
     kernels gives them as the middle of larger ones: the same function.
@@ -59,6 +59,7 @@ def _start_from(model: models.Net, weights: str | Path) -> None:
     if grown:
         start = {key: _centred(value, fresh[key].shape) for key, value in start.items()}
     model.load_state_dict(start)
+    return name
 
 
 def _centred(value: torch.Tensor, shape: torch.Size) -> torch.Tensor:
@@ -105,7 +106,8 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         Best weights, their PSNR, and the steps done.
 
     Raises:
-        InputError: If a file or setting cannot be used, or the folder holds another run.
+        InputError: If a file or setting cannot be used, held-out pictures would be trained on, or
+            the folder holds another run.
         ModelError: If the model is unknown or the starting weights do not fit.
         CheckError: If the loss stops being a number.
     """
@@ -121,25 +123,27 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
     if model.picture_scale != scale:
         raise InputError(f"{name} with scale {scale}", where="--scale",
                          allowed=str(model.picture_scale))
-    if weights_file:
-        _start_from(model, weights_file)
+    start = _start_from(model, weights_file) if weights_file else ""
     if factor > 1:
         expand(model, factor, generator)
     if hold:
         hold_picture(model)
+    notes = sources.check_held_out(train_file, eval_file)
     pairs = data.read_pictures(eval_file, scale, model.prescale)
     patches = data.read_patches(train_file, scale, model.prescale)
     every = len(patches[0]) // max(1, batch_size) if steps is None else steps // CHECKPOINTS
     every = max(1, every)
     plan = Plan(name, seed, lr, every * num_epochs if steps is None else steps, every, batch_size,
-                len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser)
+                len(patches[0]), str(weights_file or ""), loss, factor, hold, optimiser,
+                data=data.fingerprint(patches, pairs))
     lessons = teach(teacher, train_file, scale, team=team, progress=progress)
     plan = replace(plan, teacher=lessons.teacher)
 
     def keep(step: int, value: float) -> None:
         torchfile.save({"name": name, "float": fold(model).state_dict(), "version": __version__,
-                        "seed": seed, "step": step, "eval_psnr": value, "training": plan.facts(),
-                        "complete": False}, best_file)
+                        "seed": seed, "step": step, "eval_psnr": value, "complete": False,
+                        "training": {**plan.facts(), **sources.facts(*notes), "start": start}},
+                       best_file)
 
     batches = Batches(*patches, batch_size, generator, team=team, lessons=lessons.patches)
     with made(folder):

@@ -55,7 +55,7 @@ def test_a_training_may_be_short(files, tmp_path, steps):
 
 def test_the_files_have_the_usual_layout(files):
     with h5py.File(files[0]) as file:
-        assert set(file) == {"lr", "hr"}
+        assert set(file) == {"lr", "hr", "made_of"}
         lr, hr = file["lr"].shape, file["hr"].shape
         assert lr[0] == hr[0] and (hr[1], hr[2]) == (2 * lr[1], 2 * lr[2])
     with h5py.File(files[1]) as file:

@@ -1,10 +1,13 @@
 # Every target is a command of `fsrcnnx` or a tool of .venv; `make` alone lists them.
 # Variables, e.g. `make sim SIM=icarus SEED=7 WAVES=1`:
-MODEL  ?= fsrcnn-x_x2#     name in models/, or a path of an .onnx file
+MODEL  ?= fsrcnn-x_x2#     name in models/ or build/, or a path of an .onnx file
+BITS   ?=#                 bits of weights and maps, e.g. w4a8: the same as MODEL=NAME_w4a8
 SIM    ?= verilator#       verilator or icarus
 SEED   ?= 1#               seed of everything random in sim, verify, csim and ranges
 WAVES  ?= 0#               1: the benches write waveforms
 DATA   ?= ../shared/data#  folder with train/ and test/ pictures, for train and results
+HOLDOUT ?= 32#             one in so many pictures of train/ is measured instead of trained on
+STEPS  ?=#                 steps of train, and of quantise; those of MODEL's recipe if empty
 IMAGES ?=#                 HR pictures or a folder of them, for verify, csim and ranges
 ENGINE ?= mac#             arithmetic of the emitted RTL
 CYCLES ?= 16#              clocks per LR pixel of the emitted RTL
@@ -18,8 +21,8 @@ PROJECT ?=#                HLS project, for hls-synth and hls-cosim; the one of 
 HLS_RTL ?=#                what hls-synth wrote, for sim with DUT=hls
 REQUIRE ?=#                vitis: hls-synth and hls-cosim fail where it is missing
 
-VARIABLES := MODEL SIM SEED WAVES DATA IMAGES ENGINE CYCLES WIDTH HEIGHT STRATEGY REUSE DEVICE DUT \
-             PROJECT HLS_RTL REQUIRE
+VARIABLES := MODEL BITS SIM SEED WAVES DATA HOLDOUT STEPS IMAGES ENGINE CYCLES WIDTH HEIGHT STRATEGY \
+             REUSE DEVICE DUT PROJECT HLS_RTL REQUIRE
 
 # A value may be a stranger's. Nothing of it is expanded before this: make would run a $(shell ...)
 # in it. Recipes quote what is left for the shell, by $(call q,value).
@@ -39,8 +42,9 @@ $(foreach name,MODEL DATA IMAGES PROJECT HLS_RTL,$(if $(filter -%,$(call given,$
   $(name)=$(call given,$(name)) is not allowed; allowed: no - in front; fix: put ./ before it)))
 # names of files in build/ are made of MODEL
 $(if $(call holds,MODEL,; & | < > ( ) { } [ ] * ? ! $(hash) ~ ' " ` \ %),$(error \
-  MODEL=$(call given,MODEL) is not allowed; allowed: one name in models/ or one .onnx file, without \
-  characters of the shell))
+  MODEL=$(call given,MODEL) is not allowed; allowed: one name in models/ or build/, or one .onnx file, \
+  without characters of the shell))
+override chosen := $(call given,MODEL)$(call given,BITS)
 override asked := $(foreach name,$(VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(VARIABLES),$(eval override $(name) := $$(strip $$($(name)))))
 
@@ -68,28 +72,55 @@ $(call integer,HEIGHT,1)
 $(call integer,REUSE,1)
 $(call integer,SEED,0)
 $(call integer,CYCLES,1)
-$(if $(filter 1,$(words $(MODEL))),,$(call bad,MODEL,one name in models/ or one .onnx file))
+$(if $(filter 1,$(words $(MODEL))),,$(call bad,MODEL,one name in models/ or build/$(comma) or one .onnx file))
 $(call one_of,DUT,rtl hls)
 $(if $(REQUIRE),$(call one_of,REQUIRE,vitis))
+$(call integer,HOLDOUT,1)
+$(if $(filter 1,$(HOLDOUT)),$(call bad,HOLDOUT,an integer from 2))
+$(if $(STEPS),$(call integer,STEPS,1))
+
+# A name is FLOAT, or FLOAT_BITS as `quantise` names what it makes: one spelling for each.
+# $(call spelt,bits): bits themselves, where they are some
+override upto16 := 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+override part   = $(firstword $(filter $(addprefix $(2),$(3)),$(subst a, a,$(subst s, s,$(subst \
+  d, d,$(patsubst %-mixed,%,$(1)))))))
+override spelt  = $(filter-out w8a8-mixed,$(filter $(1),$(foreach w,$(call \
+  part,$(1),w,$(upto16)),$(foreach a,$(call part,$(1),a,$(upto16)),$(w)$(a)$(call part,$(1),s,$(filter-out \
+  8,$(upto16)))$(call part,$(1),d,1 2 3 4 5 6 7 8)$(if $(filter %-mixed,$(1)),-mixed)))))
+override file   := $(filter %.onnx,$(MODEL))
+override FLOAT  := $(if $(file),,$(firstword $(subst _w, w,$(MODEL))))
+override named  := $(patsubst $(FLOAT)_%,%,$(filter $(FLOAT)_%,$(MODEL)))
+$(if $(file),$(if $(BITS),$(error BITS=$(BITS) of a file is not allowed; allowed: a name as MODEL)),$(if \
+  $(or $(findstring /,$(MODEL)),$(filter .%,$(MODEL))),$(call bad,MODEL,one name in models/ or \
+  build/$(comma) or one .onnx file)))
+$(if $(BITS),$(if $(and $(filter 1,$(words $(BITS))),$(filter $(call spelt,$(BITS)),$(BITS))),,$(call \
+  bad,BITS,w2a2 to w16a16$(comma) then s2 to s16 unless s8$(comma) then d1 to d8$(comma) then -mixed \
+  unless w8a8$(comma) each if wanted))$(if $(filter-out $(BITS),$(named)),$(call bad,BITS,$(named)$(comma) \
+  as MODEL says$(comma) or a MODEL without)))
+override MODEL  := $(if $(BITS),$(FLOAT)$(addprefix _,$(filter-out w8a8,$(BITS))),$(MODEL))
+override learns := $(filter train quantise export,$(MAKECMDGOALS))
+$(if $(learns),$(if $(file),$(call bad,MODEL,a name for $(learns)$(comma) as `fsrcnnx train --help` \
+  says))$(if $(and $(named),$(if $(filter-out w8a8,$(call spelt,$(named))),,x)),$(call bad,MODEL,a \
+  name$(comma) then _ and the bits unless w8a8$(comma) e.g. $(FLOAT)_w4a8)))
 
 # what each target takes; a variable that is given and that none of the targets takes stops make
-TAKES_demo          := MODEL SIM
-TAKES_train         := MODEL DATA
-TAKES_quantise      := MODEL
-TAKES_export        := MODEL
-TAKES_results       := DATA
-TAKES_hls           := MODEL WIDTH HEIGHT STRATEGY REUSE
-TAKES_csim          := MODEL SEED IMAGES
-TAKES_ranges        := MODEL SEED IMAGES
-TAKES_rtl           := MODEL ENGINE CYCLES
+TAKES_demo          := MODEL BITS SIM
+TAKES_train         := MODEL BITS DATA HOLDOUT STEPS
+TAKES_quantise      := MODEL BITS STEPS
+TAKES_export        := MODEL BITS
+TAKES_results       := MODEL BITS DATA
+TAKES_hls           := MODEL BITS WIDTH HEIGHT STRATEGY REUSE
+TAKES_csim          := MODEL BITS SEED IMAGES
+TAKES_ranges        := MODEL BITS SEED IMAGES
+TAKES_rtl           := MODEL BITS ENGINE CYCLES
 TAKES_sim           := SIM SEED WAVES DUT HLS_RTL
-TAKES_verify        := MODEL SEED IMAGES
+TAKES_verify        := MODEL BITS SEED IMAGES
 TAKES_verify-models := SEED IMAGES
-TAKES_bench         := MODEL
-TAKES_synth         := MODEL ENGINE CYCLES DEVICE
-TAKES_hls-synth     := MODEL WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
-TAKES_hls-cosim     := MODEL WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
-TAKES_lint          := MODEL ENGINE CYCLES
+TAKES_bench         := MODEL BITS
+TAKES_synth         := MODEL BITS ENGINE CYCLES DEVICE
+TAKES_hls-synth     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
+TAKES_hls-cosim     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
+TAKES_lint          := MODEL BITS ENGINE CYCLES
 override takes := $(sort $(foreach goal,$(MAKECMDGOALS),$(or $(TAKES_$(goal)),$(VARIABLES))))
 override idle  := $(filter-out $(takes),$(asked))
 $(if $(MAKECMDGOALS),$(if $(idle),$(error $(firstword $(idle)) changes nothing in $(MAKECMDGOALS); \
@@ -102,19 +133,23 @@ override images = $(foreach image,$(foreach word,$(IMAGES),$(or $(wildcard $(wor
 $(if $(filter csim ranges verify verify-models,$(MAKECMDGOALS)),$(if $(images),))
 override absolute = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
 
+# $(call look,FOLDER): stop with one line where DATA has no such folder of pictures
+override look = test -d $(call q,$(DATA)/$(1)) || { printf '%s\n' $(call q,no folder $(DATA)/$(1); fix: \
+  DATA=folder that holds $(1)) >&2; exit 2; }
+
 override FSRCNNX := .venv/bin/fsrcnnx
 override PYTEST  := .venv/bin/python -m pytest
 # a process for each core, a file of tests stays in one
 override PARALLEL := -n auto --maxprocesses 4 --dist loadfile
-override WORK    := build/$(notdir $(basename $(MODEL)))
+# a name's folder is where export writes it and the name is looked for; a file has one of its own
+override WORK    := build/$(if $(file),_files$(abspath $(MODEL)),$(MODEL))
 override RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)
 override HLS     := $(WORK)/hls-$(STRATEGY)-$(REUSE)-$(WIDTH)x$(HEIGHT)
 $(if $(PROJECT),,$(eval override PROJECT := $$(HLS)))
-# the float network of MODEL, its scale, and the bits that MODEL asks for
-override FLOAT   := $(firstword $(subst _w, w,$(MODEL)))
-override SCALE   := $(lastword $(subst _x, ,$(FLOAT)))
-override BITS    := $(firstword $(word 2,$(subst _w, w,$(MODEL))) w8a8)
+# that of the float network of MODEL, and the best weights in it
 override FWORK   := build/$(FLOAT)
+override SCALE   := $(lastword $(subst _x, ,$(FLOAT)))
+override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results ranges hls csim hls-matrix \
@@ -147,26 +182,29 @@ test-fast: setup ## run the tests that take no simulator and little time
 hostile: setup ## run every hostile input that the project keeps: tried, answered well, tracebacks, leftovers
 	@.venv/bin/python -m tests.hostile
 
-train: setup ## train the float network of MODEL on DATA, as it was; run again to resume
-	@test -f $(call q,$(FWORK)/train.h5) || $(FSRCNNX) prepare $(call q,$(DATA)/train) \
-	  -o $(call q,$(FWORK)/train.h5) --scale $(call q,$(SCALE)) --holdout 32
-	@test -f $(call q,$(FWORK)/eval.h5) || $(FSRCNNX) prepare $(call q,$(DATA)/train) \
-	  -o $(call q,$(FWORK)/eval.h5) --scale $(call q,$(SCALE)) --holdout 32 --eval
+train: setup ## train the float network of MODEL on DATA/train, in build/; run again to resume
+	@$(call look,train)
+	@$(FSRCNNX) prepare $(call q,$(DATA)/train) -o $(call q,$(FWORK)/train.h5) \
+	  --model $(call q,$(FLOAT)) --holdout $(HOLDOUT) --if-changed
+	@$(FSRCNNX) prepare $(call q,$(DATA)/train) -o $(call q,$(FWORK)/eval.h5) \
+	  --model $(call q,$(FLOAT)) --holdout $(HOLDOUT) --if-changed --eval
 	@$(FSRCNNX) train $(call q,$(FWORK)/train.h5) $(call q,$(FWORK)/eval.h5) \
-	  -o $(call q,$(FWORK)) --model $(call q,$(FLOAT))
+	  -o $(call q,$(FWORK)) --model $(call q,$(FLOAT)) $(if $(STEPS),--steps $(STEPS))
 
-quantise: setup ## bring the trained weights to the number contract
-	@$(FSRCNNX) quantise $(call q,$(FWORK)/x$(SCALE)/x$(SCALE)_best.pth) \
-	  $(call q,$(FWORK)/train.h5) $(call q,$(FWORK)/eval.h5) \
-	  -o $(call q,$(WORK)/weights.pth) --bits $(call q,$(BITS))
+quantise: setup ## bring the trained weights to the number contract, of BITS; run again to resume
+	@$(FSRCNNX) quantise $(call q,$(BEST)) $(call q,$(FWORK)/train.h5) $(call q,$(FWORK)/eval.h5) \
+	  -o $(call q,$(WORK)/weights.pth) --bits $(or $(BITS),$(named),w8a8) \
+	  $(if $(STEPS),--steps $(STEPS))
 
 export: setup ## write model.onnx and its companions from the quantised weights
 	@$(FSRCNNX) export $(call q,$(WORK)/weights.pth)
 
-results: setup ## measure every shipped model on DATA/test: table of quality, plot of dB over bits
+results: setup ## measure every shipped model on DATA/test, or MODEL; table of quality, plot of dB over bits
+	@$(call look,test/Set5)
+	@$(call look,test/Set14)
 	@mkdir -p build
 	@$(FSRCNNX) results $(call q,$(DATA)/test/Set5) $(call q,$(DATA)/test/Set14) \
-	  --plot build/results.png
+	  $(if $(chosen),--model $(call q,$(MODEL))) --plot build/results.png
 
 hls: setup ## write the hls4ml project for frames of WIDTH x HEIGHT
 	@$(FSRCNNX) hls $(call q,$(MODEL)) -o $(call q,$(HLS)) --width $(WIDTH) --height $(HEIGHT) \

@@ -39,7 +39,8 @@ class File(click.Path):
 
 FILE = File(path_type=Path)
 REPORTS = (".json",)
-model_option = click.option("--model", default=MODEL, help="Name in models/ or path of an .onnx.")
+model_option = click.option("--model", default=MODEL,
+                            help="Name in models/ or build/, or path of an .onnx.")
 json_option = click.option("--json", "json_file", type=FILE, help="Write the report there.")
 
 PIPE_CLOSED = 128 + signal.SIGPIPE

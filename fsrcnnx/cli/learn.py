@@ -22,6 +22,8 @@ from fsrcnnx.cli.console import (
 from fsrcnnx.cli.pictures import max_pixels_option
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
+from fsrcnnx.learn.shapes import FAMILY
+from fsrcnnx.names import SPELT
 from fsrcnnx.progress import bar
 
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
@@ -44,28 +46,40 @@ def _teacher(given, own, taught):
 @click.command()
 @click.argument("images", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="HDF5 file to write.")
-@click.option("--scale", type=int, default=2)
+@click.option("--scale", type=int, help="Upscaling factor.  [default: 2]")
+@click.option("--model", help="Take the scale of this network, by name.")
 @click.option("--aug", is_flag=True, help="Add each picture at 0.9, 0.8, 0.7 and 0.6 of its size.")
 @click.option("--eval", "evaluation", is_flag=True, help="Whole pictures instead of patches.")
 @click.option("--holdout", type=int, default=0,
               help="Every N-th picture is for --eval only; 0: none.")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@click.option("--if-changed", is_flag=True,
+              help="Leave a file that was made so of these very pictures as it is.")
 @max_pixels_option
-def prepare(images, output, scale, aug, evaluation, holdout, protocol):
+def prepare(images, output, scale, model, aug, evaluation, holdout, protocol, if_changed):
     """Turn a folder of pictures into one HDF5 file."""
-    from fsrcnnx.learn import data
+    from fsrcnnx.learn import data, shapes
 
+    if model:
+        own = shapes.find(model, "--model")[1]
+        if scale not in (None, own):
+            raise InputError(f"scale {scale}", where="--scale", allowed=f"{own}, as {model} has",
+                             fix="leave it out")
+        scale = own
     with made(output.parent):
-        n = data.prepare(images, output, scale, augment=aug, evaluation=evaluation,
-                         holdout=holdout, protocol=protocol)
-    click.echo(f"{output}: {n} {'pictures' if evaluation else 'patches'}")
+        n = data.prepare(images, output, 2 if scale is None else scale, augment=aug,
+                         evaluation=evaluation, holdout=holdout, protocol=protocol,
+                         if_changed=if_changed)
+    if n:
+        click.echo(f"{output}: {n} {'pictures' if evaluation else 'patches'}")
 
 
 @click.command()
 @click.argument("train_file", type=FILE)
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="Folder of weights.")
-@click.option("--model", default=MODEL, help="Network to train.")
+@click.option("--model", default=MODEL, help=f"Network to train: {', '.join(FAMILY)}, each with "
+              f"_x2, _x3 or _x4; or a shape spelt out, as {SPELT}.")
 @click.option("--loss", type=click.Choice(["mse", "log", "joint"]),
               help="Squared error, or the mean of its logarithm over the patches; with a teacher, "
               "`joint` takes the logarithm of both errors' mean.")
@@ -210,28 +224,36 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
 @click.option("--training-data", default="", help="What it was trained on, for the metadata.")
 def export(weights, output, training_data):
     """Write model.onnx, model_uint8.onnx and model_float.onnx from quantised weights."""
+    from fsrcnnx.exact.onnx.model import FILE as MODEL_FILE
+    from fsrcnnx.exact.onnx.model import called
     from fsrcnnx.learn.quantising import export as learn
 
     output = output or weights.parent
     with made(output):
         network = learn.export(weights, output, training_data)
-    click.echo(f"{output}: {network.name} {network.content_hash()}")
+    click.echo(f"{output}: {network.name} {network.content_hash()}; "
+               f"--model {called(output / MODEL_FILE)}")
 
 
 @click.command()
 @click.argument("folders", type=FILE, nargs=-1, required=True)
+@click.option("--model", "chosen", multiple=True, help="Measure this one, by name or .onnx file; "
+              "repeatable.  [default: every shipped model]")
 @click.option("--plot", type=FILE, help="Draw dB over bits there (.png, .pdf or .svg).")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
 @max_pixels_option
-def results(folders, plot, protocol):
-    """Measure every shipped model over FOLDERS of HR pictures; print a Markdown table."""
-    from fsrcnnx.exact.onnx.model import shipped
+def results(folders, chosen, plot, protocol):
+    """Measure models over FOLDERS of HR pictures, e.g. Set5 and Set14; print a Markdown table."""
+    from fsrcnnx.exact.onnx.model import Model, shipped
+    from fsrcnnx.learn.sources import pictures_in
     from fsrcnnx.report import results as measure
 
     if plot:
         measure.check_plot(plot)
         check_report(plot, ())
-    models = shipped()
+    for folder in folders:  # before any of them is measured
+        pictures_in(folder)
+    models = [Model.open(name) for name in chosen] or shipped()
     rows = []
     with bar("results") as progress:
         for row in measure.results(models, folders, protocol):

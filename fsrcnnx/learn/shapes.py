@@ -1,6 +1,6 @@
 """What the networks of the family are made of, and how a name says it.
 
-May import the limits and the errors.
+May import the limits, the names and the errors.
 
     find("d16s9m4f3l3a_x2")                        # (Shape(d=16, s=9, ...), 2)
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fsrcnnx import limits
+from fsrcnnx import limits, names
 from fsrcnnx.errors import ModelError
 
 
@@ -180,4 +180,4 @@ def find(name: str, where: str = "model") -> tuple[Shape | FlatShape, int]:
     why = f"{family} is not defined at scale {scale}: {shape}" if shape \
         else f"unknown model {name!r}"
     raise ModelError(why, where=where, allowed=", ".join(MODELS),
-                     fix="or spell a shape out: d16s9m4f3l3a_x2, n64n32f9f1f5_x2")
+                     fix=f"or spell a shape out, as {names.SPELT}")

@@ -1,7 +1,7 @@
 """A model as a command opens it, once: where it lies, its network, what lies beside it.
 
-May import the errors, the network and the reader of ONNX files. What a name stands for is decided
-here alone; the file is read when the network is first asked for, and not again.
+May import the errors, the names, the network and the reader of ONNX files. What a name stands for
+is decided here alone; the file is read when the network is first asked for, and not again.
 
     model = Model.open("fsrcnn-x_x2"); model.network.layers; model.companion("model_float.onnx")
 """
@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from fsrcnnx import names
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx import io
 
 FILE = "model.onnx"
 SHIPPED = Path(__file__).resolve().parents[2] / "models"
-PLACES = (Path("models"), SHIPPED)  # where a name is looked for, as a folder; the first that has it
+# where a name is looked for, as a folder; the first that has it. The last is where make puts own
+# models: a shipped name stays the shipped network's
+PLACES = (Path("models"), SHIPPED, Path("build"))
 
 
 def find(name: str | Path) -> Path:
@@ -41,10 +44,28 @@ def find(name: str | Path) -> Path:
     for folder in PLACES:
         if (folder / name / FILE).is_file():
             return folder / name / FILE
-    names = sorted({p.parent.name for folder in PLACES for p in folder.glob(f"*/{FILE}")})
+    there = sorted({p.parent.name for folder in PLACES for p in folder.glob(f"*/{FILE}")})
     raise ModelError(f"unknown model {str(name)!r}", where="model",
-                     allowed=", ".join([*names, "a path of an .onnx file"]),
-                     fix="take one of these, or make it with `fsrcnnx export`")
+                     allowed=", ".join([*there, "a path of an .onnx file"]),
+                     fix="take one, or `make train quantise export MODEL=name` of yours, spelt as "
+                         + names.SPELT)
+
+
+def called(path: Path) -> str:
+    """Say how to name a model's QONNX file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its folder's name where `find` finds the file by it; else its path, as where a shipped
+        model has that name.
+    """
+    name = path.parent.name
+    try:
+        return name if name and find(name).resolve() == path.resolve() else str(path)
+    except ModelError:
+        return str(path)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,29 @@ def test_our_own_folder_comes_before_what_is_shipped(home):
     assert Model.open(name).content_hash == NETWORK.content_hash()
 
 
+def test_what_make_made_is_found_last_and_never_for_a_shipped_name(home):
+    name = shipped()[0].path.parent.name
+    for own in ("d4s2m0f1l2a_x2_w4a8", name):
+        shutil.copytree(home / "models/mine_x2", home / "build" / own)
+    made = Path("build/d4s2m0f1l2a_x2_w4a8/model.onnx")
+    assert Model.open("d4s2m0f1l2a_x2_w4a8").path == made
+    assert onnx_model.called(made) == onnx_model.called(made.resolve()) == "d4s2m0f1l2a_x2_w4a8"
+    assert Model.open(name).path == SHIPPED / name / "model.onnx"
+    assert onnx_model.called(Path("build", name, "model.onnx")) == f"build/{name}/model.onnx"
+    shutil.copytree(home / "models/mine_x2", home / "models/d4s2m0f1l2a_x2_w4a8")
+    assert Model.open("d4s2m0f1l2a_x2_w4a8").path.parts[0] == "models"
+    assert onnx_model.called(made) == str(made)
+    assert onnx_model.called(Path("model.onnx")) == "model.onnx"
+
+
+def test_an_unknown_model_is_told_what_a_name_says(home):
+    shutil.copytree(home / "models/mine_x2", home / "build" / "ours_x2")
+    with pytest.raises(ModelError, match=r"allowed: .*ours_x2, .*`make train quantise export "
+                       r"MODEL=name.* d16s9m4f3l3a_x2 \(d, s channels.* n64n32f9f1f5_x2") as caught:
+        Model.open("nothing_x2")
+    assert "\n" not in str(caught.value)
+
+
 def test_places_are_one_list(home, monkeypatch):
     monkeypatch.setattr(onnx_model, "PLACES", (home / "elsewhere",))
     with pytest.raises(ModelError, match="unknown model 'mine_x2'"):
@@ -71,7 +95,7 @@ def test_an_unknown_name_lists_the_known(home, name):
     said = str(caught.value)
     assert f"unknown model {name!r}; allowed: " in said
     assert ", mine_x2, " in said and "fsrcnn-x_x2" in said
-    assert "a path of an .onnx file; fix: take one of these, or make it with" in said
+    assert "a path of an .onnx file; fix: take one, or `make train" in said
 
 
 @pytest.mark.parametrize("name", ["none.onnx", "folder.onnx", "models/none/model.onnx"])

@@ -11,7 +11,7 @@ GROUND = {"", "media", "media/pictures"}
 EXACT = GROUND | {"exact", "exact/onnx"}
 LEARN = EXACT | {"learn", "learn/training", "learn/quantising"}
 EMIT = EXACT | {"emit", "emit/rtl", "emit/hls"}
-PROVE = LEARN | EMIT | {"prove", "prove/simulation", "prove/hls", "prove/ladder"}
+PROVE = LEARN | EMIT | {"prove", "prove/simulation", "prove/hls", "prove/engines", "prove/ladder"}
 # what the files of each folder may import of the package; the first is what lies at the top
 ALLOWED = {
     "": {""},
@@ -26,8 +26,9 @@ ALLOWED = {
     "emit/rtl": EMIT - {"emit/hls"},
     "emit/hls": EMIT - {"emit/rtl"},
     "prove": PROVE - {"prove/simulation", "prove/hls"},
-    "prove/simulation": PROVE - {"prove/hls", "prove/ladder"},
-    "prove/hls": PROVE - {"prove/simulation"},
+    "prove/simulation": PROVE - {"prove/hls", "prove/engines", "prove/ladder"},
+    "prove/hls": PROVE - {"prove/simulation", "prove/engines"},
+    "prove/engines": PROVE - {"prove", "prove/ladder"},
     "prove/ladder": PROVE,
     "upscale": PROVE | {"upscale"},
     "report": PROVE | {"upscale", "report"},

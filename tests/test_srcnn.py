@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,10 +25,12 @@ from fsrcnnx.learn.quantising.export import export
 from fsrcnnx.learn.quantising.quantise import quantise
 from fsrcnnx.learn.training.train import train
 from fsrcnnx.media.imaging import bicubic, read_picture, upscale_chroma
+from fsrcnnx.prove.engines.engine import Ran
+from fsrcnnx.prove.engines.table import ENGINE
 from fsrcnnx.prove.ladder.climb import verify
 from fsrcnnx.prove.simulation.simulate import Result
 from fsrcnnx.report import demo
-from fsrcnnx.upscale import engines
+from fsrcnnx.upscale import luma
 
 NAME = "n4n3f5f1f3"
 SOFT = ["float", "qat", "qonnx", "uint8-onnx", "golden", "emulate"]
@@ -196,7 +199,7 @@ def test_import_keeps_or_sets_it(home, tmp_path):
 @pytest.mark.parametrize("name", ["gray.png", "colour.png"])
 def test_upscale_is_exact(home, tmp_path, engine, name):
     lr, path = read_picture(name), tmp_path / "out.png"
-    done = engines.upscale(engine, Model(home.model), [lr], scale=home.scale)[0]
+    done = luma.upscale(engine, Model(home.model), [lr], scale=home.scale)[0]
     assert np.array_equal(done.luma, want(home, name))
     if lr.chroma is not None:
         assert np.array_equal(done.chroma, upscale_chroma(lr.chroma, home.scale))
@@ -226,10 +229,10 @@ def test_a_folder_of_frames_is_exact(home, tmp_path):
 
 
 def test_another_enlargement_would_be_seen(home, monkeypatch):
-    monkeypatch.setattr(engines, "bicubic",
+    monkeypatch.setattr(luma, "bicubic",
                         lambda plane, scale, peak: plane.repeat(scale, 0).repeat(scale, 1))
-    done = engines.upscale_luma("golden", Model(home.model), [read_picture("gray.png").luma])[0]
-    assert not np.array_equal(done, want(home, "gray.png"))
+    done = luma.upscale("golden", Model(home.model), [read_picture("gray.png")])[0]
+    assert not np.array_equal(done.luma, want(home, "gray.png"))
 
 
 def test_the_ladder_climbs_on_enlarged_pictures(made):
@@ -273,7 +276,8 @@ def test_hardware_rungs_are_exact(made, rung):
 def test_upscale_by_hls(made):
     pytest.importorskip("hls4ml")
     lr = read_picture(made.folder / "colour.png").luma[:3]
-    hr = engines.upscale_luma("hls", Model(made.model), [lr])[0]
+    with luma.prepared("hls", Model(made.model)) as run:
+        hr = run([lr]).planes[0]
     assert np.array_equal(hr, golden.run(made.network, bicubic(lr, made.scale)))
 
 
@@ -307,11 +311,14 @@ def test_the_commands_that_measure_take_it(home, capsys):
 
 
 def test_the_demo_takes_it(home, monkeypatch, tmp_path):
-    def simulate(model, lrs, simulator, progress=None):
-        frames = [golden.run(home.network, lr).astype(np.uint8) for lr in lrs]
-        return Result(tuple(frames), 16 * lrs[0].size, 1.0, 0.0)
+    @contextmanager
+    def simulate(model):
+        def run(lrs):
+            frames = tuple(golden.run(home.network, lr) for lr in lrs)
+            return Ran(frames, (1.0,), report=Result(frames, 16 * lrs[0].size, 1.0, 0.0))
+        yield run
 
-    monkeypatch.setattr(demo, "simulate_rtl", simulate)
+    monkeypatch.setitem(ENGINE, "rtl", replace(ENGINE["rtl"], prepare=simulate))
     report = demo.demo(tmp_path / "demo", Model(home.model),
                        image=home.folder / "pictures/0.png")
     report.check()

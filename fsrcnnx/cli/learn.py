@@ -25,6 +25,7 @@ from fsrcnnx.files import made
 from fsrcnnx.learn.shapes import FAMILY
 from fsrcnnx.names import SPELT
 from fsrcnnx.progress import bar
+from fsrcnnx.prove.engines.table import quick
 
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
                              default="auto", help="auto: a GPU if there is one.")
@@ -135,7 +136,7 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 @click.command()
 @click.argument("images", type=FILE)
 @model_option
-@click.option("--engine", type=click.Choice(["float", "golden", "emulate", "onnx"]),
+@click.option("--engine", type=click.Choice(quick()),
               default="golden")
 @click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
 @max_pixels_option
@@ -143,14 +144,11 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 def test(images, model, engine, protocol, json_file):
     """Measure PSNR and SSIM over a folder of HR pictures."""
     from fsrcnnx.exact.onnx.model import Model
-    from fsrcnnx.learn import evaluate as learn
-    from fsrcnnx.upscale import engines
+    from fsrcnnx.report.results import quality
 
     if json_file:
         check_report(json_file)
-    opened = Model.open(model)
-    score = learn.evaluate(lambda lr: engines.upscale_luma(engine, opened, [lr])[0], images,
-                           scale=opened.scale, protocol=protocol)
+    score = quality(engine, Model.open(model), images, protocol)
     mean = (f"mean, {protocol} protocol", score.psnr, score.ssim, score.bicubic_psnr,
             score.bicubic_ssim)
     table(["picture", "bicubic dB", "bicubic SSIM", f"{engine} dB", f"{engine} SSIM"],

@@ -39,8 +39,8 @@ from fsrcnnx.cli.unused import refuse_unused
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.files import check_apart
 from fsrcnnx.progress import bar, working
+from fsrcnnx.prove.engines import table as engines
 
-ENGINES = ("float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
 SIMULATORS = ("verilator", "icarus")
 DEVICES = ("xcup", "ecp5", "xc7")
 
@@ -68,7 +68,7 @@ for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS,
 @click.option("-o", "--output", type=FILE, required=True,
               help="Picture or video to write; a folder if there are several inputs.")
 @model_option
-@click.option("--engine", type=click.Choice(ENGINES),
+@click.option("--engine", type=click.Choice(engines.offered()),
               help="What computes luma.  [default: golden; videos, folders: emulate]")
 @click.option("--scale", type=click.IntRange(1, 8), help="Factor of bicubic; else the model's own.")
 @sim_option
@@ -87,9 +87,9 @@ def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
     """
     from fsrcnnx.exact.onnx.model import Model
 
-    refuse_unused(engine == "bicubic", cli_video.takes(inputs, output)
+    refuse_unused(engine, cli_video.takes(inputs, output)
                   and not all(path.is_dir() for path in inputs))
-    network = None if engine == "bicubic" else Model.open(model)
+    network = Model.open(model) if engine is None or engines.ENGINE[engine].network else None
     own = scale or 2
     if network is not None:
         own = network.scale

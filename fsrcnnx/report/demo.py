@@ -21,7 +21,6 @@ from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
 from fsrcnnx.media.imaging import (
     Picture,
-    bicubic,
     crop,
     picture_to_rgb,
     psnr,
@@ -30,7 +29,7 @@ from fsrcnnx.media.imaging import (
     upscale_chroma,
     write_picture,
 )
-from fsrcnnx.upscale.engines import simulate_rtl, upscale_luma
+from fsrcnnx.upscale.luma import prepared
 
 KIND = "the pictures of a demo"
 PHOTOGRAPH = "astronaut.png"  # NASA, public domain; in the wheel of scikit-image
@@ -204,15 +203,13 @@ def demo(folder: Path, model: Model, *, image: Path | None = None, simulator: st
 
     results, rows = {}, []
     for name in ("bicubic", "float", "golden", "onnx", "rtl"):
-        start, label = time.perf_counter(), name
-        if name == "rtl":
-            label = f"rtl ({simulator})"
-            simulated = simulate_rtl(model, [bicubic(lr.luma, model.prescale)], simulator,
-                                     progress=progress)
-            results[name] = simulated.frames[0]
-        else:
-            results[name] = upscale_luma(name, model, [lr.luma], scale=scale)[0]
+        start = time.perf_counter()
+        with prepared(name, model, scale=scale, simulator=simulator, progress=progress) as run:
+            ran = run([lr.luma])
+        results[name] = ran.planes[0]
+        label = f"rtl ({simulator})" if name == "rtl" else name
         rows.append(Row(label, psnr(hr, results[name], scale), time.perf_counter() - start))
+    simulated = ran.report  # of the last one, the core
     speed = (f"{simulated.cycles} clocks, {simulated.cycles / lr.luma.size:.2f} per LR pixel; "
              f"{hr.size / simulated.seconds:.0f} HR pixels simulated per second, "
              f"build {simulated.build_seconds:.0f} s")

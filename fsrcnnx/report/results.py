@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsrcnnx.errors import shown
+from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.even import Even, measure
 from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.exact.network import Network
@@ -20,7 +21,8 @@ from fsrcnnx.files import atomic
 from fsrcnnx.learn.evaluate import Score, evaluate, largest_loss
 from fsrcnnx.learn.training import recipes
 from fsrcnnx.prove.bounds import check_plot
-from fsrcnnx.upscale import engines
+from fsrcnnx.prove.engines.engine import Run
+from fsrcnnx.upscale.luma import prepared
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,31 @@ def cell(name: str) -> str:
     return shown(name).replace("|", r"\|")
 
 
+def quality(engine: str, model: Model, folder: Path, protocol: str = "paper") -> Score:
+    """Measure one engine over a folder of HR pictures.
+
+    Args:
+        engine: Its name.
+        model: The opened model.
+        folder: Of pictures.
+        protocol: `paper` or `seed`, as for `evaluate`.
+
+    Returns:
+        Its quality, and that of bicubic beside it.
+
+    Raises:
+        InputError: If the folder has no pictures or one cannot be used.
+        ModelError: If the model cannot be used.
+    """
+    with prepared(engine, model) as run:
+        return _score(run, model, folder, protocol)
+
+
+def _score(run: Run, model: Model, folder: Path, protocol: str) -> Score:
+    """As `quality`, of an engine that is ready."""
+    return evaluate(lambda lr: run([lr]).planes[0], folder, scale=model.scale, protocol=protocol)
+
+
 def results(models: Sequence[Model], folders: Sequence[Path],
             protocol: str = "paper") -> Iterator[Result]:
     """Measure models over folders of HR pictures.
@@ -122,13 +149,12 @@ def results(models: Sequence[Model], folders: Sequence[Path],
         ModelError: If a model cannot be used.
     """
     for model in models:
-        flat = measure(model.network, engines.emulator(model).stack)
-        for folder in folders:
-            scores = [evaluate(lambda lr, engine=engine, model=model: engines.upscale_luma(
-                engine, model, [lr])[0], folder, scale=model.scale, protocol=protocol)
-                for engine in ("float", "emulate")]
-            yield Result(model.path.parent.name, cost(model.network), model.scale, folder.name,
-                         *scores, flat)
+        flat = measure(model.network, Emulator(model.network).stack)
+        with prepared("float", model) as plain, prepared("emulate", model) as exact:
+            for folder in folders:
+                scores = (_score(run, model, folder, protocol) for run in (plain, exact))
+                yield Result(model.path.parent.name, cost(model.network), model.scale, folder.name,
+                             *scores, flat)
 
 
 def markdown(rows: Sequence[Result]) -> str:

@@ -1,1 +1,1 @@
-"""One door to every engine; pictures, videos and folders of frames through it."""
+"""Pictures, videos and folders of frames through an engine."""

@@ -1,6 +1,6 @@
 """Upscale a folder of frames, any pictures, into another.
 
-May import imaging, the engines and video.
+May import imaging, luma and video.
 
     upscale_folder(Path("in"), Path("out"), "emulate", Model.open("fsrcnn-x_x2"), 2)
 """
@@ -25,7 +25,7 @@ from fsrcnnx.media.imaging import (
     read_picture,
     write_picture,
 )
-from fsrcnnx.upscale import engines
+from fsrcnnx.upscale.luma import prepared
 from fsrcnnx.upscale.video import Done, Progress, ahead, batches
 
 
@@ -69,11 +69,11 @@ def upscale_folder(source: Path, output: Path, engine: str, model: Model | None,
     Args:
         source: Folder of pictures, of any sizes; gray stays gray, JPEG is written at quality 95.
         output: Folder, made if it is not there; pictures of the same names are replaced.
-        engine: One of engines.ENGINES.
+        engine: Name of one that is offered.
         model: The opened model; None for bicubic.
         scale: Factor; must be the model's.
         progress: Called with the frames done and in all.
-        options: As engines.upscale_luma.
+        options: As luma.prepared.
 
     Returns:
         What was written.
@@ -91,11 +91,11 @@ def upscale_folder(source: Path, output: Path, engine: str, model: Model | None,
             yield name, read_picture(source / name)
 
     count, size, lost = 0, (0, 0), Counter()
-    with ThreadPoolExecutor(1) as writer:
+    with prepared(engine, model, scale=scale, **options) as run, \
+            ThreadPoolExecutor(1) as writer:
         written: list[Future] = []
         for batch in ahead(batches(read(), lambda item: item[1].luma.size)):
-            lumas = engines.upscale_luma(engine, model, [picture.luma for _, picture in batch],
-                                         scale=scale, **options)
+            lumas = run([picture.luma for _, picture in batch]).planes
             for future in written:
                 future.result()
             written = [writer.submit(write_picture, output / name, picture.enlarged(luma, scale))

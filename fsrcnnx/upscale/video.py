@@ -1,6 +1,6 @@
 """Upscale video files: luma by an engine, chroma by bicubic.
 
-May import numpy, resample, the engines and the ffmpeg parts. Decoding, computing and encoding
+May import numpy, resample, luma and the ffmpeg parts. Decoding, computing and encoding
 overlap, a few frames at a time; memory does not grow with the length of the clip. Luma goes through
 as it is stored, 16..235 (tv) or 0..255 (pc), and keeps its range; networks are trained on 16..235.
 A clip of 10 bits (64..940, 0..1023) wants a network of 10 bits; nothing is converted.
@@ -27,7 +27,7 @@ from fsrcnnx.media.clip import Clip, probe
 from fsrcnnx.media.ffmpeg import Codec, check_output, check_room, decode, encode, other_streams
 from fsrcnnx.media.resample import bicubic_sited
 from fsrcnnx.media.y4m import Header
-from fsrcnnx.upscale import engines
+from fsrcnnx.upscale.luma import prepared
 
 BATCH_PIXELS = 1 << 19  # LR pixels worked on at once, as whole frames
 BATCH_FRAMES = 8
@@ -133,13 +133,13 @@ def upscale_video(source: Path, output: Path, engine: str, model: Model | None, 
     Args:
         source: Any video that ffmpeg reads, of 8 or 10 bits, as the model, and constant rate.
         output: .mp4, .m4v, .mov or .mkv; sound is copied, subtitles as the container allows.
-        engine: One of engines.ENGINES.
+        engine: Name of one that is offered.
         model: The opened model; None for bicubic.
         scale: Factor; must be the model's.
         codec: How pictures are written, by default h264 of CRF 16.
         rate: Rate to bring the clip to; None: its own, which must be constant.
         progress: Called with the frames done and in all.
-        options: As engines.upscale_luma.
+        options: As luma.prepared.
 
     Returns:
         What was written.
@@ -161,11 +161,11 @@ def upscale_video(source: Path, output: Path, engine: str, model: Model | None, 
         large = replace(header, width=scale * header.width, height=scale * header.height)
         check_output(output, codec, large)
         count = 0
-        with ThreadPoolExecutor(1) as writer, encode(clip, part, large, codec, output) as write:
+        with prepared(engine, model, scale=scale, bits=large.bits, **options) as run, \
+                ThreadPoolExecutor(1) as writer, encode(clip, part, large, codec, output) as write:
             written: Future | None = None
             for batch in ahead(with_chroma(frames, clip, large, scale)):
-                lumas = engines.upscale_luma(engine, model, [planes[0] for planes in batch],
-                                             scale=scale, bits=large.bits, **options)
+                lumas = run([planes[0] for planes in batch]).planes
                 if written:
                     written.result()
                 written = writer.submit(_write_all, write, [

@@ -24,7 +24,7 @@ from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.media.imaging import bicubic, read_picture
-from fsrcnnx.upscale import engines
+from fsrcnnx.upscale import luma
 from tests.networks import random_network
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -82,7 +82,6 @@ def test_names_that_are_spelled_twice_agree():
     from fsrcnnx.cli import video as cli_video
     from fsrcnnx.media import ffmpeg
     from fsrcnnx.prove.simulation.compile import SIMULATORS
-    assert cli.ENGINES == engines.ENGINES
     from fsrcnnx.prove.synth import DEVICES
     assert cli.SIMULATORS == SIMULATORS
     assert tuple(DEVICES) == cli.DEVICES
@@ -138,7 +137,7 @@ def test_onnx_file_alone(home):
 def test_colour_goes_through_luma(home):
     picture = read_picture(home / "colour.png")
     network = onnx_io.load(home / "models/tiny_x2/model.onnx")
-    done = engines.upscale("golden", Model.open("tiny_x2"), [picture])[0]
+    done = luma.upscale("golden", Model.open("tiny_x2"), [picture])[0]
     assert np.array_equal(done.luma, golden.run(network, picture.luma))
     assert np.array_equal(done.chroma[..., 1], bicubic(picture.chroma[..., 1], 2))
     assert call("upscale", "colour.png", "-o", "out.png", "--model", "tiny_x2") == 0

@@ -86,9 +86,9 @@ BAD_THIRD = {
 
 @pytest.mark.parametrize("name", BAD_THIRD)
 def test_a_bad_third_picture_leaves_no_two_outputs(home, capsys, monkeypatch, name):
-    from fsrcnnx.upscale import engines
+    from fsrcnnx.upscale import luma
 
-    monkeypatch.setattr(engines, "upscale", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(luma, "upscale", lambda *_, **__: pytest.fail("work was begun"))
     BAD_THIRD[name]()
     third = next(path for path in ("c.webp", "c.gif", "c.png") if os.path.exists(path))
     assert call("upscale", "a.png", "b.png", third, "-o", "out", "--model", "tiny_x2") == 2
@@ -98,12 +98,12 @@ def test_a_bad_third_picture_leaves_no_two_outputs(home, capsys, monkeypatch, na
 
 
 def test_an_error_in_the_work_leaves_no_empty_folder(home, monkeypatch, capsys):
-    from fsrcnnx.upscale import engines
+    from fsrcnnx.upscale import luma
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(engines, "upscale", full)
+    monkeypatch.setattr(luma, "upscale", full)
     assert call("upscale", "a.png", "b.png", "-o", "out", "--model", "tiny_x2") == 2
     assert "No space left" in capsys.readouterr().err
     assert not (home / "out").exists()

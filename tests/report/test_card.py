@@ -13,10 +13,9 @@ from fsrcnnx.exact.formats import saturate
 from fsrcnnx.exact.network import PIXEL
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx.model import SHIPPED, Model
-from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.report import card
 from fsrcnnx.report.demo import photograph
-from fsrcnnx.upscale import engines
+from fsrcnnx.report.results import quality
 
 
 @pytest.fixture
@@ -39,8 +38,7 @@ def test_a_card_says_what_is_measured(tmp_path, pictures, capsys):
         in text
     assert "3,723 parameters, 3,558 MAC" in text
     for protocol in ("paper", "seed"):
-        score = evaluate(lambda lr: engines.upscale_luma("golden", model, [lr])[0], pictures,
-                         protocol=protocol)
+        score = quality("golden", model, pictures, protocol)
         assert f"| set | {protocol} | {score.bicubic_psnr:.2f} |" in text
         assert f"| {score.psnr:.2f} / {score.ssim:.4f} |" in text
     assert "| lost | most on a picture |" in text and " (a.png) |" in text

@@ -1,5 +1,8 @@
 """The demo: what it counts, draws and refuses; the simulation itself is tested elsewhere."""
 
+from contextlib import contextmanager
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +11,8 @@ from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.prove.engines.engine import Ran
+from fsrcnnx.prove.engines.table import ENGINE
 from fsrcnnx.prove.simulation.simulate import Result
 from fsrcnnx.report import demo
 from tests.networks import random_network
@@ -26,13 +31,16 @@ def place(tmp_path, monkeypatch):
     Image.fromarray(rng.integers(0, 256, (121, 203, 3), dtype=np.uint8)).save("photo.png")
     wrong = []
 
-    def simulate(model, lrs, simulator, progress=None):
-        frames = [golden.run(network, lr).astype(np.uint8) for lr in lrs]
-        for y, x in wrong:
-            frames[0][y, x] ^= 1
-        return Result(tuple(frames), 16 * lrs[0].size, 1.0, 0.0)
+    @contextmanager
+    def simulate(model, *, simulator, progress):
+        def run(lrs):
+            frames = tuple(golden.run(network, lr) for lr in lrs)
+            for y, x in wrong:
+                frames[0][y, x] ^= 1
+            return Ran(frames, (1.0,), report=Result(frames, 16 * lrs[0].size, 1.0, 0.0))
+        yield run
 
-    monkeypatch.setattr(demo, "simulate_rtl", simulate)
+    monkeypatch.setitem(ENGINE, "rtl", replace(ENGINE["rtl"], prepare=simulate))
     return wrong
 
 

@@ -11,14 +11,14 @@ from PIL import Image
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import InputError
-from fsrcnnx.exact import even
+from fsrcnnx.exact import even, golden
 from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.exact.onnx.model import Model, shipped
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.media.imaging import bicubic, psnr, read_picture, shrink, shrink_pillow, ssim
 from fsrcnnx.report.demo import photograph
 from fsrcnnx.report.results import cost, markdown, plot, results
-from fsrcnnx.upscale import engines
+from fsrcnnx.upscale.luma import prepared
 
 DEFAULT = Model.open(console.MODEL)
 
@@ -43,15 +43,16 @@ def test_every_shipped_model_has_a_row(folder, capsys):
 def test_the_figures_are_those_of_the_golden_model(folder):
     model = DEFAULT
     row = next(results([model], [folder]))
-    golden = evaluate(lambda lr: engines.upscale_luma("golden", model, [lr])[0], folder)
-    assert row.integers == golden
+    with prepared("golden", model) as run:
+        exact = evaluate(lambda lr: run([lr]).planes[0], folder)
+    assert row.integers == exact
     assert row.float.psnr > row.float.bicubic_psnr
     table = markdown([row])
-    assert f"| {golden.psnr:.2f} / {golden.ssim:.4f} |" in table
-    assert f"| {golden.bicubic_psnr:.2f} / {golden.bicubic_ssim:.4f} |" in table
+    assert f"| {exact.psnr:.2f} / {exact.ssim:.4f} |" in table
+    assert f"| {exact.bicubic_psnr:.2f} / {exact.bicubic_ssim:.4f} |" in table
     assert "| pictures, paper protocol |" in table
     flat = even.measure(model.network)
-    lost = row.float.pictures[0][1] - golden.pictures[0][1]
+    lost = row.float.pictures[0][1] - exact.pictures[0][1]
     assert table.splitlines()[0].endswith(
         "| largest loss of a picture, dB | exact grays of 256 | ring error |")
     assert table.splitlines()[-1].endswith(f"| {lost:.2f} (a.png) | {flat.exact} | {flat.ring} |")
@@ -80,7 +81,7 @@ def test_both_protocols_report_psnr_and_ssim(folder, protocol, reduce, shave, ca
     table = capsys.readouterr().out
     hr = read_picture(folder / "a.png").luma
     lr = reduce(hr, 2)
-    planes = bicubic(lr, 2), engines.upscale_luma("golden", DEFAULT, [lr])[0]
+    planes = bicubic(lr, 2), golden.run(DEFAULT.network, lr).astype(np.uint8)
     want = [text for plane in planes
             for text in (f"{psnr(hr, plane, shave):.2f}", f"{ssim(hr, plane, shave):.4f}")]
     rows = [line.split() for line in table.splitlines()]

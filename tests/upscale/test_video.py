@@ -18,7 +18,8 @@ from fsrcnnx.media import clip
 from fsrcnnx.media import ffmpeg as ffmpeg_parts
 from fsrcnnx.media.imaging import bicubic, picture_to_rgb, read_picture
 from fsrcnnx.media.resample import bicubic_sited
-from fsrcnnx.upscale import engines, video
+from fsrcnnx.upscale import luma as door
+from fsrcnnx.upscale import video
 from tests.clips import NETWORK, call, differences, ffmpeg, frames, look, make, sound, upscale
 
 pytestmark = pytest.mark.slow
@@ -269,7 +270,7 @@ def test_a_folder_of_frames(tiny, capsys):
         if given.chroma is None:
             assert (got.luma == luma(given.luma)).all()
         else:
-            done = engines.upscale("golden", Model.open("tiny_x2"), [given])[0]
+            done = door.upscale("golden", Model.open("tiny_x2"), [given])[0]
             assert (np.asarray(Image.open(f"out/{number}.png")) == picture_to_rgb(done)).all()
     (tiny / "in" / "1.png").write_text("no picture")
     assert upscale("in", "again") == 2

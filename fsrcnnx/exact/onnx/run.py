@@ -9,6 +9,7 @@ the functions, because they load slowly.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from fsrcnnx.exact.onnx.bytes import parse, read_bytes
 from fsrcnnx.exact.onnx.check import first_line
 from fsrcnnx.exact.onnx.read import decode
 from fsrcnnx.exact.onnx.runnable import check_runnable
+
+Run = Callable[[np.ndarray], np.ndarray]
 
 FATAL = 4  # onnxruntime's level of what it logs; its errors arrive as exceptions
 
@@ -98,8 +101,8 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
     return to_raw(hr[0, 0], network.out_format, str(path))
 
 
-def _run_stock(path: Path, lr: np.ndarray, dtype: str) -> np.ndarray:
-    """Run a file of stock operators in onnxruntime; lr and the result are (H, W)."""
+def _session(path: Path, dtype: str) -> Run:
+    """Open a file of stock operators in onnxruntime; what runs it takes and gives (H, W)."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -116,18 +119,61 @@ def _run_stock(path: Path, lr: np.ndarray, dtype: str) -> np.ndarray:
     if found != [f"tensor({dtype})"] * 2:
         raise ModelError(f"inputs and outputs are {', '.join(found)}", where=path,
                          allowed=f"one input and one output, tensor({dtype})")
-    try:
-        hr = session.run(None, {inputs[0].name: lr[None, None]})[0]
-    except Exception as error:
-        raise ModelError(f"onnxruntime fails: {str(error).splitlines()[0]}", where=path,
-                         allowed="input (N, 1, H, W)") from error
-    if hr.shape[:2] != (1, 1) or hr.ndim != 4:
-        raise ModelError(f"the output has shape {hr.shape}", where=path, allowed="(N, 1, H, W)")
-    return hr[0, 0]
+
+    def run(lr: np.ndarray) -> np.ndarray:
+        try:
+            hr = session.run(None, {inputs[0].name: lr[None, None]})[0]
+        except Exception as error:
+            raise ModelError(f"onnxruntime fails: {str(error).splitlines()[0]}", where=path,
+                             allowed="input (N, 1, H, W)") from error
+        if hr.shape[:2] != (1, 1) or hr.ndim != 4:
+            raise ModelError(f"the output has shape {hr.shape}", where=path,
+                             allowed="(N, 1, H, W)")
+        return hr[0, 0]
+
+    return run
+
+
+def uint8_session(path: Path) -> Run:
+    """Open a uint8 file in unmodified onnxruntime, once for any number of frames.
+
+    Args:
+        path: A file as `save_uint8` writes it; not looked at again.
+
+    Returns:
+        What runs it: integers (H, W), 0..255, to uint8 (s*H, s*W). It raises InputError if they
+        are no picture of 8 bits.
+
+    Raises:
+        ModelError: If the file is not one uint8 input to one uint8 output.
+    """
+    run = _session(path, "uint8")
+    return lambda lr: run(check_luma(lr, PIXEL).astype(np.uint8))
+
+
+def float_session(path: Path, enters: Format = PIXEL, leaves: Format = PIXEL) -> Run:
+    """Open a float file in onnxruntime, once for any number of frames.
+
+    Args:
+        path: A file as `save_float` writes it; not looked at again.
+        enters: Format of what comes in.
+        leaves: Format in whose units the result is given.
+
+    Returns:
+        What runs it: integers (H, W) in `enters` to float64 (s*H, s*W) in units of `leaves`
+        (pixels, 0..255), neither rounded nor clipped. It raises InputError if they are no picture
+        in `enters`.
+
+    Raises:
+        ModelError: If the file is not one float input to one float output.
+    """
+    run = _session(path, "float")
+    return lambda lr: run((check_luma(lr, enters) * enters.step).astype(np.float32)).astype(
+        np.float64) / leaves.step
 
 
 def run_uint8(path: Path, lr: np.ndarray) -> np.ndarray:
-    """Run a uint8 file in unmodified onnxruntime.
+    """Run one frame through a uint8 file; for several, keep a `uint8_session`.
 
     Args:
         path: A file as `save_uint8` writes it.
@@ -140,12 +186,12 @@ def run_uint8(path: Path, lr: np.ndarray) -> np.ndarray:
         ModelError: If the file is not one uint8 input to one uint8 output.
         InputError: If lr is not a picture of 8 bits.
     """
-    return _run_stock(path, check_luma(lr, PIXEL).astype(np.uint8), "uint8")
+    return uint8_session(path)(lr)
 
 
 def run_float(path: Path, lr: np.ndarray, enters: Format = PIXEL, leaves: Format = PIXEL
               ) -> np.ndarray:
-    """Run a float file in onnxruntime.
+    """Run one frame through a float file; for several, keep a `float_session`.
 
     Args:
         path: A file as `save_float` writes it.
@@ -160,5 +206,4 @@ def run_float(path: Path, lr: np.ndarray, enters: Format = PIXEL, leaves: Format
         ModelError: If the file is not one float input to one float output.
         InputError: If lr is not a picture in `enters`.
     """
-    value = (check_luma(lr, enters) * enters.step).astype(np.float32)
-    return _run_stock(path, value, "float").astype(np.float64) / leaves.step
+    return float_session(path, enters, leaves)(lr)

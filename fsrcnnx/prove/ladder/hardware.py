@@ -1,6 +1,6 @@
 """The rungs that are hardware: the emitted core in a simulator, the HLS project in g++.
 
-May import numpy, the ground, exact, rung and the simulations. Made-up frames meet gaps and stalls;
+May import the ground, exact, rung and the simulations. Made-up frames meet gaps and stalls;
 what a simulator is too slow for runs on tiles.
 
     rtl(context, stimuli).outputs     # raw luma (s*H, s*W) each
@@ -10,29 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from fsrcnnx.errors import Unrepresentable
+from fsrcnnx.prove.engines.engine import Ran
 from fsrcnnx.prove.hls import frames as hls
 from fsrcnnx.prove.ladder import compare
-from fsrcnnx.prove.ladder.rung import Climbed, Context, RuledOut, Skip, ruling_out
+from fsrcnnx.prove.ladder.rung import Climbed, Context, RuledOut, Skip, run
 from fsrcnnx.prove.ladder.stimuli import Stimulus, icarus_tile, tile
-from fsrcnnx.prove.simulation.simulate import Result, SimulationFault, simulate
 
 # rows, columns of the frames that HLS projects are compiled for, the largest that fits is taken
 HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
 LOCATED = 4096  # LR pixels simulated with a trace, at most, before the frame to look at
 
 
-def _run(context: Context, frames: list[np.ndarray], simulator: str, *, calm: bool,
-         trace: bool = False) -> tuple[Result, str]:
-    """One simulation; a protocol fault comes back as text with what came before it."""
+def _run(context: Context, group: Sequence[Stimulus], simulator: str, *, calm: bool,
+         trace: bool = False) -> Ran:
+    """One simulation; a protocol fault comes back with what came before it."""
     gaps = {"idle": 0, "stall": 0} if calm else {"idle": 20, "stall": 30}
-    try:
-        return simulate(context.rtl_dir, frames, simulator, seed=context.seed, trace=trace,
-                        **gaps), ""
-    except SimulationFault as error:
-        return error.result, str(error)
+    return run(context, "rtl", group, folder=context.rtl_dir, simulator=simulator,
+               seed=context.seed, trace=trace, **gaps)
 
 
 def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str) -> Climbed:
@@ -44,27 +39,26 @@ def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str) ->
     for calm, group in zip((False, True), groups, strict=True):
         if not group:
             continue
-        frames = [stimulus.lr for stimulus in group]
-        result, fault = _run(context, frames, simulator, calm=calm)
-        missing = len(frames) - len(result.frames)
-        pixels = sum(frame.size for frame in frames)
+        ran = _run(context, group, simulator, calm=calm)
         order += group
-        outputs += [*result.frames, *[None] * missing]
-        seconds += [result.seconds * frame.size / pixels for frame in frames]
-        jobs += [(frames, index, calm) for index in range(len(frames))]
-        faults += [fault] if fault else []
-        if result.cycles:
-            notes.append(f"{result.cycles / pixels:.2f} cycles per LR pixel"
+        outputs += ran.planes
+        seconds += ran.seconds
+        jobs += [(group, index, calm) for index in range(len(group))]
+        faults += [str(ran.error)] if ran.error else []
+        if ran.report.cycles:
+            pixels = sum(stimulus.lr.size for stimulus in group)
+            notes.append(f"{ran.report.cycles / pixels:.2f} cycles per LR pixel"
                          + ("" if calm else " with gaps and stalls"))
 
     def locate(index: int) -> compare.Divergence | None:
-        frames, at, calm = jobs[index]
-        before = list(frames[:at])
-        while before and sum(frame.size for frame in before) > LOCATED:
+        group, at, calm = jobs[index]
+        before = list(group[:at])
+        while before and sum(stimulus.lr.size for stimulus in before) > LOCATED:
             before.pop(0)
-        frames = [*before, frames[at]]
-        result, _ = _run(context, frames, simulator, calm=calm, trace=True)
-        return compare.locate(context.network, frames, result.streams, len(frames) - 1)
+        group = [*before, group[at]]
+        ran = _run(context, group, simulator, calm=calm, trace=True)
+        return compare.locate(context.network, [stimulus.lr for stimulus in group],
+                              ran.report.streams, len(group) - 1)
 
     return Climbed(order, outputs, seconds, "; ".join(notes[-1:]), "; ".join(faults), locate)
 
@@ -82,17 +76,15 @@ def icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 
 def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """One project for each frame size."""
-    frames = [stimulus.lr for stimulus in stimuli]
-    with ruling_out():
-        result = hls.simulate(context.network, frames)
+    ran = run(context, "hls", stimuli)
 
     def locate(index: int) -> compare.Divergence | None:
-        return hls.locate(context.network, result.projects[index], frames[index])
+        return hls.locate(context.network, ran.report.projects[index], stimuli[index].lr)
 
-    sizes = len({frame.shape for frame in frames})
-    return Climbed(stimuli, result.frames, result.seconds,
-                   f"frame sizes: {sizes}; compiling: {result.compiled:.0f} s", result.fault,
-                   locate)
+    sizes = len({stimulus.lr.shape for stimulus in stimuli})
+    return Climbed(stimuli, ran.planes, ran.seconds,
+                   f"frame sizes: {sizes}; compiling: {ran.report.compiled:.0f} s",
+                   ran.report.fault, locate)
 
 
 def hls_tiles(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:

@@ -1,15 +1,13 @@
 """What a rung of the ladder is: what it gets, what it gives, and why it may be left out.
 
-May import numpy, the ground, exact, and the comparison.
+May import numpy, the ground, exact, the engines and the comparison.
 
-    with ruling_out():
-        raise Unrepresentable("no such form")       # RuledOut, which is a Skip
+    run(context, "golden", stimuli).planes     # raw luma (s*H, s*W) each
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +15,9 @@ import numpy as np
 
 from fsrcnnx.errors import Unrepresentable
 from fsrcnnx.exact.network import Network
-from fsrcnnx.exact.onnx.model import Model
+from fsrcnnx.exact.onnx.model import FILE, Model
+from fsrcnnx.prove.engines.engine import Ran
+from fsrcnnx.prove.engines.table import ENGINE
 from fsrcnnx.prove.ladder import compare
 from fsrcnnx.prove.ladder.stimuli import Stimulus
 
@@ -52,8 +52,11 @@ class Context:
     def beside(self, name: str) -> Path:
         """Path of a file beside the model, or Skip."""
         path = self.model.beside(name)
+        file = self.model.path.name
+        if path is None and file != FILE:
+            raise Skip(f"{file} has no {name}: only {FILE} has files that belong to it")
         if path is None:
-            raise Skip(f"there is no {name} beside {self.model.path.name}")
+            raise Skip(f"there is no {name} beside {file}")
         return path
 
 
@@ -97,10 +100,24 @@ class Rung:
     against: str = "golden"
 
 
-@contextmanager
-def ruling_out() -> Iterator[None]:
-    """Take a network that the rung's form cannot hold for a reason to go without the rung."""
+def run(context: Context, engine: str, stimuli: Sequence[Stimulus], **options) -> Ran:
+    """Run frames through an engine of the table.
+
+    Args:
+        context: Whose model.
+        engine: Its name.
+        stimuli: The frames.
+        options: Of the engine.
+
+    Returns:
+        What it gave.
+
+    Raises:
+        RuledOut: If its form cannot hold the network.
+        ToolError: If something is missing.
+    """
     try:
-        yield
+        with ENGINE[engine].prepare(context.model, **options) as prepared:
+            return prepared([stimulus.lr for stimulus in stimuli])
     except Unrepresentable as reason:
         raise RuledOut(str(reason)) from reason

@@ -19,7 +19,7 @@ from fsrcnnx.prove.hls import csim
 from fsrcnnx.prove.hls import frames as hls
 from fsrcnnx.prove.ladder import hardware as rungs_hardware
 from fsrcnnx.prove.ladder.climb import verify
-from fsrcnnx.upscale import engines
+from fsrcnnx.upscale.luma import prepared
 from tests.exact.onnx.test_foreign import Exporter
 from tests.family import network, unsigned
 from tests.networks import extreme_pictures, random_network, random_picture, sloped
@@ -233,7 +233,8 @@ def test_pictures_by_the_engine(small, tmp_path):
     onnx_io.save(small, tmp_path / "model.onnx")
     given = [frames(0)[0], frames(0, 3, 5)[0], frames(0)[1]]
     seen = []
-    hr = engines.upscale_luma("hls", Model(tmp_path / "model.onnx"), given, progress=seen.append)
+    with prepared("hls", Model(tmp_path / "model.onnx"), progress=seen.append) as run:
+        hr = run(given).planes
     for lr, picture in zip(given, hr, strict=True):
         np.testing.assert_array_equal(picture, golden.run(small, lr))
     assert seen == [0.0, 0.5, 1.0]

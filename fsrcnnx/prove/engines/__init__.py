@@ -1,0 +1,1 @@
+"""Every way to compute a network's pixels, behind one call."""

@@ -1,7 +1,7 @@
 """Each layer of a network as a pipelined shift-add graph, solved once and checked before its use.
 
 May import the integer side and what else makes RTL. All lanes of a layer share one graph over its
-whole window. Of a few depths the one that takes the fewest registers and adders is kept. What comes
+whole window. Of a few graphs the one that takes the fewest registers and adders is kept. What comes
 from the solver or from a cache is a stranger's until it is checked.
 
     for graph in layer_graphs(network): print(graph.name, graph.cost)
@@ -29,7 +29,7 @@ from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.network import Layer, Network
 
-DEEPER = (0, 2)  # adders that a path may have beyond the fewest possible: what is tried
+TRIES = (("mc-pdc", 1), ("wmc", 0))  # rule of choice, adders beyond the fewest on a path
 WEIGHTS = 12_000  # of a graph that are not 0: about a device of 84 K LUT sites at 4 to 8 bits
 STAGE = range(1, 9)  # adders between registers
 Keep = Callable[[str, Callable[[Path], None]], Path]
@@ -41,22 +41,22 @@ class Cost:
 
     Args:
         adders: Adders.
-        adder_bits: Bits of them that a carry reaches.
+        carries: Carry cells of two bits, as in an ECP5.
         registers: Register bits, the window's columns among them.
         latency: Clocks from a window's newest column to its sums.
         weights: Weights that are not 0.
     """
 
     adders: int
-    adder_bits: int
+    carries: int
     registers: int
     latency: int
     weights: int
 
     @property
     def lut(self) -> int:
-        """LUT sites of an ECP5: a carry cell adds two bits in two sites, and one starts a chain."""
-        return self.adder_bits + 2 * self.adders
+        """LUT sites of an ECP5: a carry cell takes two."""
+        return 2 * self.carries
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,20 +159,21 @@ def cost(pipeline: Pipeline, weights: int) -> Cost:
     graph = pipeline.graph
     samples, sums = pipeline.lines()
     registers = sum(sum(sizes[1:]) for sizes in (*samples.values(), *sums))
-    return Cost(len(graph.sums), sum(adder_bits(pipeline, at) for at in range(len(graph.sums))),
-                registers, pipeline.latency, weights)
+    carries = sum(-(-adder_bits(pipeline, at) // 2) for at in range(len(graph.sums)))
+    return Cost(len(graph.sums), carries, registers, pipeline.latency, weights)
 
 
-def _solved(found: Products, deeper: int, where: str, keep: Keep | None) -> Graph:
+def _solved(found: Products, rule: str, deeper: int, where: str, keep: Keep | None) -> Graph:
     """A graph from the cache, if it is there and one, else from the solver."""
     def fresh() -> Graph:
-        return solve(found.matrix, found.bias, found.taps, found.lows, found.highs, deeper)
+        return solve(found.matrix, found.bias, found.taps, found.lows, found.highs, rule,
+                     deeper)
 
     if keep is None:
         return fresh()
     key = hashlib.sha256("|".join(map(str, (
-        "graph 1", importlib.metadata.version("da4ml"), deeper, found.taps, found.lows, found.highs,
-        found.matrix.shape))).encode() + found.matrix.tobytes() + found.bias.tobytes())
+        "graph 1", importlib.metadata.version("da4ml"), rule, deeper, found.taps, found.lows,
+        found.highs, found.matrix.shape))).encode() + found.matrix.tobytes() + found.bias.tobytes())
     folder = keep(f"graph-{key.hexdigest()[:24]}",
                   lambda scratch: graph_file.write(scratch, fresh()))
     return graph_file.read(folder, where)
@@ -186,8 +187,8 @@ def _graph(found: Products, adders_per_stage: int, where: str, keep: Keep | None
                               allowed=f"up to {WEIGHTS}, about what the largest ECP5 holds",
                               fix="use --engine mac")
     best = None
-    for deeper in DEEPER:
-        pipeline = schedule(_solved(found, deeper, where, keep), adders_per_stage)
+    for rule, deeper in TRIES:
+        pipeline = schedule(_solved(found, rule, deeper, where, keep), adders_per_stage)
         took = cost(pipeline, weights)
         if best is None or took.registers + took.lut < best[0]:
             best = took.registers + took.lut, pipeline

@@ -4,7 +4,7 @@ May import numpy, the ground and the graphs, and lazily da4ml. The solver's weig
 integers below 2^24 are exact, and what comes back is checked elsewhere as if it were a stranger's.
 Source: C. Sun et al., "da4ml: Distributed Arithmetic for Real-time Neural Networks on FPGAs", 2025.
 
-    solve(matrix, bias, taps, lows, highs, deeper=2)
+    solve(matrix, bias, taps, lows, highs, "wmc", deeper=2)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INPUT, ADD, SUBTRACT, CONSTANT = -1, 0, 1, 5  # da4ml's opcodes
 
 
 def solve(matrix: np.ndarray, bias: np.ndarray, taps: tuple[Tap, ...], lows: tuple[int, ...],
-          highs: tuple[int, ...], deeper: int) -> Graph:
+          highs: tuple[int, ...], rule: str, deeper: int) -> Graph:
     """Find a graph of few adders.
 
     Args:
@@ -29,6 +29,7 @@ def solve(matrix: np.ndarray, bias: np.ndarray, taps: tuple[Tap, ...], lows: tup
         taps: Taps of the window, in the matrix's order.
         lows: Least value of each sample of a column, 0 or less.
         highs: Greatest value of each, 0 or more.
+        rule: How da4ml chooses the sum to share next.
         deeper: Adders that a path may have beyond the fewest possible; negative: any number.
 
     Returns:
@@ -45,17 +46,17 @@ def solve(matrix: np.ndarray, bias: np.ndarray, taps: tuple[Tap, ...], lows: tup
     used = [at for at, tap in enumerate(taps) if matrix[at].any() and lows[tap.wire] <
             highs[tap.wire]]
     comb = _trace(matrix[used].astype(float), [float(lows[taps[at].wire]) for at in used],
-                  [float(highs[taps[at].wire]) for at in used], deeper) if used else None
+                  [float(highs[taps[at].wire]) for at in used], rule, deeper) if used else None
     return _graph(comb, bias, tuple(taps[at] for at in used), lows, highs)
 
 
-def _trace(matrix: np.ndarray, lows: list[float], highs: list[float], deeper: int):
+def _trace(matrix: np.ndarray, lows: list[float], highs: list[float], rule: str, deeper: int):
     """The solver's list of operations."""
     from da4ml.trace import FixedVariableArray, HWConfig, comb_trace
 
     window = FixedVariableArray.from_lhs(
         np.array(lows), np.array(highs), np.ones(len(lows)), HWConfig(1, -1, -1),
-        solver_options={"hard_dc": deeper, "search_all_decompose_dc": True})
+        solver_options={"method0": rule, "hard_dc": deeper, "search_all_decompose_dc": True})
     return comb_trace(window, window @ matrix)
 
 

@@ -71,7 +71,8 @@ def solved(name="x2", index=0):
     lo, hi = (bounds[index - 1].out_lo, bounds[index - 1].out_hi) if index else (
         np.array([network.in_format.lo]), np.array([network.in_format.hi]))
     found = products(network.layers[index], lo, hi)
-    return found, schedule(solve(found.matrix, found.bias, found.taps, found.lows, found.highs, 0))
+    return found, schedule(solve(found.matrix, found.bias, found.taps, found.lows, found.highs,
+                                 "wmc", 0))
 
 
 def caught(found, pipeline):
@@ -242,7 +243,8 @@ def test_what_is_too_large_is_said_before_it_is_solved(monkeypatch):
 def test_weights_beyond_the_solver_are_refused():
     found, _ = solved("windowless")
     with pytest.raises(Unrepresentable, match="16777216"):
-        solve(found.matrix + (1 << 24), found.bias, found.taps, found.lows, found.highs, 0)
+        solve(found.matrix + (1 << 24), found.bias, found.taps, found.lows, found.highs,
+              "wmc", 0)
 
 
 @pytest.mark.parametrize("adders", [0, 9])

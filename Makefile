@@ -16,13 +16,14 @@ HEIGHT ?= 540#            LR frame height of the HLS project
 STRATEGY ?= latency#      latency, resource or distributed_arithmetic, of the HLS project
 REUSE  ?= 1#              most uses of a multiplier per pixel in the HLS project
 DEVICE ?= xcup#            xcup (UltraScale+), ecp5 or xc7 (7 series), for synth
+FPGA   ?= ecp5-85#         ecp5-25, ecp5-45 or ecp5-85, for pnr
 DUT    ?= rtl#             rtl (all benches) or hls (the wrapper of HLS), for sim
 PROJECT ?=#                HLS project, for hls-synth and hls-cosim; the one of `make hls` if empty
 HLS_RTL ?=#                what hls-synth wrote, for sim with DUT=hls
 REQUIRE ?=#                vitis: hls-synth and hls-cosim fail where it is missing
 
 VARIABLES := MODEL BITS SIM SEED WAVES DATA HOLDOUT STEPS IMAGES ENGINE CYCLES WIDTH HEIGHT STRATEGY \
-             REUSE DEVICE DUT PROJECT HLS_RTL REQUIRE
+             REUSE DEVICE FPGA DUT PROJECT HLS_RTL REQUIRE
 
 # A value may be a stranger's. Nothing of it is expanded before this: make would run a $(shell ...)
 # in it. Recipes quote what is left for the shell, by $(call q,value).
@@ -66,6 +67,7 @@ $(call one_of,SIM,verilator icarus)
 $(call one_of,WAVES,0 1)
 $(call one_of,ENGINE,mac)
 $(call one_of,DEVICE,xcup ecp5 xc7)
+$(call one_of,FPGA,ecp5-25 ecp5-45 ecp5-85)
 $(call one_of,STRATEGY,latency resource distributed_arithmetic)
 $(call integer,WIDTH,1)
 $(call integer,HEIGHT,1)
@@ -118,6 +120,7 @@ TAKES_verify        := MODEL BITS SEED IMAGES
 TAKES_verify-models := SEED IMAGES
 TAKES_bench         := MODEL BITS
 TAKES_synth         := MODEL BITS ENGINE CYCLES DEVICE
+TAKES_pnr           := MODEL BITS ENGINE CYCLES FPGA SEED
 TAKES_hls-synth     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_hls-cosim     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_lint          := MODEL BITS ENGINE CYCLES
@@ -154,7 +157,7 @@ override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results ranges hls csim hls-matrix \
         bench-hls hls-synth hls-cosim rtl sim verify \
-        verify-models bench synth lint doctor clean
+        verify-models bench synth pnr lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -246,6 +249,9 @@ bench: setup ## compare the exact engines: frames a second, ratios, peak memory
 
 synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 	@$(FSRCNNX) synth $(call q,$(RTL)) --device $(DEVICE) --json $(call q,$(WORK)/synth-$(DEVICE).json)
+
+pnr: rtl ## place and route on FPGA with SEED: clock, bitstream; run again to resume
+	@$(FSRCNNX) pnr $(call q,$(RTL)) --device $(FPGA) --seed $(SEED)
 
 # the default project is made first, another one is taken as it is
 hls-synth hls-cosim: $(if $(filter $(HLS),$(PROJECT)),hls)

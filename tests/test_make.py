@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "hostile", "train", "quantise", "export", "rtl",
-           "sim", "ranges", "verify", "bench", "synth", "hls", "csim", "hls-matrix", "bench-hls",
-           "lint", "clean", "doctor"]
+           "sim", "ranges", "verify", "bench", "synth", "pnr", "hls", "csim", "hls-matrix",
+           "bench-hls", "lint", "clean", "doctor"]
 
 
 def make(*args, **env):
@@ -26,7 +26,7 @@ def test_help_is_the_default_and_lists_every_target():
     for target in TARGETS:
         assert f"\n  {target} " in out
     for variable in ("MODEL", "SIM", "SEED", "WAVES", "DATA", "ENGINE", "CYCLES", "DEVICE",
-                     "WIDTH", "HEIGHT", "STRATEGY", "REUSE", "BITS", "STEPS", "HOLDOUT"):
+                     "WIDTH", "HEIGHT", "STRATEGY", "REUSE", "BITS", "STEPS", "HOLDOUT", "FPGA"):
         assert f"\n  {variable} " in out
 
 
@@ -44,6 +44,7 @@ def test_help_is_the_default_and_lists_every_target():
     ("MODEL=a b", "one name in models/ or build/, or one .onnx file"),
     ("MODEL=../a", "one name in models/ or build/, or one .onnx file"),
     ("MODEL=..", "one name in models/ or build/, or one .onnx file"),
+    ("FPGA=ecp5", "ecp5-25 ecp5-45 ecp5-85"),
     ("STEPS=0", "an integer from 1"), ("STEPS=1e3", "an integer from 1"),
     ("HOLDOUT=0", "an integer from 1"), ("HOLDOUT=1", "an integer from 2"),
     ("HOLDOUT=", "an integer from 1"),
@@ -61,7 +62,8 @@ def test_a_wrong_value_is_one_line(value, allowed, target):
 
 @pytest.mark.parametrize("value", ["SIM=icarus", "SEED=0", "SEED=987654321", "WAVES=1", "CYCLES=64",
                                    "DEVICE=ecp5", "MODEL=some/where/model.onnx", "STEPS=60",
-                                   "HOLDOUT=2", "BITS=w8a8", "BITS=w16a2", "BITS=w4a8s6d2-mixed"])
+                                   "HOLDOUT=2", "BITS=w8a8", "BITS=w16a2", "BITS=w4a8s6d2-mixed",
+                                   "FPGA=ecp5-45"])
 def test_a_right_value_passes(value):
     assert make("help", value)[0] == 0
 
@@ -177,7 +179,7 @@ def test_what_targets_take_is_what_their_recipes_use():
 
     takes = dict(re.findall(r"^TAKES_([a-z-]+) *:= (.*)$", text, re.M))
     assert len(takes) >= 17
-    before = {"synth": "rtl", "lint": "rtl"}
+    before = {"synth": "rtl", "pnr": "rtl", "lint": "rtl"}
     for target, recipe in rules.items():
         want = used(recipe) | (used(rules[before[target]]) if target in before else set())
         assert set(takes.get(target, "").split()) == want, target

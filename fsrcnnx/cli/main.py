@@ -20,6 +20,7 @@ from fsrcnnx.cli import hls as cli_hls
 from fsrcnnx.cli import import_model as cli_import
 from fsrcnnx.cli import learn as cli_learn
 from fsrcnnx.cli import pictures as cli_pictures
+from fsrcnnx.cli import pnr as cli_pnr
 from fsrcnnx.cli import video as cli_video
 from fsrcnnx.cli import vitis as cli_vitis
 from fsrcnnx.cli.console import (
@@ -56,7 +57,7 @@ def main():
 
 
 for command in (*cli_learn.COMMANDS, *cli_exact.COMMANDS, *cli_import.COMMANDS,
-                *cli_hls.COMMANDS, *cli_vitis.COMMANDS):
+                *cli_hls.COMMANDS, *cli_vitis.COMMANDS, *cli_pnr.COMMANDS):
     main.add_command(command)
 
 

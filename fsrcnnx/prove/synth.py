@@ -69,7 +69,6 @@ KEPT = "counts before packing; hierarchy kept, nothing optimised across a module
 DEVICES = {
     "xcup": Device(
         "UltraScale+", "synth_xilinx -family xcup -noiopad -noclkbuf", XILINX, KEPT),
-    # abc9 ends YoWASP's Yosys without a message (YoWASP/yosys issue 29); Debian's takes plain abc
     "ecp5": Device("ECP5", "synth_ecp5 -noflatten{noabc9}", ECP5,
                    f"{KEPT}; a carry cell takes two LUT sites"),
     "xc7": Device("7 series", "synth_xilinx -family xc7 -noiopad -noclkbuf", XILINX,
@@ -100,12 +99,25 @@ def read_manifest(folder: Path) -> dict:
     return {**manifest, "layers": [layer["name"] for layer in manifest.get("layers", [])]}
 
 
-def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
+def noabc9(yosys: Path) -> str:
+    """Option that keeps YoWASP's Yosys from abc9, which ends it without a message (its issue 29).
+
+    Args:
+        yosys: The executable.
+
+    Returns:
+        The option with a space before it; nothing for another Yosys.
+    """
+    return " -noabc9" if yosys.name.startswith("yowasp") else ""
+
+
+def run_yosys(folder: Path, command: str, top: str = TOP) -> tuple[dict, str]:
     """Map an emitted folder to a device.
 
     Args:
         folder: Folder of RTL.
-        device: A value of DEVICES.
+        command: Yosys' command for it, with {noabc9} where that may stand.
+        top: Name of the top module.
 
     Returns:
         The netlist as Yosys writes it in JSON, and the tool's name with its version.
@@ -115,11 +127,10 @@ def run_yosys(folder: Path, device: Device) -> tuple[dict, str]:
         CheckError: If Yosys refuses the folder.
     """
     yosys = tools.locate("yosys")
-    noabc9 = " -noabc9" if yosys.path.name.startswith("yowasp") else ""
     script = "\n".join([
         f"read_verilog -sv {' '.join(manifests.sources(folder))}",
-        f"hierarchy -check -top {TOP}",
-        f"{device.command.format(noabc9=noabc9)} -top {TOP}",
+        f"hierarchy -check -top {top}",
+        f"{command.format(noabc9=noabc9(yosys.path))} -top {top}",
         "write_json netlist.json",
     ])
     with scratch() as folder_of_work:
@@ -232,7 +243,7 @@ def synth(folder: Path, device: str) -> dict:
     folder = Path(folder)
     manifest = read_manifest(folder)
     start = time.monotonic()
-    netlist, tool = run_yosys(folder, DEVICES[device])
+    netlist, tool = run_yosys(folder, DEVICES[device].command)
     instances = count(netlist, DEVICES[device])
     layers = manifest["layers"]
     for record in instances:

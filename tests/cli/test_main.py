@@ -73,7 +73,7 @@ def test_help_imports_nothing_heavy(args):
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "export", "results", "card", "upscale",
             "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges", "bench", "import", "hls",
-            "hls-synth", "hls-cosim"} == set(cli.main.commands)
+            "hls-synth", "hls-cosim", "pnr"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 
@@ -193,6 +193,10 @@ UPSCALE = ["upscale", "gray.png", "-o", "out.png", "--model", "tiny_x2"]
     (["synth", "nowhere"], "nowhere: no such folder"),
     (["synth", "models", "--device", "stratix"], "'stratix' is not one of 'xcup', 'ecp5', 'xc7'"),
     (["synth", "models"], "manifest.json is missing"),
+    (["pnr", "nowhere"], "nowhere: no such folder"),
+    (["pnr", "models", "--device", "ecp5"], "'ecp5' is not one of 'ecp5-25', 'ecp5-45', 'ecp5-85'"),
+    (["pnr", "models"], "manifest.json is missing"),
+    (["pnr", "models", "--mhz", "0"], "'--mhz': 0.0 is not in"),
     (["verify", "tiny_x2", "--images", "nowhere.png"], "nowhere.png: "),
     (["verify", "tiny_x2", "--images", "void"], "void: no pictures"),
     (["verify", "tiny_x2", "--rungs", "magic"], "magic"),

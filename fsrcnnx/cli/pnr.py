@@ -1,0 +1,67 @@
+"""The command that places and routes: pnr.
+
+May import everything, heavy packages only inside a command. cli/main.py adds it to `fsrcnnx`.
+
+    fsrcnnx pnr build/rtl --device ecp5-85 --seed 1 --seed 2
+"""
+
+from __future__ import annotations
+
+import click
+
+from fsrcnnx.cli.console import FILE, check_report, json_option, table, write_json
+from fsrcnnx.errors import CheckError, InputError
+
+DEVICES = ("ecp5-25", "ecp5-45", "ecp5-85")
+
+
+@click.command()
+@click.argument("folder", type=FILE)
+@click.option("--device", type=click.Choice(DEVICES), default=DEVICES[-1], help="Lattice ECP5.")
+@click.option("--speed", type=click.Choice(["6", "7", "8"]), default="8", help="Speed grade.")
+@click.option("--mhz", type=click.FloatRange(1, 1000), default=148.5,
+              help="Clock that the tools aim at.")
+@click.option("--seed", "seeds", type=click.IntRange(0, 2**31 - 1), multiple=True, default=(1,),
+              help="Seed of the placement; several: the best is kept.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Seeds at a time.")
+@click.option("--minutes", type=click.FloatRange(0.1), help="Longest time of a seed.")
+@click.option("--layer", default="", help="Only this layer's shift-add graph, in minutes.")
+@click.option("--require", is_flag=True, help="Fail if the best clock is below --mhz.")
+@click.option("-o", "--out", type=FILE, help="Folder of the work; default: FOLDER-pnr-DEVICE.")
+@json_option
+def pnr(folder, device, speed, mhz, seeds, jobs, minutes, layer, require, out, json_file):
+    """Place and route an emitted folder with Yosys, nextpnr and ecppack.
+
+    A run that was stopped goes on where it was when it is given again.
+    """
+    from fsrcnnx.progress import status
+    from fsrcnnx.prove import pnr as prove
+
+    if len(set(seeds)) < len(seeds):
+        raise InputError("a seed is given twice", where="--seed", allowed="each seed once")
+    if json_file:
+        check_report(json_file)
+    name = "-".join([folder.name, "pnr", *filter(None, [layer]), device])
+    order = prove.Order(device, seeds, mhz, int(speed), layer, jobs, minutes)
+    with status(f"place and route on {device}") as say:
+        report = prove.pnr(folder, out or folder.with_name(name), order, say)
+    columns = list(report["best"]["utilisation"])
+    table(["seed", "MHz", *columns, "longest path", "ns (routing)"],
+          [[str(one["seed"]), f"{one['clock_mhz']:.1f}",
+            *(str(one["utilisation"][column]["used"]) for column in columns),
+            f"{one['critical_path']['from']} -> {one['critical_path']['to']}",
+            f"{one['critical_path']['ns']} ({one['critical_path']['routing_ns']})"]
+           if "failed" not in one else
+           [str(one["seed"]), "-", *("-" for _ in columns), one["failed"], "-"]
+           for one in report["seeds"]])
+    best = report["best"]["clock_mhz"]
+    click.echo(f"{report['network']} {report['content_hash'][:12]} on {report['part']}: {best:.1f} "
+               f"MHz, aimed at {mhz:g}; in {out or folder.with_name(name)}")
+    if json_file:
+        write_json(json_file, report)
+    if require and best < mhz:
+        raise CheckError(f"{best:.1f} MHz", where=folder, allowed=f"{mhz:g} MHz or more",
+                         fix="try other seeds")
+
+
+COMMANDS = (pnr,)

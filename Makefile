@@ -111,6 +111,7 @@ TAKES_train         := MODEL BITS DATA HOLDOUT STEPS
 TAKES_quantise      := MODEL BITS STEPS
 TAKES_export        := MODEL BITS
 TAKES_results       := MODEL BITS DATA
+TAKES_cards         := DATA
 TAKES_hls           := MODEL BITS WIDTH HEIGHT STRATEGY REUSE
 TAKES_csim          := MODEL BITS SEED IMAGES
 TAKES_ranges        := MODEL BITS SEED IMAGES
@@ -155,8 +156,8 @@ override SCALE   := $(lastword $(subst _x, ,$(FLOAT)))
 override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast hostile train quantise export results ranges hls csim hls-matrix \
-        bench-hls hls-synth hls-cosim rtl sim verify \
+.PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls csim \
+        hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
         verify-models bench synth pnr lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
@@ -208,6 +209,13 @@ results: setup ## measure every shipped model on DATA/test, or MODEL; table of q
 	@mkdir -p build
 	@$(FSRCNNX) results $(call q,$(DATA)/test/Set5) $(call q,$(DATA)/test/Set14) \
 	  $(if $(chosen),--model $(call q,$(MODEL))) --plot build/results.png
+
+cards: setup ## measure every shipped model on DATA/test and write its card anew
+	@$(call look,test/Set5)
+	@$(call look,test/Set14)
+	@for model in $(foreach folder,$(wildcard models/*/),$(call q,$(folder))); do \
+	  $(FSRCNNX) card "$$model" $(call q,$(DATA)/test/Set5) $(call q,$(DATA)/test/Set14) \
+	  || exit 1; done
 
 hls: setup ## write the hls4ml project for frames of WIDTH x HEIGHT
 	@$(FSRCNNX) hls $(call q,$(MODEL)) -o $(call q,$(HLS)) --width $(WIDTH) --height $(HEIGHT) \

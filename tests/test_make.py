@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "hostile", "train", "quantise", "export", "rtl",
-           "sim", "ranges", "verify", "bench", "synth", "pnr", "hls", "csim", "hls-matrix",
-           "bench-hls", "lint", "clean", "doctor"]
+           "results", "cards", "sim", "ranges", "verify", "bench", "synth", "pnr", "hls", "csim",
+           "hls-matrix", "bench-hls", "lint", "clean", "doctor"]
 
 
 def make(*args, **env):
@@ -110,7 +110,8 @@ def test_a_model_is_a_name_or_a_path(character):
 
 
 USES = {"train": ("DATA", "{}/train"), "results": ("DATA", "{}/test/Set5"),
-        "hls-synth": ("PROJECT", "{}"), "sim": ("HLS_RTL", "HLS_RTL={}")}
+        "cards": ("DATA", "{}/test/Set14"), "hls-synth": ("PROJECT", "{}"),
+        "sim": ("HLS_RTL", "HLS_RTL={}")}
 
 
 @pytest.mark.parametrize("target", USES)

@@ -45,7 +45,7 @@ def _formats(network: Network) -> Iterator[str]:
 
 def _quality(rows: Iterable[Result]) -> Iterator[str]:
     yield "| set | protocol | bicubic | float, dB / SSIM | integers, dB / SSIM | lost " \
-          "| most on a picture |"
+          "| most on a picture, dB |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
         plain, exact = row.float, row.integers

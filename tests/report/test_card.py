@@ -41,7 +41,7 @@ def test_a_card_says_what_is_measured(tmp_path, pictures, capsys):
         score = quality("golden", model, pictures, protocol)
         assert f"| set | {protocol} | {score.bicubic_psnr:.2f} |" in text
         assert f"| {score.psnr:.2f} / {score.ssim:.4f} |" in text
-    assert "| lost | most on a picture |" in text and " (a.png) |" in text
+    assert "| lost | most on a picture, dB |" in text and " (a.png) |" in text
     assert f"Integers: {even.measure(model.network)}.\n" in text
     plain = folder / "model_float.onnx"
     whole = even.measure(model.network, lambda lrs: np.stack([

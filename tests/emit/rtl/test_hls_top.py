@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from fsrcnnx.emit.rtl.hls_top import Port, adapter, filled, read_ports, wrap
+from fsrcnnx.emit.rtl.hls_top import adapter, wrap
+from fsrcnnx.emit.rtl.hls_verilog import Port, filled, read_ports
 from fsrcnnx.errors import InputError
 
 # in the style of Vitis HLS: names in the header, directions after it

@@ -67,11 +67,10 @@ def rtl_texts(network) -> dict[str, str]:
 def hls_texts(network) -> str:
     """What is ours of an HLS project: settings for hls4ml, header, manifest."""
     from fsrcnnx.emit.hls import project
-    from fsrcnnx.emit.hls.plan import plan
+    from fsrcnnx.emit.hls.plan import make
 
-    stages = plan(network, 8, 8)
-    config = project._config(stages, Path("out"), "latency", {}, project.PART, project.CLOCK_NS)
-    said = project._manifest(network, stages, config, {}, {}, 8, 8, "latency")
+    plan = make(network, 8, 8)
+    config, said = project._config(plan, Path("out")), project._manifest(plan, {})
     return project.FRAME.format(**said) + json.dumps(said) + project.yaml.safe_dump(config)
 
 

@@ -1,8 +1,8 @@
 """From the integer network to an hls4ml project; importing it registers our layers with hls4ml.
 
-May import hls4ml, the integer side and the errors. Each module is one idea: `plan` (layers and
-types), `layers` (what hls4ml learns), `transpose`, `transpose_read`, `reuse`, `adders`, `fifos`,
-`audit`, `project`.
+May import hls4ml, the integer side and the errors. Each module is one idea: `stages` (layers
+and types), `reuse`, `fifos`, `plan` (all that is decided), `layers` (what hls4ml learns),
+`transpose`, `transpose_read`, `adders`, `audit`, `project`.
 
     import fsrcnnx.emit.hls
 """

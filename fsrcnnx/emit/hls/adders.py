@@ -1,6 +1,6 @@
 """Distributed arithmetic: constant products of a convolution as shared shift-adds, by da4ml.
 
-May import hls4ml, da4ml, numpy and the plan. hls4ml's own pass builds arrays of the whole frame's
+May import hls4ml, da4ml, numpy and the stages. hls4ml's own pass builds arrays of the whole frame's
 windows only to learn that all pixels have the same format; here the solver gets one window.
 Source: hls4ml 1.3.0, backends/vivado/passes/distributed_arithmetic.py.
 
@@ -16,7 +16,7 @@ from hls4ml.backends.vivado.passes.distributed_arithmetic import add_kernel_wrap
 from hls4ml.model.layers import Layer
 from hls4ml.model.types import Source
 
-from fsrcnnx.emit.hls.plan import Stage
+from fsrcnnx.emit.hls.stages import Stage
 
 SOLVER = {"hard_dc": 2, "search_all_decompose_dc": True}  # hls4ml's own: 2 adders deeper at most
 
@@ -26,7 +26,7 @@ def code(node: Layer, stage: Stage) -> Source:
 
     Args:
         node: hls4ml's layer; gives its number and the format of its input.
-        stage: The plan's stage; gives weights and biases.
+        stage: The plan's; gives weights and biases.
 
     Returns:
         C++ source.

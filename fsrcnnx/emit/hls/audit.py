@@ -5,7 +5,7 @@ May import the plan, numpy, the errors; hls4ml's model comes as an argument. hls
 looked at twice: in the model graph, and in `firmware/defines.h`, which is what is compiled. Weights
 are compared too: what hls4ml writes must be worth the network's integers.
 
-    audit(model, stages, Path("project"), "latency", reuse)     # raises CheckError
+    audit(model, plan, Path("project"))     # raises CheckError
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx.emit.hls.plan import INPUT, Stage
+from fsrcnnx.emit.hls.plan import Plan
+from fsrcnnx.emit.hls.stages import INPUT, Stage
 from fsrcnnx.errors import CheckError
 
 PADDING, COPY = "zp2d_", "clone_"  # hls4ml's names of the layers that it adds before and after ours
@@ -28,7 +29,7 @@ def contract(stages: Sequence[Stage]) -> dict[str, dict[str, str]]:
     """Spell out the type of every variable of every hls4ml layer.
 
     Args:
-        stages: The plan.
+        stages: The stages.
 
     Returns:
         Layer name -> variable -> C++ type, the layers that hls4ml adds included.
@@ -128,21 +129,19 @@ def _setting_differences(model, strategy: str, reuse: Mapping[str, int]) -> list
     return wrong
 
 
-def audit(model, stages: Sequence[Stage], folder: Path, strategy: str,
-          reuse: Mapping[str, int]) -> None:
+def audit(model, plan: Plan, folder: Path) -> None:
     """Hold a written project against the plan.
 
     Args:
         model: hls4ml's ModelGraph, after its types were made.
-        stages: The plan.
+        plan: The plan.
         folder: The project.
-        strategy: Strategy of the convolutions.
-        reuse: Reuse factor of each.
 
     Raises:
         CheckError: Naming layer, variable, type found and type wanted, for all differences.
     """
-    expected, names = contract(stages), {}
+    stages, names = plan.stages, {}
+    expected = contract(stages)
     by_name = {stage.name: stage for stage in stages}
     channels = {stage.name: stage.channels for stage in stages}
     channels |= {PADDING + stage.name: by_name[stage.inputs[0]].channels
@@ -150,7 +149,7 @@ def audit(model, stages: Sequence[Stage], folder: Path, strategy: str,
     channels[COPY + INPUT] = channels[INPUT]
     wrong = _model_differences(model, expected, names)
     wrong += _text_differences(Path(folder) / "firmware" / "defines.h", names, channels)
-    wrong += _setting_differences(model, strategy, reuse)
+    wrong += _setting_differences(model, plan.strategy, plan.reuse)
     wrong += _weight_differences(model, stages, Path(folder) / "firmware" / "weights")
     if wrong:
         raise CheckError("; ".join(dict.fromkeys(wrong)), where="audit of the HLS project",

@@ -1,6 +1,6 @@
 """Depths of the streams between layers, by analysis instead of hls4ml's whole frame.
 
-May import the plan. A chain of streams never deadlocks, whatever its depths, so its streams only
+May import the stages. A chain of streams never deadlocks, whatever its depths, so its streams only
 have to bridge what their reader skips: a layer that pads does not read while it writes a line's
 zeros. The anchor's stream runs beside the whole network and must hold every LR pixel that the
 convolutions keep before their first sum, else the network starves: their lines below and columns to
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fsrcnnx.emit.hls.plan import Stage
+from fsrcnnx.emit.hls.stages import Stage
 
 LEAST = 2  # a register and its successor: reader and writer can work in the same clock
 PIPELINE = 16  # pixels that one layer's pipeline may hold besides its window
@@ -23,7 +23,7 @@ def lag(stages: Sequence[Stage], width: int) -> int:
     """Count the LR pixels that the convolutions hold before they give their first sum.
 
     Args:
-        stages: The plan.
+        stages: The stages.
         width: LR frame width.
 
     Returns:
@@ -37,7 +37,7 @@ def depths(stages: Sequence[Stage], width: int) -> dict[str, int]:
     """Give the depth of the stream into each stage, and of the anchor's second stream.
 
     Args:
-        stages: The plan.
+        stages: The stages.
         width: LR frame width.
 
     Returns:

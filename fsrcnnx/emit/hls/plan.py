@@ -1,170 +1,85 @@
-"""The plan of an HLS project: the integer network as hls4ml's layers, every type decided.
+"""The plan of an HLS project: everything that its files say, decided once, before hls4ml runs.
 
-May import numpy, the integer side, the errors; not hls4ml. The plan is the contract that the audit
-holds the generated project against. A deconvolution becomes a convolution with one output channel
-per phase (TDC) and a depth-to-space, which a shuffle is already; a convolution keeps its exact sum
-until the last stage of its layer rounds once, half to even.
+May import the integer network, the stages, what chooses factors and depths, and the errors; not
+hls4ml. Conversion, audit and manifest take what they find here; the audit holds the converted
+project against it.
 
-    lr -> feature -> feature_prelu -> ... -> deconv -> [deconv_anchor] -> deconv_subpixel
-
-    for stage in plan(network, 960, 540): print(stage.name, stage.types)
+    plan = make(network, width=960, height=540); print(plan.reuse, plan.depths)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
+from fsrcnnx import manifests
+from fsrcnnx.emit.hls.fifos import depths
+from fsrcnnx.emit.hls.reuse import reuse_factors
+from fsrcnnx.emit.hls.stages import Stage, lay_out
+from fsrcnnx.errors import InputError
+from fsrcnnx.exact.network import Network
 
-from fsrcnnx import limits
-from fsrcnnx.errors import InputError, Unrepresentable
-from fsrcnnx.exact import ranges, tdc
-from fsrcnnx.exact.formats import Format
-from fsrcnnx.exact.network import Layer, Network
-from fsrcnnx.exact.onnx.write import bias_format
-
-INPUT, OUTPUT = "lr", "hr"
-
-
-def exact(to: Format) -> str:
-    """Write the C++ type of values that need no rounding, as hls4ml spells it."""
-    return str(to)
-
-
-def rounded(to: Format) -> str:
-    """Write the C++ type that rounds half to even and saturates, as hls4ml spells it."""
-    return f"{str(to)[:-1]},AP_RND_CONV,AP_SAT,0>"
+PART = "xcku5p-ffvb676-2-e"
+CLOCK_NS = 5.0
+LONGEST_NS = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
-    """One hls4ml layer.
+class Plan:
+    """Everything about one project.
 
     Args:
-        name: Its name in hls4ml.
-        layer: Name of the network's layer that it belongs to.
-        kind: hls4ml's class of it.
-        types: C++ type of each of its variables: `result`, and `accum`, `weight`, `bias`, `slope`.
-        channels: Values per output beat.
-        attributes: What hls4ml wants to know of it, weights as float64.
-        inputs: Names of the stages that feed it.
-        pad: Rows and columns of zeros before and after its input: (before, after).
+        network: The network.
+        width: LR frame width.
+        height: LR frame height.
+        stages: hls4ml's layers in order, the input first.
+        strategy: Strategy of the convolutions.
+        reuse: Reuse factor of each convolution by name.
+        depths: Beats that the stream into each stage holds, by name.
+        part: FPGA part for Vitis HLS.
+        clock: Clock period in nanoseconds.
     """
 
-    name: str
-    layer: str
-    kind: str
-    types: dict[str, str]
-    channels: int
-    attributes: dict[str, object] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ()
-    pad: tuple[int, int] = (0, 0)
-
-    @property
-    def products(self) -> tuple[int, int]:
-        """Inputs and outputs of a convolution's matrix product, else (0, 0)."""
-        if self.kind != "Conv2D":
-            return 0, 0
-        rows, cols, n_in, n_out = self.attributes["weight_data"].shape
-        return rows * cols * n_in, n_out
+    network: Network
+    width: int
+    height: int
+    stages: tuple[Stage, ...]
+    strategy: str
+    reuse: Mapping[str, int]
+    depths: Mapping[str, int]
+    part: str
+    clock: float
 
 
-def _kernel(layer: Layer) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """A layer as one stride-1 convolution: raw (rows, cols, in, out), bias (out,), padding."""
-    side, before = tdc.window(layer)
-    out, phases = layer.out_channels, tdc.phases(layer)
-    kernel = np.zeros((side, side, layer.in_channels, len(phases) * out), np.int64)
-    for phase in phases:
-        y, x = before + phase.row.first, before + phase.col.first
-        rows, cols = phase.weight.shape[2:]
-        kernel[y : y + rows, x : x + cols, :, phase.index * out : (phase.index + 1) * out] = (
-            phase.weight.transpose(2, 3, 1, 0))
-    bias = np.concatenate([phase.bias for phase in phases])
-    return kernel, bias, (before, side - 1 - before)
-
-
-def _convolution(layer: Layer, source: str, size: tuple[int, int], types: dict[str, str],
-                 acc_frac: int) -> Stage:
-    """The stage that multiplies and sums."""
-    (width, height), (kernel, bias, (before, after)) = size, _kernel(layer)
-    side, _, n_in, n_out = kernel.shape
-    attributes = {
-        "data_format": "channels_last",
-        "in_height": height, "in_width": width, "out_height": height, "out_width": width,
-        "n_chan": n_in, "n_filt": n_out, "filt_height": side, "filt_width": side,
-        "stride_height": 1, "stride_width": 1,
-        "pad_top": before, "pad_left": before, "pad_bottom": after, "pad_right": after,
-        "weight_data": kernel * layer.weight_format.step, "bias_data": bias * 2.0**-acc_frac,
-    }
-    return Stage(layer.name, layer.name, "Conv2D", types, n_out, attributes, (source,),
-                 (before, after))
-
-
-def _check(network: Network, width: int, height: int) -> None:
-    """Refuse what a project cannot be made of."""
-    network.check()
-    for name, side in (("--width", width), ("--height", height)):
-        if not 1 <= side <= limits.FRAME_SIDE:
-            raise InputError(f"{side} pixels", where=name, allowed=f"1..{limits.FRAME_SIDE}")
-    for layer in network.layers:
-        if layer.slope_format and layer.slope_format.frac < 0:
-            raise Unrepresentable(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
-                                  allowed="0 or more fraction bits in HLS")
-
-
-def plan(network: Network, width: int, height: int) -> tuple[Stage, ...]:
-    """Lay a network out as hls4ml layers.
+def make(network: Network, width: int, height: int, *, strategy: str = "latency", reuse: int = 1,
+         reuse_of: Mapping[str, int] | None = None, part: str = PART, clock: float = CLOCK_NS
+         ) -> Plan:
+    """Decide everything about a project.
 
     Args:
         network: An integer network.
         width: LR frame width.
         height: LR frame height.
+        strategy: `latency`, `resource` or `distributed_arithmetic`.
+        reuse: Each layer takes its largest valid reuse factor up to this.
+        reuse_of: Layer name -> reuse factor, instead.
+        part: FPGA part for Vitis HLS.
+        clock: Clock period in nanoseconds.
 
     Returns:
-        The stages in order, the input first.
+        The plan.
 
     Raises:
-        InputError: If the frame size is out of range.
-        Unrepresentable: If the network cannot be represented, or two names would be the same.
+        InputError: If a parameter is out of range.
+        Unrepresentable: If the network has what the project cannot represent.
     """
-    _check(network, width, height)
-    stages = [Stage(INPUT, INPUT, "InputLayer", {"result": exact(network.in_format)}, 1,
-                    {"input_shape": [height, width, 1]})]
-    for index, (layer, bound) in enumerate(zip(network.layers, ranges.prove(network),
-                                               strict=True)):
-        acc = Format(True, bound.acc_width, network.acc_frac(index))
-        anchored = network.anchor and index == len(network.layers) - 1
-        # the last stage that computes rounds; those before it hand on exact sums
-        computing = ["", *["anchor"] * anchored, *["prelu"] * (layer.slope is not None)]
-        result = {part: exact(acc) for part in computing}
-        result[computing[-1]] = rounded(layer.out_format)
-        types = {"result": result[""], "accum": exact(acc), "weight": exact(layer.weight_format),
-                 "bias": exact(bias_format(layer, acc.frac))}
-        stages.append(_convolution(layer, stages[-1].name, (width, height), types, acc.frac))
-        channels = stages[-1].channels
-
-        def add(part: str, kind: str, types: dict[str, str], attributes: dict[str, object],
-                *more: str, name: str = layer.name, channels: int = channels) -> None:
-            stages.append(Stage(f"{name}_{part}", name, kind, types, channels, attributes,
-                                (stages[-1].name, *more)))
-
-        if anchored:
-            add("anchor", "FsrcnnxAnchor", {"result": result["anchor"]}, {"n_chan": channels},
-                INPUT)
-        if layer.slope is not None:
-            slope = np.tile(layer.slope, layer.stride**2) * layer.slope_format.step
-            add("prelu", "FsrcnnxPReLU", {"result": result["prelu"],
-                                          "slope": exact(layer.slope_format)},
-                {"slope_data": slope})
-        if layer.stride > 1:
-            add("subpixel", "FsrcnnxDepthToSpace", {"result": rounded(layer.out_format)},
-                {"scale": layer.stride, "crd": False}, channels=layer.out_channels)
-    names = [stage.name.lower() for stage in stages]
-    for name in names:
-        # hls4ml looks settings up by the name in lower case, and adds layers of these two prefixes
-        if names.count(name) > 1 or name == "input" or name.startswith(("zp2d_", "clone_")):
-            raise Unrepresentable(
-                f"a layer called {name!r} in hls4ml", where=network.name,
-                allowed=f"names that differ in more than case, and from {INPUT}, input, zp2d_*, "
-                "clone_*", fix="rename the layer")
-    return tuple(stages)
+    stages = lay_out(network, width, height)
+    factors = reuse_factors(stages, strategy, reuse, reuse_of or {})
+    if not 0 < clock <= LONGEST_NS:
+        raise InputError(f"a clock period of {clock} ns", where="--clock",
+                         allowed=f"above 0, up to {LONGEST_NS}")
+    if not manifests.is_part(part):  # it becomes a word of Tcl
+        raise InputError(f"part {part!r}", where="--part",
+                         allowed=f"{manifests.PART_SAYS}, e.g. {PART}")
+    return Plan(network, width, height, stages, strategy, factors, depths(stages, width), part,
+                clock)

@@ -24,20 +24,17 @@ from hls4ml.model import ModelGraph
 from hls4ml.model.flow import get_flow
 from hls4ml.model.optimizer import optimize_model
 
-from fsrcnnx import __version__, manifests
-from fsrcnnx.emit.hls import adders, fifos, proof
+from fsrcnnx import __version__
+from fsrcnnx.emit.hls import adders, proof
 from fsrcnnx.emit.hls.audit import PADDING, audit
+from fsrcnnx.emit.hls.fifos import LEAST
 from fsrcnnx.emit.hls.layers import BACKEND, TEST_BENCH, source_dir
-from fsrcnnx.emit.hls.plan import INPUT, OUTPUT, Stage, plan
-from fsrcnnx.emit.hls.reuse import reuse_factors
-from fsrcnnx.errors import InputError
+from fsrcnnx.emit.hls.plan import CLOCK_NS, PART, Plan, make
+from fsrcnnx.emit.hls.stages import INPUT, OUTPUT, Stage
 from fsrcnnx.exact.network import Network
 from fsrcnnx.owned import whole_folder
 
 PROJECT = "fsrcnnx_hls"  # name of the top function and of the files around it
-PART = "xcku5p-ffvb676-2-e"
-CLOCK_NS = 5.0
-LONGEST_NS = 1000.0
 MANIFEST = "manifest.json"
 FRAME = """// SPDX-License-Identifier: Apache-2.0
 // {network}, content hash {content_hash}
@@ -50,18 +47,18 @@ static const unsigned scale = {scale};
 """
 
 
-def _config(stages: Sequence[Stage], folder: Path, strategy: str, reuse: Mapping[str, int],
-            part: str, clock: float) -> dict:
+def _config(plan: Plan, folder: Path) -> dict:
     """hls4ml's configuration: every type by layer name; traces stay out of synthesis."""
     layers = {}
-    for stage in stages:
+    for stage in plan.stages:
         layers[stage.name] = {"Precision": dict(stage.types), "Trace": stage.name != INPUT}
-        if stage.name in reuse:
-            layers[stage.name] |= {"Strategy": strategy, "ReuseFactor": reuse[stage.name]}
+        if stage.name in plan.reuse:
+            layers[stage.name] |= {"Strategy": plan.strategy,
+                                   "ReuseFactor": plan.reuse[stage.name]}
     return {
         "OutputDir": str(folder), "ProjectName": PROJECT, "Backend": BACKEND,
-        "IOType": "io_stream", "Part": part, "ClockPeriod": clock, "ClockUncertainty": "27%",
-        "TraceOutput": True,
+        "IOType": "io_stream", "Part": plan.part, "ClockPeriod": plan.clock,
+        "ClockUncertainty": "27%", "TraceOutput": True,
         # synthesis takes the initialisers in weights/*.h, g++ reads weights/*.txt, which compiles
         # in a third of the time; the audit compares both with the network
         "WriterConfig": {"Namespace": None, "WriteWeightsTxt": True, "WriteTar": False,
@@ -72,9 +69,8 @@ def _config(stages: Sequence[Stage], folder: Path, strategy: str, reuse: Mapping
     }
 
 
-def _set_depths(model: ModelGraph, stages: Sequence[Stage], width: int) -> dict[str, int]:
+def _set_depths(model: ModelGraph, wanted: Mapping[str, int]) -> dict[str, int]:
     """Give each stream between layers its depth; returns stream name -> depth."""
-    wanted = fifos.depths(stages, width)
     ends = {variable.name for variable in (*model.get_input_variables(),
                                            *model.get_output_variables())}
     found = {}
@@ -85,41 +81,38 @@ def _set_depths(model: ModelGraph, stages: Sequence[Stage], width: int) -> dict[
             reader = next(node for node in model.get_layers() if out_name in node.inputs)
             # a layer reads its input in every clock, but for a padding and for the anchor's LR
             deep = reader.name.startswith(PADDING) or out_name in reader.inputs[1:]
-            depth = wanted[reader.name.removeprefix(PADDING)] if deep else fifos.LEAST
+            depth = wanted[reader.name.removeprefix(PADDING)] if deep else LEAST
             variable.pragma = ("stream", depth)
             found[variable.name] = depth
     return found
 
 
-def convert(network: Network, folder: Path, stages: Sequence[Stage], config: dict,
-            width: int) -> tuple[ModelGraph, dict[str, int]]:
+def convert(plan: Plan, folder: Path) -> tuple[ModelGraph, dict[str, int]]:
     """Run hls4ml and write its project.
 
     Args:
-        network: The network.
+        plan: The plan.
         folder: Empty folder to write to.
-        stages: The plan.
-        config: hls4ml's configuration.
-        width: LR frame width, for the depths.
 
     Returns:
         hls4ml's model, and the depth of each stream by name.
     """
     layers = [{"name": stage.name, "class_name": stage.kind, "inputs": list(stage.inputs),
-               "outputs": [stage.name], **stage.attributes} for stage in stages]
+               "outputs": [stage.name], **stage.attributes} for stage in plan.stages]
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = ModelGraph.from_layer_list(config, layers, [INPUT], [stages[-1].name])
+        model = ModelGraph.from_layer_list(_config(plan, folder), layers, [INPUT],
+                                           [plan.stages[-1].name])
         for flow in get_flow(model.config.backend.get_default_flow()).requires:
             if flow == "vivado:optimize":
-                _solve_adders(model, stages)
+                _solve_adders(model, plan.stages)
             if flow.endswith(":apply_templates"):  # names and depths become text here
                 model.get_output_variables()[0].name = OUTPUT
-                depths = _set_depths(model, stages, width)
+                depths = _set_depths(model, plan.depths)
             model.apply_flow(flow, reapply="none")
         model.apply_flow(model.config.backend.get_default_flow(), reapply="none")
         model.write()
-    _make_repeatable(folder, network.content_hash()[:8])
+    _make_repeatable(folder, plan.network.content_hash()[:8])
     return model, depths
 
 
@@ -143,22 +136,22 @@ def _make_repeatable(folder: Path, stamp: str) -> None:
                            path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _manifest(network: Network, stages: Sequence[Stage], config: dict, reuse: Mapping[str, int],
-              depths: Mapping[str, int], width: int, height: int, strategy: str) -> dict:
-    """Describe a project: what made it and what it is."""
+def _manifest(plan: Plan, depths: Mapping[str, int]) -> dict:
+    """Describe a project: what made it and what it is; depths are those of hls4ml's streams."""
+    network = plan.network
     return {
         "made_by": f"fsrcnnx {__version__}, hls4ml {hls4ml.__version__}",
         "network": network.name, "content_hash": network.content_hash(), "scale": network.scale,
         "prescale": network.prescale,
-        "width": width, "height": height, "top": PROJECT, "part": config["Part"],
-        "clock_ns": config["ClockPeriod"], "strategy": strategy,
+        "width": plan.width, "height": plan.height, "top": PROJECT, "part": plan.part,
+        "clock_ns": plan.clock, "strategy": plan.strategy,
         "in_format": str(network.in_format), "out_format": str(network.out_format),
         "layers": [{"name": stage.name, "layer": stage.layer, "kind": stage.kind,
                     "channels": stage.channels, "types": stage.types,
                     # beats per LR pixel
                     "pixels": stage.attributes.get("scale", 1) ** 2,
-                    **({"reuse": reuse[stage.name]} if stage.name in reuse else {})}
-                   for stage in stages],
+                    **({"reuse": plan.reuse[stage.name]} if stage.name in plan.reuse else {})}
+                   for stage in plan.stages],
         "fifo_depths": dict(depths),
     }
 
@@ -188,20 +181,13 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
         CheckError: If the audit finds a type that is not the plan's.
     """
     out_dir = Path(out_dir)
-    stages = plan(network, width, height)
-    factors = reuse_factors(stages, strategy, reuse, reuse_of or {})
-    if not 0 < clock <= LONGEST_NS:
-        raise InputError(f"a clock period of {clock} ns", where="--clock",
-                         allowed=f"above 0, up to {LONGEST_NS}")
-    if not manifests.is_part(part):  # it becomes a word of Tcl
-        raise InputError(f"part {part!r}", where="--part",
-                         allowed=f"{manifests.PART_SAYS}, e.g. {PART}")
+    plan = make(network, width, height, strategy=strategy, reuse=reuse, reuse_of=reuse_of,
+                part=part, clock=clock)
     with whole_folder(out_dir, "an HLS project") as folder:
-        config = _config(stages, folder, strategy, factors, part, clock)
-        model, depths = convert(network, folder, stages, config, width)
-        audit(model, stages, folder, strategy, factors)
+        model, depths = convert(plan, folder)
+        audit(model, plan, folder)
         shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
-        described = _manifest(network, stages, config, factors, depths, width, height, strategy)
+        described = _manifest(plan, depths)
         (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described), encoding="utf-8")
         (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
         proof.write(folder, network, described)

@@ -1,8 +1,8 @@
 """Strategies and reuse factors, checked before hls4ml sees them.
 
-May import the plan and the errors. A reuse factor is how many times a multiplier is used per pixel,
-so about the clocks that a layer takes per pixel. hls4ml silently takes the nearest valid one, or
-stops in the middle; here an invalid one is refused with those that are allowed.
+May import the stages and the errors. A reuse factor is how many times a multiplier is used per
+pixel, so about the clocks that a layer takes per pixel. hls4ml silently takes the nearest valid
+one, or stops in the middle; here an invalid one is refused with those that are allowed.
 Source: hls4ml 1.3.0, backends/fpga/fpga_backend.py, _validate_reuse_factor.
 
     reuse_factors(stages, "resource", 16, {})     # {"feature": 9, "shrink": 1, ...}
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fsrcnnx import limits
-from fsrcnnx.emit.hls.plan import Stage
+from fsrcnnx.emit.hls.stages import Stage
 from fsrcnnx.errors import InputError
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
@@ -56,7 +56,7 @@ def reuse_factors(stages: Sequence[Stage], strategy: str, at_most: int,
     """Choose a reuse factor for each convolution.
 
     Args:
-        stages: The plan.
+        stages: The stages.
         strategy: One of STRATEGIES.
         at_most: Each layer takes its largest valid factor up to this; 1 or more.
         of: Layer name -> its factor, instead.

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from fsrcnnx.emit.hls.fifos import LEAST
-from fsrcnnx.emit.hls.plan import INPUT
+from fsrcnnx.emit.hls.stages import INPUT
 
 
 def _pad(stage, width, height):

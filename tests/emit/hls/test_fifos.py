@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fsrcnnx.emit.hls.fifos import depths, lag
-from fsrcnnx.emit.hls.plan import plan
+from fsrcnnx.emit.hls.stages import lay_out
 from tests.emit.hls.streams import clocks
 from tests.family import network
 
@@ -17,7 +17,7 @@ DEEP = 10**9
 @pytest.mark.parametrize("name", ["fsrcnn-x", "fsrcnn-s"])
 def test_as_fast_as_with_endless_streams(name, width, height, anchor):
     net = network(np.random.default_rng(0), name, scale=3, narrow=True, anchor=anchor)
-    stages = plan(net, width, height)
+    stages = lay_out(net, width, height)
     ours = depths(stages, width)
     assert clocks(stages, width, height, 3, ours) == clocks(
         stages, width, height, 3, dict.fromkeys(ours, DEEP))
@@ -25,7 +25,7 @@ def test_as_fast_as_with_endless_streams(name, width, height, anchor):
 
 @pytest.mark.parametrize(("width", "height"), [(9, 7), (17, 6)])
 def test_the_anchor_starves_on_less_than_the_lag(width, height):
-    stages = plan(network(np.random.default_rng(0), "fsrcnn-x", narrow=True, anchor=True), width,
+    stages = lay_out(network(np.random.default_rng(0), "fsrcnn-x", narrow=True, anchor=True), width,
                   height)
     ours, held = depths(stages, width), lag(stages, width)
     assert held == 4 * width + 4                     # k 3, 1, 3, 3, 1 and TDC's 2: a line each
@@ -35,6 +35,6 @@ def test_the_anchor_starves_on_less_than_the_lag(width, height):
 
 
 def test_without_padding_every_stream_is_short():
-    stages = plan(network(np.random.default_rng(0), "srcnn-9-1-5", narrow=True), 100, 80)
+    stages = lay_out(network(np.random.default_rng(0), "srcnn-9-1-5", narrow=True), 100, 80)
     assert depths(stages, 100) == {"conv0": 10, "conv0_prelu": 2, "conv1": 2, "conv1_prelu": 2,
                                    "deconv": 6}

@@ -10,7 +10,7 @@ import pytest
 
 from fsrcnnx.emit.hls import emit, layers
 from fsrcnnx.emit.hls.fifos import depths, lag
-from fsrcnnx.emit.hls.plan import plan
+from fsrcnnx.emit.hls.stages import lay_out
 from fsrcnnx.errors import InputError
 from tests.networks import random_network
 
@@ -37,7 +37,7 @@ def test_the_folder_is_complete(tmp_path):
 
 def test_the_anchors_stream_is_the_deep_one(tmp_path):
     net = random_network(np.random.default_rng(2), anchor=True)
-    stages = plan(net, 9, 6)
+    stages = lay_out(net, 9, 6)
     told = emit(net, tmp_path / "hls", width=9, height=6)["fifo_depths"]
     text = (tmp_path / "hls" / "firmware" / "fsrcnnx_hls.cpp").read_text()
     stream = re.search(r"fsrcnnx::anchor<.*>\((\w+), (\w+), (\w+)\);", text)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hls4ml.backends import get_backend
 
-from fsrcnnx.emit.hls.plan import plan
 from fsrcnnx.emit.hls.reuse import reuse_factors, valid_factors
+from fsrcnnx.emit.hls.stages import lay_out
 from fsrcnnx.errors import InputError
 from tests.networks import random_network
 
-STAGES = plan(random_network(np.random.default_rng(0), channels=(5, 6), kernels=(3, 1, 3)), 9, 7)
+STAGES = lay_out(random_network(np.random.default_rng(0), channels=(5, 6), kernels=(3, 1, 3)), 9, 7)
 
 
 @pytest.mark.parametrize(("n_in", "n_out"), [(1, 1), (9, 23), (23, 12), (108, 12), (12, 7)])

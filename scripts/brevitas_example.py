@@ -23,7 +23,8 @@ from _seed import run
 from tqdm import tqdm
 
 from fsrcnnx.cli import main as cli
-from fsrcnnx.cli.console import FILE, outcome
+from fsrcnnx.cli.console import outcome
+from fsrcnnx.cli.options import FILE
 from fsrcnnx.errors import CheckError, ToolError
 from fsrcnnx.media.imaging import read_picture, shrink
 from fsrcnnx.report.demo import photograph

@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from fsrcnnx import manifests, tools
-from fsrcnnx.cli.console import FILE, guard
+from fsrcnnx.cli.console import guard
+from fsrcnnx.cli.options import FILE
 from fsrcnnx.errors import CheckError
 from fsrcnnx.prove.synth import TOP, read_manifest
 

@@ -9,7 +9,7 @@
 import click
 from _seed import option, run
 
-from fsrcnnx.cli.console import FILE
+from fsrcnnx.cli.options import FILE
 from fsrcnnx.files import made
 from fsrcnnx.learn import data
 

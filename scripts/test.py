@@ -10,7 +10,7 @@ Writes photo_bicubic_x2.png and photo_fsrcnn-x_x2.png beside the picture and pri
 import click
 from _seed import option, run
 
-from fsrcnnx.cli.console import FILE
+from fsrcnnx.cli.options import FILE
 from fsrcnnx.learn.data import PROTOCOLS
 from fsrcnnx.learn.evaluate import compare
 

@@ -10,7 +10,7 @@
 import click
 from _seed import option, run
 
-from fsrcnnx.cli.console import FILE
+from fsrcnnx.cli.options import FILE
 from fsrcnnx.learn.training.devices import DEVICES, assemble, workers
 from fsrcnnx.learn.training.optimisers import OPTIMISERS
 from fsrcnnx.learn.training.train import train

@@ -8,7 +8,7 @@ import stat
 import pytest
 from PIL import Image
 
-from fsrcnnx.cli.console import check_report
+from fsrcnnx.cli.reports import check_report
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import atomic, check_apart, check_folder, made, scratch
 from fsrcnnx.files import check_output as check_file

@@ -1,179 +1,28 @@
-"""What the commands share: tables, reports as JSON, and errors in one line.
+"""Whatever a command ends with, as an exit code and at most one line.
 
-May import the ground, click, and lazily rich.
+May import the ground and click.
 
     guard(main)      # a click command
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
-from fsrcnnx.errors import FsrcnnxError, InputError, ToolError, shown
-from fsrcnnx.files import atomic, check_output
+from fsrcnnx.errors import FsrcnnxError, ToolError
 from fsrcnnx.install import advice
 from fsrcnnx.interrupts import STOPS, Asked, stoppable
-from fsrcnnx.owned import LIST
-
-MODEL = "fsrcnn-x_x2"  # the default everywhere
-
-
-class File(click.Path):
-    """A path of a file or a folder; an empty one, as of a variable that is not set, is refused."""
-
-    def convert(self, value, param, ctx):
-        """As click's, where there is a name."""
-        if not os.fspath(value):
-            self.fail("an empty path; give the name of a file or a folder.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-FILE = File(path_type=Path)
-REPORTS = (".json",)
-model_option = click.option("--model", default=MODEL,
-                            help="Name in models/ or build/, or path of an .onnx.")
-json_option = click.option("--json", "json_file", type=FILE, help="Write the report there.")
 
 PIPE_CLOSED = 128 + signal.SIGPIPE
 INTERRUPTED = 128 + signal.SIGINT
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
-
-
-def enlarged(manifest: dict) -> str:
-    """Say what hardware expects of its input, if that is not the picture itself.
-
-    Args:
-        manifest: Of a core or an HLS project.
-
-    Returns:
-        The end of a line; empty where the picture itself goes in.
-    """
-    if manifest["prescale"] == 1:
-        return ""
-    return f"; its LR is luma that bicubic has enlarged {manifest['prescale']} times"
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; columns of numbers are aligned to the right.
-
-    Args:
-        columns: Headings.
-        rows: Cells as text.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(columns):
-        cells = [row[index] for row in rows]
-        number = all(cell.replace(".", "", 1).lstrip("-").isdigit() for cell in cells)
-        view.add_column(name, justify="right" if number else "left",
-                        overflow="fold", no_wrap=not sys.stdout.isatty())
-    for row in rows:
-        view.add_row(*(cell if cell.isprintable() else shown(cell) for cell in row))
-    # in a file or a pipe nothing is folded to a terminal that is not there
-    width = None if sys.stdout.isatty() else 1000
-    console = Console(width=width, markup=False, highlight=False)
-    with console.capture() as capture:
-        console.print(view)
-    for line in capture.get().splitlines():
-        click.echo(line.rstrip())
-
-
-def free_memory() -> int | None:
-    """Say how much memory there is for this process.
-
-    Returns:
-        Bytes: what the machine has available, or what the container has left if that is less;
-        None where neither can be known.
-    """
-    found = []
-    try:
-        words = Path("/proc/meminfo").read_text(encoding="utf-8").split("MemAvailable:")[1].split()
-        found.append(int(words[0]) * 1024)
-    except (OSError, IndexError, ValueError):
-        pass  # not Linux
-    try:
-        group = Path("/sys/fs/cgroup")
-        found.append(int((group / "memory.max").read_text(encoding="utf-8"))
-                     - int((group / "memory.current").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        pass  # no group, or one without a limit: `max`
-    return min(found, default=None)
-
-
-def pictures_of(paths: Sequence[Path]) -> list[Path]:
-    """Expand folders to the pictures in them.
-
-    Args:
-        paths: Pictures and folders.
-
-    Returns:
-        Pictures, those of a folder by name.
-
-    Raises:
-        InputError: If a folder holds none.
-    """
-    from fsrcnnx.media.imaging import SUFFIXES
-
-    found = []
-    for path in paths:
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) \
-            if path.is_dir() else [path]
-        if not inside:
-            raise InputError("no pictures", where=path, allowed=" ".join(SUFFIXES))
-        found += inside
-    return found
-
-
-def check_report(path: Path, suffixes: Sequence[str] = REPORTS) -> None:
-    """Refuse a report that could not be written, or would replace what the command reads.
-
-    Args:
-        path: File to be written.
-        suffixes: Endings that it may have.
-
-    Raises:
-        InputError: If its folder is missing or not writable, it has another suffix, is no plain
-            file, or is one of the command's other paths, or one of the files in them.
-    """
-    context = click.get_current_context(silent=True)
-    given = [value for values in (context.params.values() if context else ())
-             for value in (values if isinstance(values, tuple) else (values,))
-             if isinstance(value, str | Path) and value is not path]
-    check_output(path, given, suffixes)
-    for folder in given:
-        inside = isinstance(folder, Path) and path.exists() and folder.is_dir() \
-            and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
-        # among pictures, a report of before may be replaced
-        if inside and (path.suffix.lower() not in REPORTS or (folder / LIST).exists()):
-            raise InputError("would replace a file of the input", where=path,
-                             allowed=f"a file outside {folder}", fix="choose another output")
-
-
-def write_json(path: Path, report: dict) -> None:
-    """Write a report, whole or not at all.
-
-    Args:
-        path: JSON file.
-        report: Plain data.
-
-    Raises:
-        InputError: If the file cannot be written.
-    """
-    check_report(path)
-    with atomic(path) as part:
-        part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def complain(line: str) -> None:

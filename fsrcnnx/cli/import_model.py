@@ -1,6 +1,6 @@
 """The command that takes in other tools' QONNX files: import.
 
-May import everything, heavy packages only inside a command. cli/main.py adds it to `fsrcnnx`.
+May import everything, heavy packages only inside a command.
 
     fsrcnnx import brevitas.onnx -o models/mine_x2
 """
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx.cli.console import FILE, json_option, table
+from fsrcnnx.cli.options import FILE, folder_option, json_option
+from fsrcnnx.cli.reports import check_report, write_json
+from fsrcnnx.cli.tables import table
 from fsrcnnx.errors import CheckError, InputError, Unrepresentable
 from fsrcnnx.owned import check, whole_folder
 from fsrcnnx.progress import working
@@ -25,7 +27,7 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
 
 @click.command("import")
 @click.argument("file", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="Folder to write.")
+@folder_option
 @click.option("--slope-bits", type=click.IntRange(2, 16), default=8,
               help="Width of PReLU slopes that the file leaves in float.")
 @click.option("--weight-bits", type=click.IntRange(2, 24), default=16,
@@ -36,7 +38,6 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
 @json_option
 def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
     """Bring a QONNX file of Brevitas or another tool to our exact form."""
-    from fsrcnnx.cli.console import check_report, write_json
     from fsrcnnx.exact.onnx import bytes as onnx_bytes
     from fsrcnnx.exact.onnx import io as onnx_io
     from fsrcnnx.exact.onnx.adopt import adopt

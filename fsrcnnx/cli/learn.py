@@ -1,6 +1,6 @@
-"""The commands of the learning side: prepare, train, test, quantise, export, results.
+"""The commands of the learning side: prepare, train, quantise, export.
 
-May import everything, heavy packages only inside a command. cli/main.py adds them to `fsrcnnx`.
+May import everything, heavy packages only inside a command.
 
     fsrcnnx prepare photographs/ -o train.h5
 """
@@ -10,22 +10,12 @@ from __future__ import annotations
 import click
 
 from fsrcnnx import limits
-from fsrcnnx.cli.console import (
-    FILE,
-    MODEL,
-    check_report,
-    json_option,
-    model_option,
-    table,
-    write_json,
-)
-from fsrcnnx.cli.pictures import max_pixels_option
+from fsrcnnx.cli.images import max_pixels_option
+from fsrcnnx.cli.options import FILE, MODEL, protocol_option
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
 from fsrcnnx.learn.shapes import FAMILY
 from fsrcnnx.names import SPELT
-from fsrcnnx.progress import bar
-from fsrcnnx.prove.engines.table import quick
 
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
                              default="auto", help="auto: a GPU if there is one.")
@@ -53,7 +43,7 @@ def _teacher(given, own, taught):
 @click.option("--eval", "evaluation", is_flag=True, help="Whole pictures instead of patches.")
 @click.option("--holdout", type=int, default=0,
               help="Every N-th picture is for --eval only; 0: none.")
-@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
+@protocol_option
 @click.option("--if-changed", is_flag=True,
               help="Leave a file that was made so of these very pictures as it is.")
 @max_pixels_option
@@ -134,31 +124,6 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 
 
 @click.command()
-@click.argument("images", type=FILE)
-@model_option
-@click.option("--engine", type=click.Choice(quick()),
-              default="golden")
-@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
-@max_pixels_option
-@json_option
-def test(images, model, engine, protocol, json_file):
-    """Measure PSNR and SSIM over a folder of HR pictures."""
-    from fsrcnnx.exact.onnx.model import Model
-    from fsrcnnx.report.results import quality
-
-    if json_file:
-        check_report(json_file)
-    score = quality(engine, Model.open(model), images, protocol)
-    mean = (f"mean, {protocol} protocol", score.psnr, score.ssim, score.bicubic_psnr,
-            score.bicubic_ssim)
-    table(["picture", "bicubic dB", "bicubic SSIM", f"{engine} dB", f"{engine} SSIM"],
-          [[name, f"{plain:.2f}", f"{alike:.4f}", f"{ours:.2f}", f"{our_alike:.4f}"]
-           for name, ours, our_alike, plain, alike in (*score.pictures, mean)])
-    if json_file:
-        write_json(json_file, score.as_dict())
-
-
-@click.command()
 @click.argument("weights", type=FILE)
 @click.argument("train_file", type=FILE)
 @click.argument("eval_file", type=FILE)
@@ -233,44 +198,4 @@ def export(weights, output, training_data):
                f"--model {called(output / MODEL_FILE)}")
 
 
-@click.command()
-@click.argument("folders", type=FILE, nargs=-1, required=True)
-@click.option("--model", "chosen", multiple=True, help="Measure this one, by name or .onnx file; "
-              "repeatable.  [default: every shipped model]")
-@click.option("--plot", type=FILE, help="Draw dB over bits there (.png, .pdf or .svg).")
-@click.option("--protocol", type=click.Choice(["paper", "seed"]), default="paper")
-@max_pixels_option
-def results(folders, chosen, plot, protocol):
-    """Measure models over FOLDERS of HR pictures, e.g. Set5 and Set14; print a Markdown table."""
-    from fsrcnnx.exact.onnx.model import Model, shipped
-    from fsrcnnx.learn.sources import pictures_in
-    from fsrcnnx.report import results as measure
-
-    if plot:
-        measure.check_plot(plot)
-        check_report(plot, ())
-    for folder in folders:  # before any of them is measured
-        pictures_in(folder)
-    models = [Model.open(name) for name in chosen] or shipped()
-    rows = []
-    with bar("results") as progress:
-        for row in measure.results(models, folders, protocol):
-            rows.append(row)
-            progress(len(rows) / (len(models) * len(folders)))
-    click.echo(measure.markdown(rows))
-    if plot:
-        measure.plot(rows, plot)
-
-
-@click.command()
-@click.argument("folder", type=FILE)
-@click.argument("pictures", type=FILE, nargs=-1, required=True)
-@max_pixels_option
-def card(folder, pictures):
-    """Measure the network in FOLDER over folders of HR PICTURES; write its card.md."""
-    from fsrcnnx.report import card as cards
-
-    click.echo(f"{cards.write(folder, pictures)}: written")
-
-
-COMMANDS = (prepare, train, test, quantise, export, results, card)
+COMMANDS = (prepare, train, quantise, export)

@@ -1,6 +1,6 @@
 """The command that places and routes: pnr.
 
-May import everything, heavy packages only inside a command. cli/main.py adds it to `fsrcnnx`.
+May import everything, heavy packages only inside a command.
 
     fsrcnnx pnr build/rtl --device ecp5-85 --seed 1 --seed 2
 """
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.cli.console import FILE, check_report, json_option, table, write_json
+from fsrcnnx.cli.options import FILE, json_option
+from fsrcnnx.cli.reports import check_report, write_json
+from fsrcnnx.cli.tables import table
 from fsrcnnx.errors import CheckError, InputError
 
 DEVICES = ("ecp5-25", "ecp5-45", "ecp5-85")

@@ -1,6 +1,6 @@
 """The commands that need AMD's Vitis HLS: hls-synth, hls-cosim. Without it they SKIP.
 
-May import everything, heavy packages only inside a command. cli/main.py adds them to `fsrcnnx`.
+May import everything, heavy packages only inside a command.
 
     fsrcnnx hls-synth build/project --json report.json
 """
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.cli.console import FILE, check_report, json_option, table, write_json
+from fsrcnnx.cli.options import FILE, json_option, seed_option
+from fsrcnnx.cli.reports import check_report, write_json
+from fsrcnnx.cli.tables import table
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.progress import bar
 
@@ -75,7 +77,7 @@ def hls_synth(project, export, require, json_file):
 @click.argument("project", type=FILE)
 @click.option("--model", help="Its network; default: the one that the project names.")
 @click.option("--frames", type=click.IntRange(1), default=2, help="Random frames, before extremes.")
-@click.option("--seed", type=click.IntRange(0), default=1, help="Seed of the random frames.")
+@seed_option("the random frames")
 @require_option
 @json_option
 def hls_cosim(project, model, frames, seed, require, json_file):

@@ -1,7 +1,6 @@
 """The command line: pictures through every engine, bad input in one line, exit codes, lightness."""
 
 import inspect
-import json
 import os
 import re
 import signal
@@ -15,8 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsrcnnx.cli import console
-from fsrcnnx.cli import hls as cli_hls
+from fsrcnnx.cli import console, core, emit, options
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden
@@ -83,10 +81,10 @@ def test_names_that_are_spelled_twice_agree():
     from fsrcnnx.media import ffmpeg
     from fsrcnnx.prove.simulation.compile import SIMULATORS
     from fsrcnnx.prove.synth import DEVICES
-    assert cli.SIMULATORS == SIMULATORS
-    assert tuple(DEVICES) == cli.DEVICES
+    assert options.SIMULATORS == SIMULATORS
+    assert tuple(DEVICES) == core.DEVICES
     from fsrcnnx.emit.hls.reuse import STRATEGIES
-    assert cli_hls.STRATEGIES == STRATEGIES
+    assert emit.STRATEGIES == STRATEGIES
     assert cli_video.CODECS == ffmpeg.CODECS
 
 
@@ -329,16 +327,6 @@ def test_doctor_with_a_missing_tool(tmp_path):
     assert running.returncode == 3
     assert "iverilog" in err
     assert err.count("\n") == 1
-
-
-def test_write_json_is_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "report.json"
-    console.write_json(path, {"a": 1})
-    assert json.loads(path.read_text()) == {"a": 1}
-    with pytest.raises(TypeError):
-        console.write_json(path, {"a": object()})
-    assert json.loads(path.read_text()) == {"a": 1}
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_rtl_offers_what_emit_takes(home):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from fsrcnnx.cli.console import FILE, check_report
-from fsrcnnx.cli.main import main, output_names
+from fsrcnnx.cli.main import main
+from fsrcnnx.cli.options import FILE
+from fsrcnnx.cli.use import output_names
 from fsrcnnx.errors import InputError
 from fsrcnnx.learn.evaluate import compare
 from fsrcnnx.learn.quantising.export import export
@@ -49,40 +49,6 @@ def test_so_do_those_of_the_scripts(name, monkeypatch):
     command = __import__(name).main
     del sys.modules[name]
     assert paths(command) and all(one.type is FILE for one in paths(command))
-
-
-@click.command()
-@click.argument("model")
-@click.argument("folder", type=FILE)
-@click.option("--json", "json_file", type=FILE)
-@click.option("--images", type=FILE, multiple=True)
-def report(model, folder, json_file, images):
-    """A command with a report."""
-    check_report(json_file, (".json", ".png"))
-
-
-@pytest.mark.parametrize("file, images, says", [
-    ("s.json", (), "the output is the input"),
-    ("g.png", ("in/g.png", "g.png"), "the output is the input"),
-    ("in/g.png", ("in",), "would replace a file of the input"),
-    ("core/manifest.json", (), "would replace a file of the input"),
-    ("new.txt", (), "suffix"),
-    ("in/report.json", ("in",), None),
-    ("new.json", ("in",), None),
-])
-def test_a_report_replaces_nothing_that_is_read(file, images, says, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("in/g.png", "g.png"):
-        picture(Path(name))
-    Path("core").mkdir()
-    for name in ("core/SHA256SUMS", "core/manifest.json", "s.json", "in/report.json"):
-        Path(name).write_text("")
-    words = ["s.json", "core", "--json", file, *(w for name in images for w in ("--images", name))]
-    done = CliRunner().invoke(report, words)
-    if says is None:
-        assert done.exception is None
-    else:
-        assert isinstance(done.exception, InputError) and says in str(done.exception)
 
 
 def test_links_into_the_output_folder(tmp_path):

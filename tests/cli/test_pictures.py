@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 
 from fsrcnnx import limits
-from fsrcnnx.cli import console
-from fsrcnnx.cli import exact as cli_exact
+from fsrcnnx.cli import console, images, memory, prove
 from fsrcnnx.cli import main as cli
 from fsrcnnx.cli import pictures as cli_pictures
-from fsrcnnx.cli.pictures import spread
+from fsrcnnx.cli.images import spread
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.media.imaging import bicubic
 from tests.networks import random_network
@@ -130,7 +129,7 @@ def test_many_pictures_read_their_model_once(home, monkeypatch):
 
 
 def test_the_memory_that_is_free_is_seen():
-    free = console.free_memory()
+    free = memory.free_memory()
     assert free is None or 1 << 20 < free < 1 << 50
 
 
@@ -206,7 +205,7 @@ def test_the_variable_that_was_there_comes_back(home, monkeypatch):
 ])
 @pytest.mark.parametrize("command", ["verify", "ranges"])
 def test_images_takes_what_a_shell_gives(home, command, line, model, images):
-    kind = {"verify": cli.verify, "ranges": cli_exact.ranges}[command]
+    kind = {"verify": prove.verify, "ranges": prove.ranges}[command]
     with kind.make_context(command, line.split()) as context:
         assert context.params["model"] == model
         assert [str(path) for path in context.params["images"]] == images
@@ -219,7 +218,7 @@ def test_images_takes_what_a_shell_gives(home, command, line, model, images):
 ])
 def test_images_does_not_guess(home, line, said):
     with pytest.raises(click.UsageError, match=said):
-        cli.verify.make_context("verify", line.split())
+        prove.verify.make_context("verify", line.split())
 
 
 def test_words_without_images_are_left_alone():
@@ -230,7 +229,7 @@ def test_words_without_images_are_left_alone():
 def test_every_command_with_images_takes_many():
     for command in cli.main.commands.values():
         if "images" in {p.name for p in command.params if isinstance(p, click.Option)}:
-            assert isinstance(command, cli_pictures.Images)
+            assert isinstance(command, images.Images)
 
 
 def test_three_pictures_are_verified(home, capsys):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
+from fsrcnnx.cli.options import MODEL
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import even, golden
 from fsrcnnx.exact.formats import signed_digits
@@ -20,7 +21,7 @@ from fsrcnnx.report.demo import photograph
 from fsrcnnx.report.results import cost, markdown, plot, results
 from fsrcnnx.upscale.luma import prepared
 
-DEFAULT = Model.open(console.MODEL)
+DEFAULT = Model.open(MODEL)
 
 
 @pytest.fixture

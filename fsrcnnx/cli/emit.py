@@ -1,8 +1,8 @@
-"""The command of the HLS side: `fsrcnnx hls`.
+"""The commands that write hardware: rtl, hls.
 
-May import everything, heavy packages only inside a command. cli/main.py adds it to `fsrcnnx`.
+May import everything, heavy packages only inside a command.
 
-    fsrcnnx hls -o project --width 960 --height 540
+    fsrcnnx rtl -o build/rtl --cycles-per-pixel 16
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 
 import click
 
-from fsrcnnx.cli.console import FILE, MODEL, enlarged, table
+from fsrcnnx.cli.options import folder_option, max_width_option, model_argument
+from fsrcnnx.cli.tables import table
 from fsrcnnx.errors import InputError
 from fsrcnnx.progress import working
 
@@ -42,9 +43,44 @@ def reuse_of(values: tuple[str, ...]) -> tuple[int, dict[str, int]]:
     return every, layers
 
 
+def enlarged(manifest: dict) -> str:
+    """Say what hardware expects of its input, if that is not the picture itself.
+
+    Args:
+        manifest: Of a core or an HLS project.
+
+    Returns:
+        The end of a line; empty where the picture itself goes in.
+    """
+    if manifest["prescale"] == 1:
+        return ""
+    return f"; its LR is luma that bicubic has enlarged {manifest['prescale']} times"
+
+
 @click.command()
-@click.argument("model", default=MODEL)
-@click.option("-o", "--output", type=FILE, required=True, help="Folder to write.")
+@model_argument
+@folder_option
+@click.option("--engine", type=click.Choice(["mac"]), default="mac")
+@click.option("--cycles-per-pixel", type=int, default=16, help="Clocks per LR pixel.")
+@click.option("--pixels-per-beat", type=int, default=1, help="HR pixels per output beat.")
+@max_width_option
+@click.option("--max-height", type=int, default=1920, help="Highest LR frame.")
+def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max_height):
+    """Emit a self-contained folder of SystemVerilog."""
+    from fsrcnnx.emit.rtl.folder import emit
+    from fsrcnnx.exact.onnx.model import Model
+
+    manifest = emit(Model.open(model).network, output, engine=engine,
+                    cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,
+                    max_width=max_width, max_height=max_height)
+    click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
+               f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
+               f"{manifest['multipliers']} multipliers{enlarged(manifest)}")
+
+
+@click.command()
+@model_argument
+@folder_option
 @click.option("--width", type=int, required=True, help="LR frame width.")
 @click.option("--height", type=int, required=True, help="LR frame height.")
 @click.option("--strategy", type=click.Choice(STRATEGIES), default=STRATEGIES[0],
@@ -74,4 +110,4 @@ def hls(model, output, width, height, strategy, reuse, part, clock):
                f"{enlarged(manifest)}")
 
 
-COMMANDS = (hls,)
+COMMANDS = (rtl, hls)

@@ -1,34 +1,64 @@
-"""The commands of the integer side: ranges, bench.
+"""The commands that prove a network and hold its forms against each other: verify, ranges, bench.
 
-May import everything, heavy packages only inside a command. cli/main.py adds them to `fsrcnnx`.
+May import everything, heavy packages only inside a command.
 
-    fsrcnnx ranges --plot ranges.png
+    fsrcnnx verify --images set5/ --json report.json
 """
 
 from __future__ import annotations
 
 import click
 
-from fsrcnnx.cli.console import (
-    FILE,
-    MODEL,
-    check_report,
-    json_option,
+from fsrcnnx.cli.images import (
+    Images,
+    images_option,
+    lr_option,
+    max_pixels_option,
     pictures_of,
-    table,
-    write_json,
 )
-from fsrcnnx.cli.pictures import Images, images_option, max_pixels_option
-from fsrcnnx.progress import bar
+from fsrcnnx.cli.options import FILE, json_option, model_argument, seed_option
+from fsrcnnx.cli.reports import check_report, write_json
+from fsrcnnx.cli.tables import table
+from fsrcnnx.progress import bar, working
 
 
 @click.command(cls=Images)
-@click.argument("model", default=MODEL)
+@model_argument
 @images_option
 @max_pixels_option
-@click.option("--lr", is_flag=True, help="The pictures are LR already.")
+@lr_option
+@click.option("--rungs", help="Comma-separated names; default: all but hls-pictures.")
+@click.option("--rtl-dir", type=FILE, help="Check this emitted folder.")
+@seed_option("the random frames")
+@json_option
+def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
+    """Compare every form of the network bit for bit.
+
+    MODEL comes before --images, which takes all pictures behind it.
+    """
+    from fsrcnnx.exact.onnx.model import Model
+    from fsrcnnx.prove.ladder import climb as ladder
+
+    if json_file:
+        check_report(json_file)
+    with working("verify") as say:
+        report = ladder.verify(
+            Model.open(model), pictures_of(images),
+            None if rungs is None else rungs.split(","), lr=lr, seed=seed, rtl_dir=rtl_dir,
+            replay=model, progress=say)
+    click.echo(report.table())
+    if json_file:
+        report.write(json_file)
+    report.check()
+
+
+@click.command(cls=Images)
+@model_argument
+@images_option
+@max_pixels_option
+@lr_option
 @click.option("--channels", is_flag=True, help="One row per channel.")
-@click.option("--seed", type=click.IntRange(0), default=1, help="Seed of the noise.")
+@seed_option("the noise")
 @click.option("--plot", type=FILE, help="Draw the ranges there (.png, .pdf or .svg).")
 @json_option
 def ranges(model, images, lr, channels, seed, plot, json_file):
@@ -60,7 +90,7 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
 
 
 @click.command()
-@click.argument("model", default=MODEL)
+@model_argument
 @click.option("--size", "sizes", multiple=True, default=("512x512", "960x540", "1920x1080"),
               help="LR frame, WIDTHxHEIGHT.")
 @click.option("--contenders", help="Comma-separated names; default: all.")
@@ -96,4 +126,4 @@ def bench(model, sizes, contenders, rounds, json_file):
                          f"{wrong[0].against}", where=f"{wrong[0].contender} on {wrong[0].frame}")
 
 
-COMMANDS = (ranges, bench)
+COMMANDS = (verify, ranges, bench)

@@ -7,8 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fsrcnnx.cli import console
-from fsrcnnx.cli import hls as cli_hls
+from fsrcnnx.cli import console, emit
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.onnx import io as onnx_io
@@ -57,10 +56,10 @@ def test_bad_input_is_one_line(model, tmp_path, capsys, args, said):
 
 
 def test_reuse_texts():
-    assert cli_hls.reuse_of(()) == (1, {})
-    assert cli_hls.reuse_of(("4", "map1=12", "a=b=3")) == (4, {"map1": 12, "a=b": 3})
+    assert emit.reuse_of(()) == (1, {})
+    assert emit.reuse_of(("4", "map1=12", "a=b=3")) == (4, {"map1": 12, "a=b": 3})
     with pytest.raises(InputError):
-        cli_hls.reuse_of(("map1=",))
+        emit.reuse_of(("map1=",))
 
 
 def run(code):

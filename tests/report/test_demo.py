@@ -61,6 +61,13 @@ def test_a_match_is_drawn(place, tmp_path, capsys):
     assert not list(tmp_path.rglob("*.part*"))
 
 
+def test_the_model_is_read_once(place, monkeypatch):
+    read, load = [], onnx_io.load
+    monkeypatch.setattr(onnx_io, "load", lambda path: read.append(path.name) or load(path))
+    assert run() == 0
+    assert read == ["model.onnx"]
+
+
 def test_pictures_of_another_are_left_alone(place, tmp_path, capsys):
     assert run() == 0 and run() == 0  # ours are replaced
     folder = tmp_path / "build" / "demo"

@@ -14,6 +14,7 @@ from fsrcnnx.cli.options import MODEL
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import even, golden
 from fsrcnnx.exact.formats import signed_digits
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx.model import Model, shipped
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.media.imaging import bicubic, psnr, read_picture, shrink, shrink_pillow, ssim
@@ -57,6 +58,13 @@ def test_the_figures_are_those_of_the_golden_model(folder):
     assert table.splitlines()[0].endswith(
         "| largest loss of a picture, dB | exact grays of 256 | ring error |")
     assert table.splitlines()[-1].endswith(f"| {lost:.2f} (a.png) | {flat.exact} | {flat.ring} |")
+
+
+def test_a_model_is_read_once_for_all_folders(folder, monkeypatch):
+    read, load = [], onnx_io.load
+    monkeypatch.setattr(onnx_io, "load", lambda path: read.append(path.name) or load(path))
+    assert len(list(results([Model.open(console.MODEL)], [folder, folder]))) == 2
+    assert read == ["model.onnx"]
 
 
 def test_the_largest_loss_is_of_one_picture(folder):

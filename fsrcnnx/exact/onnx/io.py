@@ -19,6 +19,7 @@ from fsrcnnx.exact.onnx.graph import write_atomically
 from fsrcnnx.exact.onnx.read import decode
 from fsrcnnx.exact.onnx.run import (
     float_session,
+    qonnx_session,
     run_float,
     run_qonnx,
     run_uint8,
@@ -27,8 +28,8 @@ from fsrcnnx.exact.onnx.run import (
 from fsrcnnx.exact.onnx.stock import FloatLayer, dequantise, encode_float, encode_uint8
 from fsrcnnx.exact.onnx.write import encode
 
-__all__ = ["FloatLayer", "dequantise", "float_session", "load", "run_float", "run_qonnx",
-           "run_uint8", "save", "save_float", "save_uint8", "uint8_session"]
+__all__ = ["FloatLayer", "dequantise", "float_session", "load", "qonnx_session", "run_float",
+           "run_qonnx", "run_uint8", "save", "save_float", "save_uint8", "uint8_session"]
 
 
 def save(network: Network, path: Path) -> None:

@@ -50,8 +50,67 @@ def to_raw(value: np.ndarray, to: Format, where: str) -> np.ndarray:
     return raw.astype(np.int64)
 
 
+def qonnx_session(path: Path, network: Network | None = None) -> Run:
+    """Read a QONNX file for qonnx's reference execution, once for any number of frames.
+
+    Args:
+        path: A file that the strict reader accepts, or any with `network`; not looked at again.
+        network: Whose luma formats and scale hold, for a file with unquantised constants.
+
+    Returns:
+        What runs it: integers (H, W), raw luma within the input format, to int64 (s*H, s*W), raw
+        luma. It raises InputError if they are no such picture, ModelError if qonnx cannot run the
+        file, CheckError if the result is not on the output's grid.
+
+    Raises:
+        ModelError: If the file is refused.
+    """
+    data = read_bytes(path)
+    network = network or decode(data, str(path))
+
+    def run(lr: np.ndarray) -> np.ndarray:
+        lr = check_luma(lr, network.in_format)
+        value = (lr * network.in_format.step).astype(np.float32)
+        size = tuple(side * network.scale for side in lr.shape)
+        return to_raw(_execute(data, value, size, path), network.out_format, str(path))
+
+    return run
+
+
+def _execute(data: bytes, value: np.ndarray, size: tuple[int, int], path: Path) -> np.ndarray:
+    """Run a file's bytes on one plane in qonnx, for a result of a size; both (H, W), float32."""
+    import onnxruntime
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    model = parse(data, str(path))
+    # qonnx wants every shape to be known, and none to contradict the size of this picture
+    del model.graph.value_info[:]
+    source = next(value.name for value in model.graph.input
+                  if value.name not in {tensor.name for tensor in model.graph.initializer})
+    target = model.graph.output[0].name
+    onnxruntime.set_default_logger_severity(FATAL)
+    try:
+        with warnings.catch_warnings():
+            # qonnx only warns where a result has another shape than inferred
+            warnings.filterwarnings("error", message="Output shapes disagree")
+            wrapper = ModelWrapper(model)
+            for name, shape in ((source, value.shape), (target, size)):
+                wrapper.set_tensor_shape(name, [1, 1, *shape])
+            wrapper = wrapper.transform(InferShapes())
+            hr = execute_onnx(wrapper, {source: value[None, None]})[target]
+            if hr.shape != (1, 1, *size):
+                raise ValueError(f"a result of shape {hr.shape}, not {(1, 1, *size)}")
+    except Exception as error:  # qonnx and the runtime below it have no common base of errors
+        raise ModelError(f"qonnx fails: {first_line(error)}", where=path,
+                         allowed="an ONNX file that the reference execution runs",
+                         fix="export the model again, with opset 13") from error
+    return hr[0, 0]
+
+
 def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.ndarray:
-    """Run a QONNX file through qonnx's reference execution.
+    """Run one frame through qonnx's reference execution; for several, keep a `qonnx_session`.
 
     Args:
         path: A file that the strict reader accepts, or any with `network`.
@@ -66,39 +125,7 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
         InputError: If lr is not a picture within the input format.
         CheckError: If the result is not on the output's grid.
     """
-    import onnxruntime
-    from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.core.onnx_exec import execute_onnx
-    from qonnx.transformation.infer_shapes import InferShapes
-
-    data = read_bytes(path)
-    network = network or decode(data, str(path))
-    lr = check_luma(lr, network.in_format)
-    model = parse(data, str(path))
-    # qonnx wants every shape to be known, and none to contradict the size of this picture
-    del model.graph.value_info[:]
-    source = next(value.name for value in model.graph.input
-                  if value.name not in {tensor.name for tensor in model.graph.initializer})
-    target = model.graph.output[0].name
-    size = {source: lr.shape, target: tuple(side * network.scale for side in lr.shape)}
-    value = (lr * network.in_format.step).astype(np.float32)[None, None]
-    onnxruntime.set_default_logger_severity(FATAL)
-    try:
-        with warnings.catch_warnings():
-            # qonnx only warns where a result has another shape than inferred
-            warnings.filterwarnings("error", message="Output shapes disagree")
-            wrapper = ModelWrapper(model)
-            for name, (height, width) in size.items():
-                wrapper.set_tensor_shape(name, [1, 1, height, width])
-            wrapper = wrapper.transform(InferShapes())
-            hr = execute_onnx(wrapper, {source: value})[target]
-            if hr.shape != (1, 1, *size[target]):
-                raise ValueError(f"a result of shape {hr.shape}, not {(1, 1, *size[target])}")
-    except Exception as error:  # qonnx and the runtime below it have no common base of errors
-        raise ModelError(f"qonnx fails: {first_line(error)}", where=path,
-                         allowed="an ONNX file that the reference execution runs",
-                         fix="export the model again, with opset 13") from error
-    return to_raw(hr[0, 0], network.out_format, str(path))
+    return qonnx_session(path, network)(lr)
 
 
 def _session(path: Path, dtype: str) -> Run:

@@ -105,7 +105,7 @@ def qonnx(model: Model) -> Iterator[Run]:
     """The model's own file, node by node."""
     from fsrcnnx.exact.onnx import io
 
-    yield one_by_one(lambda lr: io.run_qonnx(model.path, lr, model.network))
+    yield one_by_one(io.qonnx_session(model.path, model.network))
 
 
 @contextmanager

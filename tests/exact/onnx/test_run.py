@@ -64,6 +64,23 @@ def test_runners_refuse_the_wrong_file(tmp_path, network):
         assert file in str(caught.value)
 
 
+@pytest.mark.parametrize(("save", "session", "run"), [
+    (onnx_io.save, onnx_io.qonnx_session, onnx_io.run_qonnx),
+    (onnx_io.save_uint8, onnx_io.uint8_session, onnx_io.run_uint8),
+    (onnx_io.save_float, onnx_io.float_session, onnx_io.run_float)])
+def test_a_session_runs_frames_of_any_sizes_as_the_file_was(tmp_path, network, save, session, run):
+    path, rng = tmp_path / "model.onnx", np.random.default_rng(4)
+    lrs = [rng.integers(0, 256, size, np.uint8) for size in ((3, 4), (1, 1), (3, 4), (5, 2))]
+    save(network, path)
+    want = [run(path, lr) for lr in lrs]
+    ready = session(path)
+    path.unlink()
+    for lr, hr in zip(lrs, want, strict=True):
+        np.testing.assert_array_equal(ready(lr), hr, strict=True)
+    with pytest.raises(InputError, match="pixel values outside"):
+        ready(np.full((2, 2), 256))
+
+
 @pytest.mark.parametrize("value", [0.3, 256 / 256, -1 / 256, np.nan])
 def test_results_off_the_grid_are_caught(value):
     good = np.array([[0.0, 255 / 256]], np.float32)

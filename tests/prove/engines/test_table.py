@@ -177,6 +177,17 @@ def test_a_session_is_opened_once_for_all_frames(model, monkeypatch, name):
     assert len(opened) == 1
 
 
+def test_a_model_is_read_once_by_the_reference_execution(model, monkeypatch):
+    from fsrcnnx.exact.onnx import run as runners
+
+    read, bytes_of = [], runners.read_bytes
+    monkeypatch.setattr(runners, "read_bytes", lambda path: read.append(path) or bytes_of(path))
+    with ENGINE["qonnx"].prepare(model) as run:
+        for _ in range(3):
+            run(frames())
+    assert read == [model.path]
+
+
 def test_an_emulator_is_made_once_for_all_frames(model, monkeypatch):
     from fsrcnnx.exact import ranges
 

@@ -27,7 +27,7 @@ from fsrcnnx.learn.quantising.quadratic import Quadratic, curvature, weight_grad
 from fsrcnnx.learn.quantising.quantnet import LayerFormats, QuantNet, grid, on_grid
 from fsrcnnx.learn.training.fit import Batches, Plan
 from fsrcnnx.learn.training.losses import joint_error
-from fsrcnnx.learn.training.resume import check_rows, read_state, resuming, write_history
+from fsrcnnx.learn.training.resume import alike, check_rows, read_state, resuming, write_history
 
 log = logging.getLogger(__name__)
 
@@ -224,9 +224,10 @@ def search(module: QuantNet, batches: Callable[[int], Batches], score: Callable[
     state = read_state(checkpoint, settings)
     if state:
         with resuming(checkpoint):
-            variables.set(state["weights"], state["biases"])
             rows = state["rows"]
-            check_rows(rows, len(HISTORY))
+            check_rows(rows, range(max(1, min(len(rows), plan.steps + 1))), len(HISTORY))
+            alike((state["weights"], state["biases"]), variables.get(), "weights and biases")
+            variables.set(state["weights"], state["biases"])
     else:
         rows = [(0, 0, loss(), score())]
     weights, biases = variables.get()

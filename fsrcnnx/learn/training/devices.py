@@ -110,6 +110,21 @@ class Team:
         distributed.all_reduce(total)
         return total.item() / self.size
 
+    def gather(self, value: float) -> list[float]:
+        """Collect a figure of every process; every process must call it.
+
+        Args:
+            value: This process's figure.
+
+        Returns:
+            All of them, by rank.
+        """
+        if self.size == 1:
+            return [value]
+        found = [0.0] * self.size
+        distributed.all_gather_object(found, value)
+        return found
+
     def once(self, function: Callable[[], Result]) -> Result:
         """Let the first process do something; every process must call it, and waits.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,8 +26,15 @@ from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.learn import torchfile
 from fsrcnnx.learn.training.devices import ALONE, Team
 from fsrcnnx.learn.training.losses import LOSSES
-from fsrcnnx.learn.training.optimisers import OPTIMISERS
-from fsrcnnx.learn.training.resume import check_rows, read_state, resuming, write_history
+from fsrcnnx.learn.training.optimisers import OPTIMISERS, settled
+from fsrcnnx.learn.training.resume import (
+    Clock,
+    alike,
+    check_rows,
+    read_state,
+    resuming,
+    write_history,
+)
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +167,9 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
         stop_after: int | None = None, progress: bool = True) -> tuple[int, float]:
     """Train a module; a second call goes on from the checkpoint.
 
+    A checkpoint is written at each evaluation, and beside them after twenty seconds and then every
+    three minutes; from whichever it goes on, the result is the same.
+
     Args:
         module: Trained in place, pixel / 256 in and out; on the CPU afterwards.
         batches: Training data, and the team that trains; its generator is checkpointed.
@@ -184,22 +195,28 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
                                                 pct_start=WARM_UP,
                                                 cycle_momentum=plan.optimiser == "adam")
     settings = plan.settings()
-    step, best, total, since, rows = 0, -math.inf, 0.0, 0, []
+    step, since, total, rows = 0, 0, 0.0, []
     state = team.once(lambda: read_state(checkpoint, settings))
     if state:
         with resuming(checkpoint):
-            module.load_state_dict(state["module"])
-            optimiser.load_state_dict(state["optimiser"])
-            cycle.load_state_dict(state["cycle"])
+            step, since, rows = _progress(state, plan)
+            _go_on(state, module, optimiser, cycle, plan)
             batches.generator.set_state(state["generator"])
-            step, best, rows = int(state["step"]), float(state["best"]), state["rows"]
-            check_rows(rows, len(HISTORY))
+            totals = state["totals"]  # one for each process, if there are as many as before
+            total = totals[team.rank] if len(totals) == team.size else sum(totals) / len(totals)
         log.info("%s: resuming at step %d of %d", checkpoint, step, plan.steps)
+    best = max((row[2] for row in rows), default=-math.inf)
+
+    def save(totals: list[float]) -> None:
+        torchfile.save({"settings": settings, "step": step, "since": since, "totals": totals,
+                        "rows": rows, "module": module.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "generator": batches.generator.get_state()}, checkpoint)
 
     log.info("training on %s%s", team.device.type,
              f", {team.size} processes" if team.size > 1 else "")
     end = plan.steps if stop_after is None else min(plan.steps, step + stop_after)
-    net = team.wrap(module.train())
+    net, clock = team.wrap(module.train()), Clock(team)
     with tqdm(total=plan.steps, initial=step, desc=f"train {plan.name}", unit="step",
               disable=not (progress and team.first), mininterval=1) as bar:
         while step < end:
@@ -216,23 +233,60 @@ def fit(module: nn.Module, batches: Batches, score: Callable[[], float], plan: P
                 raise CheckError(f"the loss is {loss.item()} at step {step}", where="train",
                                  fix=f"take a learning rate below {plan.lr}")
             if step % plan.every and step != plan.steps:
+                if step == end or clock.due(step):
+                    totals = team.gather(total)
+                    if team.first:
+                        save(totals)
+                    clock.kept()
                 continue
             error, since, total = team.mean(total / since), 0, 0.0
-            if not team.first:
-                continue
-            module.eval()
-            now = score()
-            module.train()
-            if now > best:
-                best = now
-                keep(step, now)
-            rows.append((step, error, now, cycle.get_last_lr()[0]))
-            write_history(history, HISTORY, rows)
-            torchfile.save({"settings": settings, "step": step, "best": best, "rows": rows,
-                            "module": module.state_dict(), "optimiser": optimiser.state_dict(),
-                            "cycle": cycle.state_dict(),
-                            "generator": batches.generator.get_state()}, checkpoint)
-            bar.set_postfix(loss=f"{error:.2e}", psnr=f"{now:.2f}", best=f"{best:.2f}")
-            log.info("step %d of %d: %.3f dB, best %.3f dB", step, plan.steps, now, best)
+            if team.first:
+                module.eval()
+                now = score()
+                module.train()
+                if now > best:
+                    best = now
+                    keep(step, now)
+                rows.append((step, error, now, cycle.get_last_lr()[0]))
+                write_history(history, HISTORY, rows)
+                save([total] * team.size)
+                bar.set_postfix(loss=f"{error:.2e}", psnr=f"{now:.2f}", best=f"{best:.2f}")
+                log.info("step %d of %d: %.3f dB, best %.3f dB", step, plan.steps, now, best)
+            clock.kept()
     module.cpu().eval()
     return step, team.once(lambda: best)
+
+
+def _progress(state: dict, plan: Plan) -> tuple[int, int, list]:
+    """Read how far a run was; a ValueError if it cannot have been there."""
+    step, since, totals, rows = (state[key] for key in ("step", "since", "totals", "rows"))
+    if type(step) is not int or not 0 < step <= plan.steps:
+        raise ValueError(f"step {step}")
+    scored = [*range(plan.every, step + 1, plan.every)]
+    if step == plan.steps and step % plan.every:
+        scored.append(step)
+    if type(since) is not int or since != step - [0, *scored][-1]:
+        raise ValueError("another number of steps since the last evaluation")
+    if type(totals) is not list or not totals or not all(
+            type(one) is float and math.isfinite(one) for one in totals):
+        raise ValueError("sums of losses")
+    check_rows(rows, scored, len(HISTORY))
+    return step, since, rows
+
+
+def _go_on(state: dict, module: nn.Module, optimiser: torch.optim.Optimizer,
+           cycle: torch.optim.lr_scheduler.OneCycleLR, plan: Plan) -> None:
+    """Put module, optimiser and rate where a state was; a ValueError if it is of others."""
+    alike(state["module"], dict(module.state_dict()), "module")
+    cycle.last_epoch = state["step"] - 1  # the rate follows from the step: it is not read
+    with warnings.catch_warnings():  # that no step of the optimiser came before
+        warnings.simplefilter("ignore")
+        cycle.step()
+    like = settled(plan.optimiser, optimiser, state["step"])
+    alike(state["optimiser"], like, "optimiser")
+    for number, own in like["state"].items():
+        if "step" in own and not torch.equal(state["optimiser"]["state"][number]["step"],
+                                             own["step"].cpu()):
+            raise ValueError("optimiser: steps")
+    module.load_state_dict(state["module"])
+    optimiser.load_state_dict(state["optimiser"])

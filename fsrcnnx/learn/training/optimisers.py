@@ -54,3 +54,31 @@ def soap(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer
 
 
 OPTIMISERS = {"adam": adam, "soap": soap}
+
+
+def settled(name: str, optimiser: torch.optim.Optimizer, steps: int) -> dict:
+    """Make what the state of an optimiser must be like after so many steps.
+
+    Args:
+        name: A key of `OPTIMISERS`.
+        optimiser: A fresh one of it, its rates as after the steps.
+        steps: At least 1.
+
+    Returns:
+        As its `state_dict`; tensors have the right shapes, their values mean nothing.
+    """
+    groups = optimiser.state_dict()["param_groups"]
+    twins = [torch.zeros_like(parameter).requires_grad_(parameter.requires_grad)
+             for group in optimiser.param_groups for parameter in group["params"]]
+    for twin in twins:
+        twin.grad = torch.zeros_like(twin) if twin.requires_grad else None
+    other = OPTIMISERS[name](twins, groups[0]["lr"])
+    for _ in range(2):  # SOAP takes its bases from the first gradient, and no step
+        other.step()
+    like = other.state_dict()
+    for state in like["state"].values():
+        if "step" in state:
+            state["step"].fill_(steps)
+    for own, group in zip(like["param_groups"], groups, strict=True):
+        own |= group | ({"step": steps} if "step" in own else {})
+    return like

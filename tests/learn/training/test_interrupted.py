@@ -66,12 +66,46 @@ def _without(key):
     return lambda state: {name: value for name, value in state.items() if name != key}
 
 
+def _of(*path, value):
+    """A change of one value, some dictionaries and lists below the state."""
+    def change(state):
+        at = state
+        for key in path[:-1]:
+            at = at[key]
+        at[path[-1]] = value(at[path[-1]]) if callable(value) else value
+        return state
+    return change
+
+
+FIRST = ("optimiser", "state", 0)  # state of the first parameter
+
+
 @pytest.mark.parametrize("change", [
-    *map(_without, ("settings", "rows", "generator", "module", "optimiser", "cycle", "step")),
+    *map(_without, ("settings", "rows", "generator", "module", "optimiser", "step", "since",
+                    "totals")),
     lambda state: {**state, "module": {"a": torch.ones(1)}}, lambda state: {**state, "module": 3},
     lambda state: {**state, "optimiser": {}}, lambda state: {**state, "generator": torch.ones(3)},
+    lambda state: {**state, "generator": None},
+    _of("generator", value=lambda t: torch.full_like(t, 255)),
     lambda state: {**state, "rows": []}, lambda state: {**state, "rows": [1]},
     lambda state: {**state, "rows": [("a", 1.0, 2.0, 3.0)]}, lambda state: {**state, "step": "a"},
+    _of("rows", 0, value=(1, 1.0, 2.0)), _of("rows", 0, value=(1, 10**5000, 2.0, 3.0)),
+    _of("rows", 0, value=(2, 1.0, 2.0, 3.0)), _of("rows", 0, value=(1, 1.0, float("nan"), 3.0)),
+    *(_of("step", value=step) for step in (0, -5, 1, 7, 1 << 70, 2.0, True)),
+    *(_of("since", value=since) for since in (1, -1, "0", 0.0)),
+    *(_of("totals", value=totals) for totals in ([], [float("inf")], ["a"], 0.0)),
+    _of("module", "shrink.bias", value=lambda t: t * float("nan")),
+    _of("module", "shrink.bias", value=lambda t: t.double()),
+    _of("module", "shrink.bias", value=lambda t: t[:1].expand(1 << 40)),
+    _of(*FIRST, "exp_avg", value=lambda t: torch.ones(3)),
+    _of(*FIRST, "exp_avg", value=lambda t: t.reshape(-1)[:1].expand(1 << 40)),
+    _of(*FIRST, "exp_avg", value=lambda t: t * float("inf")),
+    _of(*FIRST, "step", value=lambda t: -t), _of(*FIRST, value={}),
+    _of("optimiser", "param_groups", 0, "betas", value=("a", 2)),
+    _of("optimiser", "param_groups", 0, "betas", value=(2.0, 2.0)),
+    _of("optimiser", "param_groups", 0, "lr", value=1e300),
+    _of("optimiser", "param_groups", 0, "params", value=[0, 1]),
+    _of("optimiser", "param_groups", value=[]),
     lambda state: [state], lambda state: 7])
 def test_a_state_that_is_none_is_said_in_one_line(files, stopped, tmp_path, change):
     shutil.copytree(stopped, tmp_path, dirs_exist_ok=True)
@@ -80,7 +114,20 @@ def test_a_state_that_is_none_is_said_in_one_line(files, stopped, tmp_path, chan
     with pytest.raises(InputError, match=r"checkpoint\.pth: (not a checkpoint|damaged).*delete it"):
         run(files, tmp_path)
     with pytest.raises(ValueError, match="row"):
-        check_rows([(1, 2)], 3)
+        check_rows([(1, 2)], [1], 3)
+
+
+@pytest.mark.parametrize("change", [
+    _of(*FIRST, "precondition_frequency", value=0), _of(*FIRST, "shampoo_beta", value=1e300),
+    _of(*FIRST, "Q", value=[]), _of(*FIRST, "GG", 0, value=lambda t: torch.ones(9, 9)),
+    _of("optimiser", "param_groups", 0, "step", value=-3),
+    _of("optimiser", "param_groups", 0, "precondition_frequency", value=0)])
+def test_the_bases_of_soap_are_looked_at_too(files, tmp_path, change):
+    run(files, tmp_path, stop_after=2, optimiser="soap")
+    path = tmp_path / "x2" / "checkpoint.pth"
+    torch.save(change(torchfile.read(path, 1 << 30)), path)
+    with pytest.raises(InputError, match=r"checkpoint\.pth: damaged \(.*delete it"):
+        run(files, tmp_path, optimiser="soap")
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", None])
@@ -102,10 +149,16 @@ def test_a_damaged_state_of_a_search_is_said_in_one_line(files, tmp_path, monkey
     path = tmp_path / ".w.pth.stage3"
     with pytest.raises(KeyboardInterrupt):
         quantise(tmp_path / "f.pth", *files, tmp_path / "w.pth", **options)
-    state = torchfile.read(path, 1 << 30)
-    torch.save({**state, "weights": torch.ones(3)}, path)
-    with pytest.raises(InputError, match=r"stage3: damaged.*delete it"):
-        quantise(tmp_path / "f.pth", *files, tmp_path / "w.pth", **options)
+    for change in (_of("weights", value=torch.ones(3)), _of("rows", value=[]),
+                   _of("biases", value=lambda t: t * float("nan")),
+                   _of("rows", value=[(0, 0, 1.0, 2.0), (7, 0, 1.0, 2.0)]),
+                   _of("rows", value=[(number, 0, 1.0, 2.0) for number in range(4)])):
+        torch.save(change(torchfile.read(path, 1 << 30)), path.with_suffix(".changed"))
+        kept = path.read_bytes()
+        path.with_suffix(".changed").rename(path)
+        with pytest.raises(InputError, match=r"stage3: damaged.*delete it"):
+            quantise(tmp_path / "f.pth", *files, tmp_path / "w.pth", **options)
+        path.write_bytes(kept)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("of a GPU"),

@@ -109,7 +109,8 @@ BITS = Table({"weight": WIDTH, "activation": WIDTH, "slope": WIDTH,
 SCORES = Table(dict.fromkeys(("float", "calibrated", "qat"), NUMBER),
                ("float", "calibrated", "qat"))
 FILE = Table({"name": NAME, "label": NAME, "fine": COUNT, "fine_lr": NUMBER, "fine_teacher": LINE,
-              "rounds": COUNT, "seed": SEED, "version": LINE, "step": COUNT, "complete": YES})
+              "fine_optimiser": _one_of(OPTIMISERS), "fine_batch_size": COUNT, "rounds": COUNT,
+              "rounds_done": COUNT, "seed": SEED, "version": LINE, "step": COUNT, "complete": YES})
 
 
 def _refuse(key: str, found: object, allowed: str, where: str) -> ModelError:

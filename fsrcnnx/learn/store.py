@@ -7,6 +7,7 @@ May import torch, learn.models, learn.schema, learn.torchfile and the ground.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -82,17 +83,18 @@ def restore(model: Net, state: dict[str, torch.Tensor], where: str) -> None:
     model.load_state_dict(schema.check_state(state, model, "float", where))
 
 
-def complete(path: Path) -> None:
+def complete(path: Path, facts: Mapping[str, int] | None = None) -> None:
     """Mark a weights file as what a run ends with, not what one has so far.
 
     Args:
         path: The file, written by the run.
+        facts: What is known of the run only at its end, by name.
 
     Raises:
         InputError: If it cannot be written.
         ModelError: If it cannot be read back.
     """
-    torchfile.save({**read_weights(path), "complete": True}, path)
+    torchfile.save({**read_weights(path), **(facts or {}), "complete": True}, path)
 
 
 def read_checkpoint(path: Path) -> dict:

@@ -16,11 +16,11 @@ from fsrcnnx.exact.even import measure
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
-from fsrcnnx.learn import models, store
+from fsrcnnx.learn import store
 from fsrcnnx.learn.data import PROTOCOLS
 from fsrcnnx.learn.evaluate import float_run
-from fsrcnnx.learn.quantising.rounding import FEW
-from fsrcnnx.learn.training import recipes
+from fsrcnnx.learn.quantising.quantnet import load_qat, to_network
+from fsrcnnx.report.made import Made
 from fsrcnnx.report.results import Result, cell, cost, results
 
 
@@ -68,34 +68,15 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         ModelError: If the network cannot be used.
         InputError: If a folder of pictures cannot be used.
     """
-    content = store.read_weights(folder / "weights.pth")
-    model = Model(folder / "model.onnx")
-    network = model.network
-    price, run, held = cost(network), content.get("training"), content.get("eval_psnr")
-    if not run or not held:
-        raise ModelError("does not say how it was trained", where=str(folder / "weights.pth"),
-                         allowed="a file of quantisation", fix="train and quantise it again")
+    weights = folder / "weights.pth"
+    made, model = Made.read(weights), Model(folder / "model.onnx")
+    network, content, held = model.network, made.content, made.content["eval_psnr"]
+    if to_network(load_qat(weights)).content_hash() != model.content_hash:
+        raise ModelError("is not of the weights beside it", where=str(model.path),
+                         allowed=f"what is made of {weights}", fix="export them again")
+    price = cost(network)
     measured = [list(results([model], pictures, protocol)) for protocol in PROTOCOLS]
     count = sum(value.numel() for value in content["float"].values())
-    loss = {"mse": "squared error", "log": "logarithm of the squared error",
-            "joint": "logarithm of the targets' mean squared error"}[run["loss"]]
-    rule = {"adam": "Adam", "soap": "SOAP"}[run.get("optimiser", "adam")]
-    own = recipes.recipe(network.name)
-    start = ""
-    if own.start:
-        grown = models.find(own.start)[0] != models.find(content["name"])[0]
-        taken = "in the middle of its kernels" if grown else "all but the deconvolution"
-        start = f"The weights of `{own.start}`, {taken}, were its start. "
-    bits = content["bits"]
-    teachers = [made.get(key, "").partition(" ")[0] for made, key in (
-        (run, "teacher"), (content, "fine_teacher"))]
-    taught = [f" Half of the error was against the pictures of `{name}`." if name else ""
-              for name in teachers]
-    stairs = " and weights on staircases" if bits["weight"] <= FEW or bits.get("digits") else ""
-    rounds = content.get("rounds", 0)
-    searched = f", up to {rounds} rounds of moves to neighbouring weights" if rounds else ""
-    held_picture = " The picture in channel 0 was held while the rest learned." \
-        if run["hold"] and not network.anchor else ""
     return "\n".join([
         f"# {network.name}", "",
         f"Luma, x{network.picture_scale}: {_layers(network)}"
@@ -115,17 +96,10 @@ def card(folder: Path, pictures: Sequence[Path]) -> str:
         f"Float: {measure(network, partial(float_run, store.load(folder / 'weights.pth')))}.",
         "A gray is exact if all pixels that see no border are it, in every phase.", "",
         "## Formats", *_formats(network), "",
-        "## Data", shown(network.meta.get("training_data", "Not said.")),
+        "## Data", shown(network.meta.get("training_data") or made.data()),
         f"Held-out pictures, not those above, chose the best step: float {held['float']:.2f} dB, "
         f"integers {held['qat']:.2f} dB (calibration alone: {held['calibrated']:.2f} dB).", "",
-        "## Training",
-        f"    make train quantise export MODEL={network.name} DATA=folder", "",
-        f"Float: {run['steps']:,} steps of {rule}, one cycle to {run['lr']:g}, seed "
-        f"{content['seed']}, batches of {run['batch_size']} of {run['patches']:,} patches, {loss},",
-        f"every layer a product with {run['expand']} times its channels between, folded afterwards."
-        + held_picture + taught[0],
-        f"{start}Integers: {content['fine']:,} steps with noise of the power of rounding{stairs}, "
-        f"a tenth as many in which the biases alone learn{searched}.{taught[1]}",
+        "## Training", *made.training(network.anchor),
         "What each part of the method gives: docs/training.md.", "",
         "## Not measured",
         "B100, Urban100, DIV2K; other seeds.", ""])

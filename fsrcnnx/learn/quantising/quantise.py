@@ -48,6 +48,7 @@ from fsrcnnx.learn.quantising.rounding import settle, soften
 from fsrcnnx.learn.training.devices import ALONE, Team
 from fsrcnnx.learn.training.fit import Batches, Plan, fit
 from fsrcnnx.learn.training.losses import log_error
+from fsrcnnx.learn.training.resume import read_state
 from fsrcnnx.learn.training.teacher import teach
 
 log = logging.getLogger(__name__)
@@ -205,6 +206,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     model, given = store.load(weights), store.read_weights(weights)
     training = given.get("training", {})
     if not given.get("complete", True):
+        training = training and {**training, "ended": False}
         log.warning("%s: what a training that has not ended had so far", weights)
     by_layer = _layer_bits(model, bits, layers or {})
     _check(by_layer, rounds)
@@ -237,6 +239,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         torchfile.save({"name": model.name, "float": model.state_dict(), "qat": pack(module),
                         "label": name, "bits": asdict(bits), "training": training, "fine": steps,
                         "fine_lr": lr, "fine_teacher": lessons.teacher, "rounds": rounds,
+                        "fine_optimiser": optimiser, "fine_batch_size": batch_size,
                         "version": __version__, "seed": seed, "step": step, "complete": False,
                         "eval_psnr": {"float": float_psnr, "calibrated": calibrated,
                                       "qat": value}}, output)
@@ -272,12 +275,13 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
             module.eval(), lambda number: draws(seed + 3 + number, ALONE), score, keep, own,
             checkpoints[2], history=output.with_suffix(".stage3.csv"), stop_after=stop_after,
             progress=progress)
+        facts["rounds_done"] = len(read_state(checkpoints[2], own.settings())["rows"]) - 1
         return done == rounds, best
 
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2, 3)]
     if steps == 0 or not checkpoints[1].exists():
         team.once(begin)
-    finished = True
+    finished, facts = True, {}
     if steps:
         module = prepared
         soften(module, steps)
@@ -288,7 +292,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         if finished and rounds:
             finished, psnr = team.once(search)
     if finished and team.first:
-        store.complete(output)
+        store.complete(output, facts)
         for checkpoint in checkpoints if steps else ():
             checkpoint.unlink(missing_ok=True)
     final = load_qat(output)

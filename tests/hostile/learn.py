@@ -250,6 +250,10 @@ CASES = (
     _train("fractions", _set(lambda h5py, np: np.full((4, 16, 16), 0.5)), "multiply them by 255"),
     _train("out-of-range", _set(lambda h5py, np: np.full((4, 16, 16), 60000, "u2")),
            "values of 60000"),
+    _train("note-of-nothing", lambda one, h5py, np: one.create_dataset(
+        "made_of", data=np.frombuffer(b'{"scale": 2}', "u1")), r"dataset made_of: damaged"),
+    _train("note-of-a-terabyte", lambda one, h5py, np: one.create_dataset(
+        "made_of", (1 << 40,), "u1", chunks=(1 << 16,)), "dataset made_of: of shape"),
     _train("other-scale", _set(lambda h5py, np: np.zeros((4, 24, 24), "u1")), "is not x2"),
     Case("hdf5-of-patches-for-evaluation", (*TRAIN[:2], "t.h5", *TRAIN[3:]), hdf5(),
          says="not an evaluation file", env=ONE),

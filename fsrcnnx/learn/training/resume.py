@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ from fsrcnnx.errors import FsrcnnxError, InputError
 from fsrcnnx.files import atomic
 from fsrcnnx.learn import store
 from fsrcnnx.learn.training.devices import Team
+
+log = logging.getLogger(__name__)
 
 
 def write_history(path: Path | None, heading: Sequence[str], rows: Iterable[Sequence]) -> None:
@@ -55,11 +58,21 @@ def read_state(checkpoint: Path, settings: str) -> dict | None:
     if not checkpoint.exists():
         return None
     state = store.read_checkpoint(checkpoint)
+    if _before_data(state["settings"], settings):
+        log.warning("%s: does not say which pictures it began with", checkpoint)
+        return {"since": 0, "totals": [0.0], **state}  # it was kept at an evaluation
     if state["settings"] != settings:
         raise InputError(f"holds another run ({_differences(state['settings'], settings)})",
                          where=str(checkpoint), allowed="the same settings and pictures",
                          fix="give those of before, write to another folder, or delete this file")
     return state
+
+
+def _before_data(found: str, wanted: str) -> bool:
+    """Whether settings are those wanted, of a version that did not name the data."""
+    new = json.loads(wanted)
+    del new["data"]
+    return found == json.dumps(new)
 
 
 def _differences(found: str, wanted: str) -> str:

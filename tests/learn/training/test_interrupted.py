@@ -1,5 +1,6 @@
 """What an interrupted run leaves is marked, and a damaged state is said in one line."""
 
+import json
 import shutil
 
 import numpy as np
@@ -128,6 +129,23 @@ def test_the_bases_of_soap_are_looked_at_too(files, tmp_path, change):
     torch.save(change(torchfile.read(path, 1 << 30)), path)
     with pytest.raises(InputError, match=r"checkpoint\.pth: damaged \(.*delete it"):
         run(files, tmp_path, optimiser="soap")
+
+
+def test_a_state_of_a_version_that_did_not_name_its_data_goes_on(files, stopped, tmp_path, caplog):
+    whole = run(files, tmp_path / "whole")
+    shutil.copytree(stopped, tmp_path / "old")
+    path = tmp_path / "old" / "x2" / "checkpoint.pth"
+    state = torchfile.read(path, 1 << 30)
+    settings = json.loads(state["settings"])
+    del settings["data"], state["since"], state["totals"]
+    torch.save({**state, "settings": json.dumps(settings), "best": 1.0, "cycle": {}}, path)
+    done = run(files, tmp_path / "old")
+    assert "does not say which pictures it began with" in caplog.text
+    want, got = (store.read_weights(one.best)["float"] for one in (whole, done))
+    assert done.psnr == whole.psnr and all(torch.equal(got[key], want[key]) for key in want)
+    torch.save({**state, "settings": json.dumps({**settings, "lr": 0.5})}, path)
+    with pytest.raises(InputError, match=r"holds another run \(lr 0\.5, now 0\.003\)"):
+        run(files, tmp_path / "old")
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", None])

@@ -125,6 +125,7 @@ def test_every_room_is_there():
      "from emit to learn/training"),
     ("emit/hls/a.py", "from fsrcnnx.emit.rtl import folder", "from emit/hls to emit/rtl"),
     ("learn/a.py", "from fsrcnnx.emit.rtl.folder import emit", "from learn to emit/rtl"),
+    ("prove/engines/a.py", "from fsrcnnx.prove import bench", "from prove/engines to prove"),
     ("prove/a.py", "from fsrcnnx.cli import main", "from prove to cli"),
     ("media/a.py", "from fsrcnnx.exact import golden", "from media to exact"),
     ("errors.py", "from fsrcnnx.exact import golden", "from the top to exact"),

@@ -16,10 +16,13 @@ from importlib.util import find_spec
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import golden
 from fsrcnnx.install import advice
+from fsrcnnx.prove.engines.table import ENGINE
 from fsrcnnx.prove.ladder import compare
 from fsrcnnx.prove.ladder import hardware as rungs_hardware
 from fsrcnnx.prove.ladder.rung import Climbed, Context, Rung, Skip, run
 from fsrcnnx.prove.ladder.stimuli import Stimulus
+
+Climb = Callable[[Context, Sequence[Stimulus]], Climbed]
 
 EMULATED_TILE = 8  # side of the emulator's tiles on made-up frames, so that they have inner borders
 
@@ -64,18 +67,18 @@ def _emulate(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
                    locate=locate)
 
 
-def _engine(name: str) -> Callable[[Context, Sequence[Stimulus]], Climbed]:
-    """A rung that is one engine on all frames."""
-    return partial(_every, engine=name)
+def _rung(name: str, engine: str, climb: Climb | None = None, **options) -> Rung:
+    """A rung that is one engine on all frames, unless it says how it climbs."""
+    return Rung(name, ENGINE[engine].what, climb or partial(_every, engine=engine), **options)
 
 
 RUNG = {rung.name: rung for rung in (
-    Rung("float", "float ONNX in onnxruntime", _float, optional=True, against="HR"),
-    Rung("qat", "torch module of quantisation-aware training", _qat, optional=True),
-    Rung("qonnx", "model.onnx in qonnx", _engine("qonnx")),
-    Rung("uint8-onnx", "stock ONNX in onnxruntime", _engine("onnx")),
-    Rung("golden", "integer model in numpy", _engine("golden"), against="-"),
-    Rung("emulate", "integer model on tensor kernels, in tiles", _emulate),
+    _rung("float", "float", _float, optional=True, against="HR"),
+    _rung("qat", "qat", _qat, optional=True),
+    _rung("qonnx", "qonnx"),
+    _rung("uint8-onnx", "onnx"),
+    _rung("golden", "golden", against="-"),
+    _rung("emulate", "emulate", _emulate),
     Rung("hls", "hls4ml project in g++, tiles", rungs_hardware.hls_tiles, optional=True),
     Rung("hls-pictures", "hls4ml project in g++, whole pictures", rungs_hardware.hls_pictures,
          optional=True),

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from fsrcnnx.cli import console, unused
-from fsrcnnx.cli import learn as cli_learn
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import CheckError, InputError, Unrepresentable
 from fsrcnnx.exact import golden
@@ -62,18 +61,20 @@ def mirrored(model, *, gain=1):
 
 def test_what_the_commands_offer_is_in_the_table():
     def choices(command, name):
-        return next(tuple(p.type.choices) for p in command.params if p.name == name)
+        params = cli.main.commands[command].params
+        return next(tuple(p.type.choices) for p in params if p.name == name)
 
-    assert choices(cli.upscale, "engine") == offered() == (
+    assert choices("upscale", "engine") == offered() == (
         "float", "golden", "emulate", "onnx", "hls", "rtl", "bicubic")
-    assert choices(cli_learn.test, "engine") == quick() == ("float", "golden", "emulate", "onnx")
+    assert choices("test", "engine") == quick() == ("float", "golden", "emulate", "onnx")
     assert {contender.engine for contender in CONTENDER.values()} <= ENGINE.keys()
 
 
 def test_what_is_given_by_option_names_an_option():
     every = set().union(*(engine.takes for engine in ENGINE.values()))
     assert set(unused.OF_ENGINES.values()) <= every
-    assert set(unused.OF_ENGINES) <= {parameter.name for parameter in cli.upscale.params}
+    params = cli.main.commands["upscale"].params
+    assert set(unused.OF_ENGINES) <= {parameter.name for parameter in params}
     assert taking("simulator") == taking("max_width") == ("rtl",)
 
 
@@ -122,8 +123,8 @@ def test_a_new_engine_is_one_entry(model, monkeypatch, capsys):
     with luma.prepared("mirrored", model) as run:
         for lr, hr in zip(frames(), run(frames()).planes, strict=True):
             np.testing.assert_array_equal(hr, golden.run(NETWORK, lr)[:, ::-1])
-    monkeypatch.setattr(next(p for p in cli.upscale.params if p.name == "engine").type, "choices",
-                        offered())
+    params = cli.main.commands["upscale"].params
+    monkeypatch.setattr(next(p for p in params if p.name == "engine").type, "choices", offered())
     assert console.outcome(cli.main, ["upscale", "a.png", "-o", "out.png", "--model", "model.onnx",
                                       "--engine", "mirrored"]) == 0
     want = golden.run(NETWORK, np.asarray(Image.open("a.png")))[:, ::-1]

@@ -13,6 +13,7 @@ from fsrcnnx.cli.images import max_pixels_option
 from fsrcnnx.cli.options import FILE, json_option, model_option, protocol_option
 from fsrcnnx.cli.reports import check_report, write_json
 from fsrcnnx.cli.tables import table
+from fsrcnnx.errors import InputError
 from fsrcnnx.progress import bar
 from fsrcnnx.prove.engines.table import quick
 
@@ -59,7 +60,12 @@ def results(folders, chosen, plot, protocol):
         measure.check_plot(plot)
         check_report(plot, ())
     for folder in folders:  # before any of them is measured
-        pictures_in(folder)
+        try:
+            pictures_in(folder)
+        except InputError as error:
+            raise InputError(error.what, where=error.where, allowed="folders of HR pictures",
+                             fix="name yours, e.g. `fsrcnnx results DATA/test/Set5`; to make, by "
+                                 "DATA=folder with test/Set5 and test/Set14") from None
     models = [Model.open(name) for name in chosen] or shipped()
     rows = []
     with bar("results") as progress:

@@ -15,7 +15,7 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.exact import even, golden
 from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.exact.onnx import io as onnx_io
-from fsrcnnx.exact.onnx.model import Model, shipped
+from fsrcnnx.exact.onnx.model import SHIPPED, Model, shipped
 from fsrcnnx.learn.evaluate import evaluate
 from fsrcnnx.media.imaging import bicubic, psnr, read_picture, shrink, shrink_pillow, ssim
 from fsrcnnx.report.demo import photograph
@@ -40,6 +40,21 @@ def test_every_shipped_model_has_a_row(folder, capsys):
     for model in shipped():
         assert f"| {model.path.parent.name} | " in table
     assert table.count("| set |") == len(shipped()) >= 1
+
+
+def test_one_model_is_measured_by_name_or_file(folder, capsys):
+    for named in ("fsrcnn-s_x2", str(SHIPPED / "fsrcnn-s_x2" / "model.onnx")):
+        assert console.outcome(cli.main, ["results", str(folder), "--model", named]) == 0
+        table = capsys.readouterr().out
+        assert "| fsrcnn-s_x2 | " in table and table.count("| set |") == 1
+
+
+def test_pictures_that_are_not_there_are_said_before_any_work(folder, tmp_path, capsys):
+    assert console.outcome(cli.main, ["results", str(folder), str(tmp_path / "Set14")]) == 2
+    said = capsys.readouterr().err
+    assert "Set14: no such folder; allowed: folders of HR pictures; fix: name yours, e.g." in said
+    assert "DATA=folder with test/Set5 and test/Set14" in said
+    assert said.count("\n") == 1  # nothing was measured before
 
 
 def test_the_figures_are_those_of_the_golden_model(folder):

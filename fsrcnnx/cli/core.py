@@ -28,7 +28,10 @@ DEVICES = ("xcup", "ecp5", "xc7")
 @seed_option("everything random")
 @click.option("--waves", is_flag=True, help="Write waveforms under build/benches.")
 def sim(benches, sim, seed, waves):
-    """Run the cocotb BENCHES (all, or those whose names contain a word given)."""
+    """Run the cocotb benches of the RTL.
+
+    BENCHES are words: those whose names contain one run, e.g. `fsrcnnx sim skid`; without, all.
+    """
     import signal
     import sys
 
@@ -66,7 +69,7 @@ def sim(benches, sim, seed, waves):
               help="Levels of hierarchy in the table.")
 @json_option
 def synth(folder, device, depth, json_file):
-    """Synthesise an emitted folder with Yosys; count LUT, FF, DSP and block RAM."""
+    """Count LUT, FF, DSP and block RAM of an emitted folder in Yosys."""
     from fsrcnnx.prove import synth as prove
 
     if json_file:

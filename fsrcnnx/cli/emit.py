@@ -14,6 +14,7 @@ import click
 from fsrcnnx.cli.options import folder_option, max_width_option, model_argument
 from fsrcnnx.cli.tables import table
 from fsrcnnx.errors import InputError
+from fsrcnnx.owned import check
 from fsrcnnx.progress import working
 
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
@@ -90,13 +91,15 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max
 @click.option("--part", help="FPGA part for Vitis HLS.  [default: a Kintex UltraScale+]")
 @click.option("--clock", type=float, help="Clock period in ns.  [default: 5]")
 def hls(model, output, width, height, strategy, reuse, part, clock):
-    """Write a complete hls4ml project (C++ for Vitis HLS) for one frame size."""
-    from fsrcnnx.emit.hls import emit
+    """Write an hls4ml project, C++ for Vitis HLS, of one frame size."""
     from fsrcnnx.exact.onnx.model import Model
 
     every, layers = reuse_of(reuse)
     given = {"part": part, "clock": clock}
     network = Model.open(model).network
+    check(output, "an HLS project")
+    from fsrcnnx.emit.hls import emit  # asks for hls4ml
+
     with working("write the hls4ml project"):
         manifest = emit(network, output, width=width, height=height, strategy=strategy,
                         reuse=every, reuse_of=layers,

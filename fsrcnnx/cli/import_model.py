@@ -37,7 +37,10 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
                    "[default: as the file says, else 1]")
 @json_option
 def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
-    """Bring a QONNX file of Brevitas or another tool to our exact form."""
+    """Bring the QONNX file of another tool to our exact form.
+
+    FILE is of Brevitas, say. What is imported is held against it on random pixels.
+    """
     from fsrcnnx.exact.onnx import bytes as onnx_bytes
     from fsrcnnx.exact.onnx import io as onnx_io
     from fsrcnnx.exact.onnx.adopt import adopt

@@ -12,6 +12,7 @@ import click
 from fsrcnnx import limits
 from fsrcnnx.cli.images import max_pixels_option
 from fsrcnnx.cli.options import FILE, MODEL, protocol_option
+from fsrcnnx.cli.unused import refuse
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
 from fsrcnnx.learn.shapes import FAMILY
@@ -23,6 +24,9 @@ optimiser_option = click.option("--optimiser", type=click.Choice(["adam", "soap"
                                 help="Rule of the steps.")
 teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger network, whose "
                               "pictures make half of the loss; `none`: without.")
+
+# of `quantise`
+OF_FINE_TUNING = ("optimiser", "teacher", "lr", "rounds", "batch_size")
 
 
 def _teacher(given, own, taught):
@@ -51,6 +55,8 @@ def prepare(images, output, scale, model, aug, evaluation, holdout, protocol, if
     """Turn a folder of pictures into one HDF5 file."""
     from fsrcnnx.learn import data, shapes
 
+    if evaluation:
+        refuse({"aug": "given, but --eval takes pictures as they are"})
     if model:
         own = shapes.find(model, "--model")[1]
         if scale not in (None, own):
@@ -146,7 +152,10 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 @device_option
 def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
              rounds, device, **settings):
-    """Quantise float weights to the number contract; the same command resumes."""
+    """Quantise float weights to the number contract.
+
+    The same command resumes. TRAIN_FILE and EVAL_FILE are as `prepare` writes them.
+    """
     from fsrcnnx.exact.emulate import Emulator
     from fsrcnnx.exact.even import measure
     from fsrcnnx.learn import store
@@ -155,6 +164,8 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
     from fsrcnnx.learn.training import recipes
     from fsrcnnx.learn.training.devices import assemble
 
+    if steps == 0:
+        refuse(dict.fromkeys(OF_FINE_TUNING, "given, but without steps nothing is fine-tuned"))
     usual, by_layer = Bits.parse(bits.removesuffix(MIXED), "--bits"), {}
     for layer in layers:
         name, _, own = layer.partition("=")
@@ -186,7 +197,11 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
 @click.option("-o", "--output", type=FILE, help="Folder to write; default: that of the weights.")
 @click.option("--training-data", default="", help="What it was trained on, for the metadata.")
 def export(weights, output, training_data):
-    """Write model.onnx, model_uint8.onnx and model_float.onnx from quantised weights."""
+    """Write the ONNX files of quantised weights.
+
+    model.onnx is the exact network, model_uint8.onnx the same bits for any ONNX runtime,
+    model_float.onnx the network before it was quantised.
+    """
     from fsrcnnx.exact.onnx.model import FILE as MODEL_FILE
     from fsrcnnx.exact.onnx.model import called
     from fsrcnnx.learn.quantising import export as learn

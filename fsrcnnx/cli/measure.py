@@ -51,7 +51,10 @@ def test(images, model, engine, protocol, json_file):
 @protocol_option
 @max_pixels_option
 def results(folders, chosen, plot, protocol):
-    """Measure models over FOLDERS of HR pictures, e.g. Set5 and Set14; print a Markdown table."""
+    """Measure models over folders of HR pictures.
+
+    FOLDERS are e.g. Set5 and Set14. Prints a Markdown table.
+    """
     from fsrcnnx.exact.onnx.model import Model, shipped
     from fsrcnnx.learn.sources import pictures_in
     from fsrcnnx.report import results as measure
@@ -82,7 +85,10 @@ def results(folders, chosen, plot, protocol):
 @click.argument("pictures", type=FILE, nargs=-1, required=True)
 @max_pixels_option
 def card(folder, pictures):
-    """Measure the network in FOLDER over folders of HR PICTURES; write its card.md."""
+    """Measure a network and write its card.md.
+
+    The network lies in FOLDER, PICTURES are folders of HR pictures.
+    """
     from fsrcnnx.report import card as cards
 
     click.echo(f"{cards.write(folder, pictures)}: written")

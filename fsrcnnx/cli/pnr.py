@@ -32,9 +32,10 @@ DEVICES = ("ecp5-25", "ecp5-45", "ecp5-85")
 @click.option("-o", "--out", type=FILE, help="Folder of the work; default: FOLDER-pnr-DEVICE.")
 @json_option
 def pnr(folder, device, speed, mhz, seeds, jobs, minutes, layer, require, out, json_file):
-    """Place and route an emitted folder with Yosys, nextpnr and ecppack.
+    """Place and route an emitted folder: clock and bitstream.
 
-    A run that was stopped goes on where it was when it is given again.
+    With Yosys, nextpnr and ecppack, on an ECP5. A run that was stopped goes on where it was when it
+    is given again.
     """
     from fsrcnnx.progress import status
     from fsrcnnx.prove import pnr as prove

@@ -19,6 +19,7 @@ from fsrcnnx.cli.images import (
 from fsrcnnx.cli.options import FILE, json_option, model_argument, seed_option
 from fsrcnnx.cli.reports import check_report, write_json
 from fsrcnnx.cli.tables import table
+from fsrcnnx.cli.unused import refuse_of_pictures
 from fsrcnnx.progress import bar, working
 
 
@@ -39,6 +40,7 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
     from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove.ladder import climb as ladder
 
+    refuse_of_pictures(images)
     if json_file:
         check_report(json_file)
     with working("verify") as say:
@@ -62,7 +64,9 @@ def verify(model, images, lr, rungs, rtl_dir, seed, json_file):
 @click.option("--plot", type=FILE, help="Draw the ranges there (.png, .pdf or .svg).")
 @json_option
 def ranges(model, images, lr, channels, seed, plot, json_file):
-    """Print each layer's proved accumulators beside what frames reach.
+    """Print the proved ranges beside what frames reach.
+
+    Per layer or channel: the accumulator's bits, proved for every frame there can be.
 
     MODEL comes before --images, which takes all pictures behind it.
     """
@@ -70,6 +74,7 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
     from fsrcnnx.prove import bounds
     from fsrcnnx.prove.ladder import stimuli
 
+    refuse_of_pictures(images)
     if json_file:
         check_report(json_file)
     if plot:
@@ -97,7 +102,7 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Turns of each contender.")
 @json_option
 def bench(model, sizes, contenders, rounds, json_file):
-    """Compare the speed and memory of the exact engines, side by side."""
+    """Compare the speed and memory of the exact engines."""
     from dataclasses import asdict
 
     from fsrcnnx import __version__

@@ -47,7 +47,7 @@ def upscale(inputs, output, model, engine, scale, sim, max_width, **video):
     from fsrcnnx.exact.onnx.model import Model
 
     refuse_unused(engine, cli_video.takes(inputs, output)
-                  and not all(path.is_dir() for path in inputs))
+                  and not all(path.is_dir() for path in inputs), video["codec"])
     network = Model.open(model) if engine is None or engines.ENGINE[engine].network else None
     own = scale or 2
     if network is not None:
@@ -85,7 +85,11 @@ def output_names(inputs, output: Path) -> list[Path]:
 @sim_option
 @max_pixels_option
 def demo(output, image, model, sim):
-    """Double a photograph by bicubic, float, golden, ONNX and simulated RTL; compare."""
+    """Double a photograph in every way, the simulated core too.
+
+    Bicubic, float, golden, ONNX and RTL: their PSNR in dB, their seconds, whether the exact ones
+    agree bit for bit, and a picture of crops side by side.
+    """
     from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.report import demo as show
 

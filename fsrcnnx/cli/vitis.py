@@ -19,22 +19,17 @@ require_option = click.option("--require", is_flag=True,
                               help="Fail instead of SKIP where the tool is missing.")
 
 
-def start(folder, require: bool, json_file):
-    """Read the project and find the tool; without it print SKIP and give None, or fail."""
+def find(require: bool):
+    """Find the tool; without it print SKIP and give None, or fail."""
     from fsrcnnx.prove.hls import vitis
-    from fsrcnnx.prove.hls.vitis_work import work_copy
 
-    project = vitis.read_project(folder)
-    if json_file:
-        check_report(json_file)
     tool = vitis.find_tool()
     if tool is None and require:
         raise ToolError("not found", where="vitis_hls", allowed=", ".join(vitis.COMMANDS),
                         fix=vitis.INSTALL)
     if tool is None:
         click.echo(f"SKIP(vitis_hls not found); to install: {vitis.INSTALL}")
-        return project, None
-    return work_copy(project), tool
+    return tool
 
 
 @click.command("hls-synth")
@@ -43,13 +38,21 @@ def start(folder, require: bool, json_file):
 @require_option
 @json_option
 def hls_synth(project, export, require, json_file):
-    """Synthesise an HLS project with Vitis HLS; write its RTL, ready for `make sim DUT=hls`."""
+    """Synthesise an HLS project with Vitis HLS.
+
+    Writes its RTL, ready for `make sim DUT=hls`.
+    """
     from fsrcnnx.emit.rtl.hls_top import wrap
     from fsrcnnx.prove.hls import vitis
+    from fsrcnnx.prove.hls.vitis_work import work_copy
 
-    found, tool = start(project, require, json_file)
+    given = vitis.read_project(project)
+    if json_file:
+        check_report(json_file)
+    tool = find(require)
     if tool is None:
         return
+    found = work_copy(given)
     with bar(f"{tool.name}: synthesis") as progress:
         report = vitis.synth(found, tool, export=export, progress=progress)
     columns = list(report["total"])
@@ -81,23 +84,32 @@ def hls_synth(project, export, require, json_file):
 @require_option
 @json_option
 def hls_cosim(project, model, frames, seed, require, json_file):
-    """Simulate the RTL of an HLS project in Vitis HLS; compare with golden, bit for bit."""
+    """Compare the RTL of an HLS project with golden, in Vitis HLS.
+
+    Bit for bit, by its co-simulation.
+    """
     import numpy as np
 
     from fsrcnnx.exact import golden
     from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove.hls import vitis
+    from fsrcnnx.prove.hls.vitis_work import work_copy
     from fsrcnnx.prove.ladder.stimuli import extremes
 
-    found, tool = start(project, require, json_file)
-    if tool is None:
-        return
-    manifest = found.manifest
-    network = Model.open(model or manifest.get("network", "")).network
+    opened = Model.open(model) if model else None
+    given = vitis.read_project(project)
+    if json_file:
+        check_report(json_file)
+    manifest = given.manifest
+    network = (opened or Model.open(manifest.get("network", ""))).network
     if network.content_hash() != manifest.get("content_hash"):
         raise InputError("made of another network", where=project,
                          allowed=f"content hash {network.content_hash()[:12]} of {network.name}",
                          fix="give its model with --model FILE.onnx, or emit the project again")
+    tool = find(require)
+    if tool is None:
+        return
+    found = work_copy(given)
     size, rng = (manifest["height"], manifest["width"]), np.random.default_rng(seed)
     to = network.in_format
     lrs = {f"random {at}": rng.integers(to.lo, to.hi, size, to.dtype, endpoint=True)

@@ -180,7 +180,6 @@ def probe(path: Path, rate: Fraction | None = None) -> Clip:
             other pixel formats, fields, or a variable rate without `rate`.
         ToolError: If ffprobe is missing.
     """
-    tools.find("ffprobe")
     regular(path, "a video file")
     found, _ = _ask(path, "-show_streams", "-show_format")
     streams = found.get("streams", [])

@@ -23,7 +23,7 @@ from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.files import read_limited
 from fsrcnnx.prove import pnr_seeds, synth
 from fsrcnnx.prove.pnr_seeds import NETLIST
-from fsrcnnx.prove.pnr_work import Work, open_work
+from fsrcnnx.prove.pnr_work import Work, check_work, open_work
 
 COMMAND = "synth_ecp5 -no-rw-check{noabc9}"
 PACKAGE = "CABGA381"
@@ -190,6 +190,7 @@ def pnr(folder: Path, out: Path, order: Order,
     folder, out = Path(folder), Path(out)
     manifest = synth.read_manifest(folder)
     top = _top(order, manifest["layers"], folder)
+    check_work(out, manifest)
     versions = {name: f"{found.path.name} {found.version}" for name in ("yosys", "nextpnr-ecp5")
                 if (found := tools.locate(name))}
     of = {"network": manifest["network"], "content_hash": manifest["content_hash"],

@@ -100,6 +100,32 @@ def _mark(folder: Path) -> dict:
                      where=folder, allowed="such a folder, or none", fix=FIX)
 
 
+def check_work(folder: Path, of: dict) -> dict | None:
+    """Refuse a folder in the way, before any tool is asked for.
+
+    Args:
+        folder: Where the work is to be.
+        of: What it is to be of; `network` and `content_hash` among it.
+
+    Returns:
+        What the work in it is of; None if there is none.
+
+    Raises:
+        InputError: If it is of another network, or holds something else.
+    """
+    if folder.is_symlink():
+        raise InputError("a link", where=folder, allowed="a folder", fix=FIX)
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return None
+    was = _mark(folder)["of"]
+    if was.get("content_hash") != of["content_hash"]:
+        raise InputError(
+            f"place and route of another network, {str(was.get('network'))[:limits.NAME]} "
+            f"{str(was.get('content_hash'))[:12]}", where=folder,
+            allowed=f"{of['network']} {of['content_hash'][:12]}", fix=FIX)
+    return was
+
+
 def open_work(folder: Path, of: dict) -> Work:
     """Open a folder of place and route, or make it.
 
@@ -114,15 +140,8 @@ def open_work(folder: Path, of: dict) -> Work:
         InputError: If it is of another network or build, holds something else, or cannot be
             written.
     """
-    if folder.is_symlink():
-        raise InputError("a link", where=folder, allowed="a folder", fix=FIX)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        was = _mark(folder)["of"]
-        if was.get("content_hash") != of["content_hash"]:
-            raise InputError(
-                f"place and route of another network, {str(was.get('network'))[:limits.NAME]} "
-                f"{str(was.get('content_hash'))[:12]}", where=folder,
-                allowed=f"{of['network']} {of['content_hash'][:12]}", fix=FIX)
+    was = check_work(folder, of)
+    if was is not None:
         if was.get("key") != of["key"]:
             differs = sorted(key for key in of if was.get(key) != of[key] and key != "key")
             raise InputError("place and route of another build of this network "

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fsrcnnx import owned
+from fsrcnnx import owned, tools
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
@@ -29,6 +29,7 @@ from fsrcnnx.media.imaging import (
     upscale_chroma,
     write_picture,
 )
+from fsrcnnx.prove.simulation.compile import TOOL
 from fsrcnnx.upscale.luma import prepared
 
 KIND = "the pictures of a demo"
@@ -200,6 +201,7 @@ def demo(folder: Path, model: Model, *, image: Path | None = None, simulator: st
     lr = Picture(shrink(hr, scale), None if chroma is None else np.dstack(
         [shrink(np.ascontiguousarray(plane), scale) for plane in np.moveaxis(chroma, 2, 0)]))
     owned.check(folder, KIND)
+    tools.locate(TOOL[simulator])  # before the other ways take their time
 
     results, rows = {}, []
     for name in ("bicubic", "float", "golden", "onnx", "rtl"):

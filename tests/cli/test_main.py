@@ -16,6 +16,7 @@ from PIL import Image
 
 from fsrcnnx.cli import console, core, emit, options
 from fsrcnnx.cli import main as cli
+from fsrcnnx.cli.sections import Sections
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.formats import Format
@@ -26,7 +27,8 @@ from fsrcnnx.upscale import luma
 from tests.networks import random_network
 
 PROJECT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "numpy", "onnx", "onnxruntime", "qonnx", "PIL", "skimage", "h5py", "rich", "tqdm")
+HEAVY = ("torch", "numpy", "scipy", "onnx", "onnxruntime", "qonnx", "hls4ml", "PIL", "skimage",
+         "matplotlib", "h5py", "yaml", "rich", "tqdm")
 
 
 def call(*args):
@@ -74,6 +76,24 @@ def test_commands():
             "hls-synth", "hls-cosim", "pnr"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
+
+
+def test_help_lists_commands_under_headings_as_the_work_goes(capsys):
+    assert call("--help") == 0
+    out = capsys.readouterr().out
+    listed = re.findall(r"^(\S.*):$|^  ([a-z-]+)  +[A-Z]", out.partition("-h, --help")[2], re.M)
+    assert [heading or name for heading, name in listed] == [
+        "Use a network", "upscale", "demo",
+        "Learn one", "prepare", "train", "quantise", "export", "import", "test", "results", "card",
+        "Emit hardware", "rtl", "hls",
+        "Prove it", "verify", "ranges", "bench", "sim", "synth", "pnr", "hls-synth", "hls-cosim",
+        "Set up", "doctor"]
+    assert "..." not in out.partition("Use a network")[2], "a line that was cut says little"
+
+
+def test_a_command_has_one_place():
+    with pytest.raises(ValueError, match="demo is named twice"):
+        Sections(sections={"A": cli.use.COMMANDS, "B": cli.use.COMMANDS[1:]})
 
 
 def test_names_that_are_spelled_twice_agree():

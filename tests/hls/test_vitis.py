@@ -14,11 +14,13 @@ import pytest
 from fsrcnnx.cli import vitis as cli_vitis
 from fsrcnnx.cli.console import outcome
 from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.prove.hls.vitis import add_resets, cosim, find_tool, read_project, synth
 from fsrcnnx.prove.hls.vitis_reports import read_cosim, read_csynth, read_modules
 from fsrcnnx.prove.hls.vitis_work import work_copy
 from tests.emit.rtl.test_hls_top import verilog
 from tests.hls.conftest import COSIM, CSYNTH, TOP, Vitis
+from tests.networks import random_network
 
 ROOT = Path(__file__).resolve().parents[2]
 SET_UP = [f"set_top {TOP}", f"add_files firmware/{TOP}.cpp -cflags -std=c++0x",
@@ -260,12 +262,41 @@ def test_a_project_of_hls4ml_alone_can_be_synthesised_but_not_compared(vitis, pr
 def test_without_the_tool(monkeypatch, project, capsys, command):
     monkeypatch.setenv("PATH", "/nowhere")
     run = {c.name: c for c in cli_vitis.COMMANDS}[command]
-    assert outcome(run, [str(project)]) == 0
+    words = [str(project), *([] if command == "hls-synth" else ["--model", made_of(project)])]
+    assert outcome(run, words) == 0
     said = capsys.readouterr()
     assert said.out.startswith("SKIP(vitis_hls not found); to install: AMD Vitis")
-    assert outcome(run, [str(project), "--require"]) == 3
+    assert outcome(run, [*words, "--require"]) == 3
     assert "error: vitis_hls: not found; allowed: vitis-run, " in capsys.readouterr().err
-    assert outcome(run, [str(project / "nowhere")]) == 2
+    assert outcome(run, [str(project / "nowhere"), "--require"]) == 2
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["nowhere", "--model", "NONE"], "unknown model 'NONE'"),
+    (["nowhere", "--model", "none.onnx"], "none.onnx: no such file"),
+    (["project", "--model", "NONE"], "unknown model 'NONE'"),
+    (["project"], "unknown model 'tiny'"),
+    (["project", "--model", "fsrcnn-x_x2"], "made of another network"),
+    (["nowhere", "--model", "fsrcnn-x_x2"], "nowhere: project.tcl is missing"),
+])
+@pytest.mark.parametrize("require", [[], ["--require"]])
+def test_co_simulation_looks_at_the_model_then_the_project_then_for_the_tool(
+        monkeypatch, project, capsys, words, said, require):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir(project.parent)
+    assert outcome(cli_vitis.hls_cosim, [*words, *require]) == 2
+    heard = capsys.readouterr()
+    assert said in heard.err and heard.out == ""
+
+
+def made_of(project: Path) -> str:
+    """Let a project be made of a network; the model's file."""
+    network = random_network(np.random.default_rng(7), channels=(2,), kernels=(1, 3))
+    onnx_io.save(network, project.parent / "tiny.onnx")
+    path = project / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()),
+                                "content_hash": network.content_hash()}))
+    return str(project.parent / "tiny.onnx")
 
 
 def test_the_synthesis_command(vitis, project, tmp_path, capsys):

@@ -257,7 +257,7 @@ def test_the_command(folder, tmp_path, fakes, monkeypatch, capsys):
     assert console.outcome(cli.main, [*words, "--require"]) == 1
     assert console.outcome(cli.main, [*words, "--seed", "1"]) == 2
     assert "a seed is given twice" in capsys.readouterr().err
-    assert set(cli.cli_pnr.DEVICES) == set(prove.PARTS)
+    assert set(cli.pnr.DEVICES) == set(prove.PARTS)
 
 
 @pytest.mark.slow

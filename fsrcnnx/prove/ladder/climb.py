@@ -159,6 +159,9 @@ def verify(
                          allowed="one or more", fix="add --images, or leave the rung out")
     network = model.network
     simulated = [rung for rung in asked if rung.name.startswith("rtl")]
+    if rtl_dir and not simulated:
+        raise InputError("given, but no rung simulates a core", where="--rtl-dir",
+                         allowed="beside the rung rtl or rtl-icarus", fix="leave it out")
     options = {"cycles_per_pixel": cycles_per_pixel, "pixels_per_beat": pixels_per_beat,
                "max_width": max_width}
     shown = stimuli.pictures(images, network, lr)

@@ -78,7 +78,7 @@ def test_the_figures_are_those_of_the_golden_model(folder):
 def test_a_model_is_read_once_for_all_folders(folder, monkeypatch):
     read, load = [], onnx_io.load
     monkeypatch.setattr(onnx_io, "load", lambda path: read.append(path.name) or load(path))
-    assert len(list(results([Model.open(console.MODEL)], [folder, folder]))) == 2
+    assert len(list(results([Model.open(MODEL)], [folder, folder]))) == 2
     assert read == ["model.onnx"]
 
 

@@ -272,6 +272,7 @@ hls-synth: setup ## synthesise PROJECT with Vitis HLS, in PROJECT-vitis; without
 hls-cosim: setup ## simulate the RTL of PROJECT in Vitis HLS against golden; without it: SKIP
 	@mkdir -p $(call q,$(WORK))
 	@$(FSRCNNX) hls-cosim $(call q,$(PROJECT)) $(if $(REQUIRE),--require) \
+	  $(if $(filter $(HLS),$(PROJECT)),--model $(call q,$(MODEL))) \
 	  --json $(call q,$(WORK)/hls-cosim.json)
 
 lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys

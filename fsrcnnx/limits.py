@@ -44,7 +44,7 @@ FRAMES = 1 << 22  # that `--rate` makes of a video: a frame may be said to last 
 
 # training
 STEPS = 100_000_000  # a thousand times the longest recipe and more
-SEEDS = (-(1 << 62), 1 << 62)  # least and most: torch takes 64 bits, and stages add to it
+SEED = 1 << 62  # greatest, either sign: torch takes 64 bits, and stages add to it
 
 # pixels in HDF5 files: all of a file are in memory while a network trains
 DATA_PIXELS = 1 << 33  # in a file

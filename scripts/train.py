@@ -14,7 +14,7 @@ from fsrcnnx.cli.options import FILE
 from fsrcnnx.learn.training.devices import DEVICES, assemble, workers
 from fsrcnnx.learn.training.optimisers import OPTIMISERS
 from fsrcnnx.learn.training.train import train
-from fsrcnnx.limits import SEEDS
+from fsrcnnx.limits import SEED
 
 
 @click.command()
@@ -33,7 +33,7 @@ from fsrcnnx.limits import SEEDS
         help="Accepted, checked and without effect: patches are in memory, no worker loads them.")
 @option("device", type=click.Choice(DEVICES), default="auto", show_default=True,
         help="auto: a GPU if there is one.")
-@option("seed", type=click.IntRange(*SEEDS), default=123, show_default=True)
+@option("seed", type=click.IntRange(-SEED, SEED), default=123, show_default=True)
 def main(num_workers, device, **settings):
     """Train, or go on after an interruption."""
     with assemble(device) as team:

@@ -91,7 +91,7 @@ NUMBER = Rule(lambda value: (type(value) is float and not math.isnan(value))
               or (type(value) is int and abs(value) < 1 << 64), "a number")
 YES = Rule(lambda value: type(value) is bool, "True or False")
 COUNT = _whole(0, (1 << 62) - 1)
-SEED = _whole(*limits.SEEDS)
+SEED = _whole(-limits.SEED, limits.SEED)
 LINE = Rule(lambda value: type(value) is str and len(value) <= limits.TEXT
             and re.fullmatch("[ -~]*", value) is not None,
             f"a line of ASCII, up to {limits.TEXT} characters")

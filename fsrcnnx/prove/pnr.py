@@ -21,11 +21,11 @@ from pathlib import Path
 from fsrcnnx import __version__, limits, manifests, processes, tools
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.files import read_limited
+from fsrcnnx.prove import netlist as netlists
 from fsrcnnx.prove import pnr_seeds, synth
 from fsrcnnx.prove.pnr_seeds import NETLIST
 from fsrcnnx.prove.pnr_work import Work, check_work, open_work
 
-COMMAND = "synth_ecp5 -no-rw-check{noabc9}"
 PACKAGE = "CABGA381"
 REPORT, BITSTREAM = "pnr.json", "core.bit"
 SPEEDS = (6, 7, 8)
@@ -142,7 +142,7 @@ def _netlist(folder: Path, work: Work, top: str, say: Callable[[str], None]) -> 
     if text := work.held(NETLIST):
         return json.loads(text)
     say("synthesis")
-    netlist, _ = synth.run_yosys(folder, COMMAND, top)
+    netlist, _, _ = netlists.mapped(folder, top)
     work.keep(NETLIST, json.dumps(netlist).encode())
     return netlist
 
@@ -196,7 +196,7 @@ def pnr(folder: Path, out: Path, order: Order,
     of = {"network": manifest["network"], "content_hash": manifest["content_hash"],
           "device": order.device, "speed": order.speed, "mhz": order.mhz, "layer": order.layer,
           "tools": versions}
-    digest = hashlib.sha256(json.dumps([of, COMMAND, _options(order)]).encode())
+    digest = hashlib.sha256(json.dumps([of, netlists.MADE, _options(order)]).encode())
     for name in manifests.sources(folder):
         digest.update(name.encode() + read_limited(folder / name, limits.SOURCE_BYTES))
     of["key"] = digest.hexdigest()

@@ -67,8 +67,11 @@ PACK = f"#!{sys.executable}\nimport sys\nopen(sys.argv[-1], 'w').write('bitstrea
 
 def netlist(**cells):
     """A flat netlist with so many of each cell."""
-    made = {f"{kind}{at}": {"type": kind} for kind, number in cells.items() for at in range(number)}
-    return {"modules": {"fsrcnnx_top": {"attributes": {}, "cells": made}}}
+    bare = {"parameters": {"DATA_WIDTH_A": "1001", "DATA_WIDTH_B": "1001"}, "connections": {
+        "WEA": ["0"], "WEB": ["0"]}, "port_directions": {"WEA": "input", "WEB": "input"}}
+    made = {f"{kind}{at}": {"type": kind, **bare} for kind, number in cells.items()
+            for at in range(number)}
+    return {"modules": {"fsrcnnx_top": {"attributes": {}, "ports": {}, "cells": made}}}
 
 
 @pytest.fixture
@@ -191,8 +194,8 @@ def test_a_run_that_was_killed_goes_on(folder, tmp_path, fakes):
 
 
 def test_a_seed_has_its_time(folder, tmp_path, fakes):
-    report = pnr(folder, tmp_path / "out", Order("ecp5-25", seeds=(4, 1), jobs=2, minutes=0.005))
-    assert report["seeds"][0]["failed"] == "not routed in 0.005 minutes"
+    report = pnr(folder, tmp_path / "out", Order("ecp5-25", seeds=(4, 1), jobs=2, minutes=0.06))
+    assert report["seeds"][0]["failed"] == "not routed in 0.06 minutes"
 
 
 @pytest.mark.parametrize(("change", "said"), [

@@ -1,0 +1,122 @@
+"""A core after synthesis as a folder that simulates like the core: gate level for the ladder.
+
+May import the ground and the synthesis. The netlist is what place and route would take, passes
+included; its cells are sim/ecp5_cells.v. The folder's manifest is the core's.
+
+    simulate(write(Path("build/rtl"), Path("build/netlist")), [lr])
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from fsrcnnx import manifests
+from fsrcnnx.errors import CheckError
+from fsrcnnx.files import carried
+from fsrcnnx.owned import whole_folder
+from fsrcnnx.prove import synth
+from fsrcnnx.prove.ram_register import absorb
+
+COMMAND = "synth_ecp5 -no-rw-check{noabc9}"
+MADE = f"{COMMAND}, registers into block RAM: 1"  # what else decides: goes into keys
+CELLS, NETLIST, PACKAGE = "ecp5_cells.v", "netlist.v", "fsrcnnx_pkg.sv"
+KIND = "a netlist folder"
+BITS = {"0": "1'b0", "1": "1'b1", "x": "1'bx", "z": "1'bz"}
+
+
+def mapped(folder: Path, top: str = synth.TOP) -> tuple[dict, int, str]:
+    """Synthesise a core for the ECP5, flat, as place and route takes it.
+
+    Args:
+        folder: Folder that `fsrcnnx rtl` wrote.
+        top: Name of the top module.
+
+    Returns:
+        The netlist as Yosys' JSON, the flip-flops that went into block RAMs, and the tool.
+
+    Raises:
+        ToolError: If Yosys is missing or was killed.
+        CheckError: If Yosys refuses the folder.
+    """
+    netlist, tool = synth.run_yosys(folder, COMMAND, top)
+    return netlist, absorb(netlist, top), tool
+
+
+def _bits(bits: list) -> str:
+    """Nets as an expression, the first in the low bit."""
+    words = [BITS[bit] if isinstance(bit, str) else f"n{bit}" for bit in reversed(bits)]
+    return words[0] if len(words) == 1 else f"{{{', '.join(words)}}}"
+
+
+def _value(text: str) -> str:
+    """A parameter: bits, or a text, behind which Yosys puts a space if it looks like bits."""
+    if re.fullmatch(r"[01xz]+", text):
+        return f"{len(text)}'b{text}"
+    return f'"{text[:-1] if re.fullmatch("[01xz]* +", text) else text}"'
+
+
+def verilog(netlist: dict, top: str = synth.TOP) -> str:
+    """Write a flat netlist.
+
+    Args:
+        netlist: Yosys' JSON.
+        top: Name of the module.
+
+    Returns:
+        Verilog: a wire for each net, an instance for each cell.
+
+    Raises:
+        CheckError: If a name in it is none.
+    """
+    module = netlist["modules"][top]
+    ports, assigns, cells, nets = [], [], [], set()
+    for name, port in module["ports"].items():
+        ports.append(f"{port['direction']} [{len(port['bits'])}-1:0] {name}")
+        for at, bit in enumerate(port["bits"]):
+            mine = f"{name}[{at}]"
+            assigns.append(f"  assign n{bit} = {mine};" if port["direction"] == "input" else
+                           f"  assign {mine} = {_bits([bit])};")
+            nets |= {bit} - set(BITS)
+    for number, cell in enumerate(cell for cell in module["cells"].values()
+                                  if cell["type"] != "$scopeinfo"):
+        given = ", ".join(f".{key}({_value(value)})" for key, value in cell["parameters"].items())
+        pins = ", ".join(f".{pin}({_bits(bits)})" for pin, bits in cell["connections"].items())
+        cells.append(f"  {cell['type']} #({given}) c{number} ({pins});")
+        nets |= {bit for bits in cell["connections"].values() for bit in bits} - set(BITS)
+    names = [top, *module["ports"], *{cell["type"] for cell in module["cells"].values()}]
+    if odd := [name for name in names if not re.fullmatch(r"\$scopeinfo|[A-Za-z_]\w*", name)]:
+        raise CheckError(f"a cell or port {odd[0]!r}", where=top, allowed="cells of the ECP5")
+    wires = "".join(f"  wire n{net};\n" for net in sorted(nets))
+    return (f"`define FSRCNNX_NETLIST\nmodule {top} (\n  " + ",\n  ".join(ports) + "\n);\n" + wires
+            + "\n".join([*assigns, *cells]) + "\nendmodule\n")
+
+
+def write(folder: Path, out: Path) -> Path:
+    """Write the netlist of a core.
+
+    Args:
+        folder: Folder that `fsrcnnx rtl` wrote.
+        out: Folder to write.
+
+    Returns:
+        It.
+
+    Raises:
+        InputError: If a folder cannot be used.
+        ToolError: If Yosys is missing or was killed.
+        CheckError: If Yosys refuses the core.
+    """
+    manifest = manifests.read(folder)
+    netlist, _, tool = mapped(folder)
+    with whole_folder(out, KIND) as new:
+        shutil.copyfile(manifests.inside(folder, PACKAGE, folder), new / PACKAGE)
+        shutil.copyfile(carried("sim", CELLS) / CELLS, new / CELLS)
+        (new / NETLIST).write_text(verilog(netlist), encoding="utf-8")
+        (new / manifests.LIST).write_text(f"{PACKAGE}\n{CELLS}\n{NETLIST}\n", encoding="utf-8")
+        (new / manifests.MANIFEST).write_text(json.dumps(
+            {**manifest, "netlist": tool, "files": [PACKAGE, CELLS, NETLIST]}, indent=2) + "\n",
+            encoding="utf-8")
+    return out

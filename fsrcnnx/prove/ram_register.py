@@ -1,0 +1,75 @@
+"""A netlist pass for the ECP5: registers behind block RAM move into its own output register.
+
+Imports the standard library. A block RAM gives its word 4 to 6 ns after the clock, with its output
+register after about 1; Yosys does not infer it (its issue 5814). A read port qualifies if every bit
+of it that anything looks at goes into one plain flip-flop of the same clock, without enable or
+reset, and nowhere else. The netlist does the same, clock by clock, as the rung `netlist` shows.
+
+    moved = absorb(netlist, "fsrcnnx_top")     # changed in place; flip-flops that went
+
+Source: Lattice FPGA-TN-02204, ECP5 memory usage guide, for the output register.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+RAM, FLIP_FLOP = "DP16KD", "TRELLIS_FF"
+PORTS, WIDTH = ("A", "B"), 18  # one of 36 bits has its word on the pins of both
+
+
+def _plain(cell: dict, clock: list) -> bool:
+    """Whether a cell is a flip-flop of a clock's rising edge, always enabled and never reset."""
+    pins, given = cell["connections"], cell["parameters"]
+    return (cell["type"] == FLIP_FLOP and pins["CLK"] == clock
+            and given.get("CLKMUX", "CLK") == "CLK" and given.get("LSRMODE", "LSR") == "LSR"
+            and given.get("CEMUX", "1").strip() == "1" and pins.get("LSR", ["0"]) == ["0"]
+            and given.get("LSRMUX", "LSR") == "LSR" and given.get("REGSET") == "RESET")
+
+
+def _sinks(module: dict) -> dict[int, list[tuple[str, str]]]:
+    """Where each net goes: cells' inputs by name and pin, and the module's ports."""
+    found = defaultdict(list)
+    for name, cell in module["cells"].items():
+        for pin, bits in cell["connections"].items():
+            if cell["port_directions"][pin] != "output":
+                for bit in bits:
+                    found[bit].append((name, pin))
+    for name, port in module["ports"].items():
+        for bit in port["bits"]:
+            found[bit].append(("", name))
+    return found
+
+
+def absorb(netlist: dict, top: str) -> int:
+    """Let block RAMs register what they read.
+
+    Args:
+        netlist: Yosys' JSON, flat and mapped to the ECP5; changed in place.
+        top: Name of the module.
+
+    Returns:
+        Number of flip-flops that went.
+    """
+    module = netlist["modules"][top]
+    sinks, moved = _sinks(module), 0
+    for cell in [cell for cell in module["cells"].values() if cell["type"] == RAM]:
+        pins, given = cell["connections"], cell["parameters"]
+        if max(int(given[f"DATA_WIDTH_{port}"], 2) for port in PORTS) > WIDTH:
+            continue
+        for port in PORTS:
+            outputs = {f"DO{port}{at}": sinks[pins[f"DO{port}{at}"][0]] for at in range(WIDTH)
+                       if sinks.get(pins.get(f"DO{port}{at}", [""])[0])}
+            registers = [module["cells"].get(users[0][0]) for users in outputs.values()
+                         if len(users) == 1 and users[0][1] == "DI"]
+            if (not outputs or len(registers) < len(outputs) or pins[f"WE{port}"] != ["0"]
+                    or pins[f"RST{port}"] != ["0"] or pins[f"OCE{port}"] != ["1"]
+                    or given.get(f"REGMODE_{port}", "NOREG") != "NOREG"
+                    or given.get(f"CLK{port}MUX", f"CLK{port}") != f"CLK{port}"
+                    or not all(_plain(register, pins[f"CLK{port}"]) for register in registers)):
+                continue
+            given[f"REGMODE_{port}"] = "OUTREG"
+            for pin, users in outputs.items():
+                pins[pin] = module["cells"].pop(users[0][0])["connections"]["Q"]
+            moved += len(outputs)
+    return moved

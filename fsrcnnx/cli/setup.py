@@ -18,7 +18,7 @@ from fsrcnnx.progress import working
 def doctor():
     """List the tools: wanted, found, what for, how to install."""
     from fsrcnnx import tools
-    from fsrcnnx.prove import cache
+    from fsrcnnx.prove.home import home
 
     with working("ask the tools"):
         rows = tools.doctor()
@@ -26,7 +26,7 @@ def doctor():
           [[row.tool.name, row.tool.wanted,
             row.found.version if row.found else row.unusable or "missing",
             row.tool.purpose, "" if row.found else row.tool.advice] for row in rows])
-    click.echo(f"builds are kept in {cache.home()} (FSRCNNX_CACHE)")
+    click.echo(f"builds are kept in {home()} (FSRCNNX_CACHE)")
     missing = [row.tool.name for row in rows if not row.found]
     if missing:
         raise ToolError(f"{', '.join(missing)} missing or too old", where="doctor",

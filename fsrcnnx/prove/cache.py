@@ -1,148 +1,37 @@
 """Builds kept by content: made once, whole or not at all, also when two processes want the same.
 
-May import platformdirs, the ground and the standard library. They lie in a folder of their own,
-tagged as ours, in the user's cache folder or where FSRCNNX_CACHE says. Each carries a list of its
+May import the ground, the folder of builds and the standard library. Each carries a list of its
 files with their hashes: what is damaged is made again. Unused for a month, or the oldest beyond
 4 GB: dropped when the next is made. Nothing goes but by our names and our marks.
 
     folder, seconds = cached(home(), key, lambda scratch: compile_into(scratch), ["sim"])
-
-Source: Cache Directory Tagging Specification 0.6 (B. Ford), for the tag.
 """
 
 from __future__ import annotations
 
-import atexit
-import errno
 import fcntl
 import hashlib
-import logging
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
-
-import platformdirs
 
 from fsrcnnx import limits
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import FULL, read_limited, scratch
 from fsrcnnx.interrupts import held
 from fsrcnnx.owned import read_list, whole, write_list
-from fsrcnnx.prove.mine import check_mine
+from fsrcnnx.prove.home import LOGGED, LOGS, VARIABLE, check_ours, home, remove
 
-VARIABLE = "FSRCNNX_CACHE"
-FOLDER = "fsrcnnx-builds"
-TAG = "CACHEDIR.TAG"
-TAGGED = ("Signature: 8a477f597d28d172789f06886806bc55\n"
-          "# The folder of builds of fsrcnnx; it can be deleted.\n")
-MINE = f"set {VARIABLE} to one, or `chmod go-w` if it is yours"
 KIND = "a build"
-LOGS = "logs"
-LOGGED = b"# kept by fsrcnnx for a month\n"  # the first line of a log
 KEY = re.compile(r"(?:icarus|verilator|hls|runtime|graph)-[0-9a-f]{24}")
 SCRATCH = re.compile(rf"({KEY.pattern})-[a-z0-9_]{{8}}")  # as tempfile names them
 LOCK = re.compile(rf"({KEY.pattern})\.lock")
 LOG = re.compile(r"(?:failed-)?[a-z0-9-]+-[a-z0-9_]{8}\.log")
 MONTH = 30 * 24 * 3600.0
 LIMIT = 4 << 30  # bytes
-log = logging.getLogger(__name__)
-
-
-def home() -> Path:
-    """Find the folder of builds, and make it.
-
-    Returns:
-        It, in FSRCNNX_CACHE, else in the user's cache folder; one for this process alone where that
-        cannot be written.
-
-    Raises:
-        InputError: If it cannot be written where it was asked for, is not ours, or open to others.
-    """
-    asked = os.environ.get(VARIABLE)
-    path = Path(asked).absolute() if asked else platformdirs.user_cache_path("fsrcnnx")
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_mine(path, MINE, above=True)
-        _tag(path / FOLDER)
-        with tempfile.TemporaryFile(dir=path / FOLDER):
-            return path / FOLDER
-    except OSError as error:
-        if asked:
-            raise InputError(f"cannot be written ({error.strerror})", where=path,
-                             allowed="a folder that can be written or made",
-                             fix=f"set {VARIABLE} to another folder, or unset it") from error
-        return _temporary(path, error.strerror)
-
-
-def _tag(folder: Path) -> None:
-    """Make the folder of builds with its tag, at once: nobody sees it without."""
-    if not folder.exists() or not any(folder.iterdir()):
-        with scratch(folder.parent, f".{folder.name}-") as new:
-            (new / TAG).write_text(TAGGED, encoding="utf-8")
-            try:
-                with held():
-                    new.rename(folder)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another was faster
-                    raise
-    _check_ours(folder)
-
-
-def _check_ours(cache: Path) -> None:
-    """Refuse a folder that is not mine, or not tagged: it may hold what is dear to somebody."""
-    check_mine(cache, MINE)
-    try:
-        ours = read_limited(cache / TAG, len(TAGGED)) == TAGGED.encode()
-    except (FileNotFoundError, IsADirectoryError, InputError):
-        ours = False
-    if not ours:
-        raise InputError(f"in the way, and not a folder of builds by its {TAG}", where=cache,
-                         allowed="no such folder, or one that fsrcnnx made",
-                         fix=f"set {VARIABLE} to another folder")
-
-
-@lru_cache(maxsize=1)
-def _temporary(instead_of: Path, reason: str) -> Path:
-    """A folder of builds that ends with this process, but for logs."""
-    folder = Path(tempfile.mkdtemp(prefix="fsrcnnx-cache-"))
-    (folder / TAG).write_text(TAGGED, encoding="utf-8")
-
-    def clear() -> None:
-        for entry in folder.iterdir():
-            if entry.name != LOGS:
-                _remove(entry)
-        with suppress(OSError):  # it holds logs
-            folder.rmdir()
-
-    atexit.register(clear)
-    log.warning("%s cannot be written (%s): builds are not kept; %s=FOLDER says where else",
-                instead_of, reason, VARIABLE)
-    return folder
-
-
-def keep_log(text: str, name: str) -> str:
-    """Keep what a tool said.
-
-    Args:
-        text: All of it.
-        name: What the file is called.
-
-    Returns:
-        Where to look, in words.
-    """
-    path = home() / LOGS / f"{name}.log"
-    try:
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(LOGGED + text.encode(errors="replace"))
-    except OSError as error:
-        return f"make room: {path} cannot be written ({error.strerror})"
-    return f"see {path}"
 
 
 def content_key(files: Iterable[Path], root: Path, *extra: str) -> str:
@@ -179,14 +68,6 @@ def _locked(cache: Path, key: str, wait: bool = True) -> Iterator[bool]:
             if os.fstat(handle.fileno()).st_nlink:
                 yield True
                 return
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, whichever it is."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def find(cache: Path, key: str, runs: Sequence[str] = ()) -> Path | None:
@@ -226,15 +107,15 @@ def cached(cache: Path, key: str, make: Callable[[Path], None], runs: Sequence[s
     """
     final = cache / key
     try:
-        _check_ours(cache)
+        check_ours(cache)
         with _locked(cache, key):
             for left in cache.glob(f"{key}-*"):
                 if SCRATCH.fullmatch(left.name):
-                    _remove(left)  # whoever was making it was killed
+                    remove(left)  # whoever was making it was killed
             if find(cache, key, runs):
                 return final, 0.0
             start = time.perf_counter()
-            _remove(final)
+            remove(final)
             with scratch(cache, f"{key}-") as folder:
                 make(folder)
                 write_list(folder, KIND)
@@ -281,7 +162,7 @@ def sweep(cache: Path, keep: str = "") -> None:
         InputError: If the folder does not carry our tag.
         OSError: If it cannot be read.
     """
-    _check_ours(cache)
+    check_ours(cache)
     now, builds = time.time(), []
     for path in cache.iterdir():
         with suppress(OSError):
@@ -316,4 +197,4 @@ def _drop(cache: Path, key: str, path: Path) -> None:
     """Remove a build, or a part of one, unless somebody is making it."""
     with suppress(OSError), _locked(cache, key, wait=False) as ours:
         if ours:
-            _remove(path)
+            remove(path)

@@ -5,7 +5,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,17 +12,8 @@ import pytest
 
 from fsrcnnx.errors import InputError
 from fsrcnnx.prove import cache
-from fsrcnnx.prove.cache import (
-    FOLDER,
-    TAG,
-    VARIABLE,
-    cached,
-    content_key,
-    find,
-    home,
-    keep_log,
-    sweep,
-)
+from fsrcnnx.prove.cache import cached, content_key, find, sweep
+from fsrcnnx.prove.home import FOLDER, LOGGED, TAG, VARIABLE, home, keep_log
 
 KEY = "hls-" + "0" * 24
 
@@ -188,40 +178,6 @@ def test_a_source_that_cannot_be_read_is_not_the_cache_s_fault(builds):
         cached(builds, KEY, lambda scratch: (builds.parent / "nowhere").read_text())
 
 
-def test_where_builds_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv(VARIABLE, raising=False)
-    for _ in range(2):  # the second time it is empty
-        assert home() == tmp_path / "fsrcnnx" / FOLDER
-        assert home().stat().st_mode & 0o777 == home().parent.stat().st_mode & 0o777 == 0o700
-        monkeypatch.setenv(VARIABLE, "")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(VARIABLE, "here/deep")
-    assert home() == tmp_path / "here" / "deep" / FOLDER
-    (tmp_path / "file").write_text("dear")
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "file"))
-    with pytest.raises(InputError, match="file: cannot be written .File exists.*unset it"):
-        home()
-
-
-def test_without_a_place_of_its_own_it_lasts_as_long_as_the_process(tmp_path):
-    (tmp_path / "file").write_text("dear")
-    (tmp_path / "tmp").mkdir()
-    code = ("import sys\nfrom fsrcnnx.prove.cache import home, cached\n"
-            f"cached(home(), '{KEY}', lambda f: (f / 'a').write_text(''))\n"
-            f"assert cached(home(), '{KEY}', sys.exit)[1] == 0\n")
-    env = {key: value for key, value in os.environ.items() if key != VARIABLE}
-    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=False,
-                          env={**env, "XDG_CACHE_HOME": str(tmp_path / "file"),
-                               "TMPDIR": str(tmp_path / "tmp")})
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("\n") == 1 and "builds are not kept" in done.stderr
-    assert not list((tmp_path / "tmp").iterdir())
-
-
-# --- what is not ours ----------------------------------------------------------------------
-
-
 FOREIGN = ("Cargo.lock", "poetry.lock", "logs/server.log", "notes.txt", f"{KEY}.lock",
            f"{KEY.replace('0', '1')}.lock", f"{KEY}-backup1/dear", f"backup-{'0' * 24}/dear",
            f"{KEY.replace('0', '2')}/dear", "logs/failed-fsrcnnx-1234abcd.log")
@@ -258,7 +214,7 @@ def test_what_came_into_the_folder_of_builds_stays(builds, monkeypatch):
     names = [name for name in FOREIGN if not name.startswith(f"{KEY}-")]
     planted(builds, names)
     signed = builds / "logs" / "of another name.log"
-    signed.write_bytes(cache.LOGGED)
+    signed.write_bytes(LOGGED)
     os.utime(signed, (1, 1))
     monkeypatch.setattr(cache, "LIMIT", 0)
     cached(builds, KEY.replace("0", "3"), program)
@@ -276,13 +232,6 @@ def test_a_folder_of_that_name_without_our_tag_is_not_touched(tmp_path, monkeypa
     with pytest.raises(InputError, match="in the way"):
         home()
     assert lost(tmp_path / FOLDER, FOREIGN) == []
-
-
-def test_many_who_make_the_folder_at_once(tmp_path, monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(lambda _: home(), range(32))) == {tmp_path / FOLDER}
-    assert [path.name for path in tmp_path.iterdir()] == [FOLDER]
 
 
 @pytest.mark.parametrize("call", ["stat", "lstat"])
@@ -325,36 +274,6 @@ def test_a_lock_that_goes_while_it_is_taken_is_taken_again(builds, monkeypatch):
     monkeypatch.setattr(cache.fcntl, "flock", dropped)
     assert cached(builds, KEY, program)[0] == builds / KEY
     assert len(calls) >= 2 and path.exists()
-
-
-@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
-def test_builds_that_others_can_write_are_refused(builds, mode):
-    folder, _ = cached(builds, KEY, program, ["sim"])
-    builds.chmod(mode)
-    for use in (home, lambda: cached(builds, KEY, pytest.fail, ["sim"]), lambda: sweep(builds)):
-        with pytest.raises(InputError, match=rf"open to other users \(mode {mode:o}\).*allowed"):
-            use()
-    assert folder.is_dir()
-
-
-def test_builds_of_another_user_are_refused(builds, monkeypatch):
-    cached(builds, KEY, program, ["sim"])
-    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    with pytest.raises(InputError, match="another user's: they could put programs there"):
-        home()
-    with pytest.raises(InputError, match="another user's"):
-        cached(builds, KEY, pytest.fail, ["sim"])
-
-
-def test_a_folder_of_everybody_holds_builds_only_if_it_is_sticky(tmp_path, monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "all"))
-    (tmp_path / "all").mkdir()
-    (tmp_path / "all").chmod(0o777)
-    with pytest.raises(InputError, match="open to other users .mode 777"):
-        home()
-    assert not any((tmp_path / "all").iterdir())
-    (tmp_path / "all").chmod(0o1777)
-    assert home().stat().st_mode & 0o777 == 0o700
 
 
 def test_a_lock_is_not_made_or_touched_through_a_link(builds, tmp_path):

@@ -18,7 +18,8 @@ from pathlib import Path
 from fsrcnnx import processes, tools
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.files import carried
-from fsrcnnx.prove.cache import cached, content_key, home, keep_log
+from fsrcnnx.prove.cache import cached, content_key
+from fsrcnnx.prove.home import home, keep_log
 from fsrcnnx.prove.simulation import verilated
 from fsrcnnx.prove.simulation.core import Core, read_core
 

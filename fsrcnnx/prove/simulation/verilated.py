@@ -22,7 +22,8 @@ from pathlib import Path
 from fsrcnnx import processes, tools
 from fsrcnnx.errors import ToolError
 from fsrcnnx.files import scratch
-from fsrcnnx.prove.cache import cached, content_key, find, home
+from fsrcnnx.prove.cache import cached, content_key, find
+from fsrcnnx.prove.home import home
 
 # not cocotb's verilator.o: it allocates the design, whose size is in its header; not the *.d, which
 # name the headers by where this Verilator lies

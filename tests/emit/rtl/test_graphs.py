@@ -17,6 +17,7 @@ from fsrcnnx.errors import CheckError, InputError, Unrepresentable
 from fsrcnnx.exact import golden, ranges
 from fsrcnnx.exact.formats import Format, requantise
 from fsrcnnx.prove import cache
+from fsrcnnx.prove.home import VARIABLE
 from tests.networks import random_network, random_picture
 
 NETWORKS = {
@@ -205,7 +206,7 @@ def test_sums_that_int64_does_not_hold_are_refused(tmp_path):
 @pytest.fixture
 def keep(tmp_path, monkeypatch):
     """The user's cache, empty."""
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     return cache.keep
 
 

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Subpixel to raster: Scale*Scale phases of each LR pixel in, lines of HR pixels out; output FIFO.
+//
+// Input is never refused: the sequencer has counted the room. A word holds the HR pixels of Scale
+// LR pixels in one HR line, Scale*Scale of them; a ring of RAMs, one for each HR line of an LR
+// line, takes a word into every RAM at once. The first HR line is read as its words come, the
+// others after it; with the last reading the line's room is free. A beat is a word or an equal part
+// of it; out_keep_o says which pixels of a line's last beat there are, the others are 0.
+// Phase py*Scale + px at [(py*Scale + px)*PixelBits]; output: leftmost pixel in the low bits.
+// An LR line takes Scale * ceil(Scale*width / PixelsPerBeat) clocks. Latency 5 cycles.
+// Python twin: numpy reshape and transpose (fsrcnnx.exact.tdc.gather).
+
+`default_nettype none
+
+module fsrcnnx_subpixel #(
+  parameter int PixelBits     = 8,
+  parameter int Scale         = 2,
+  parameter int PixelsPerBeat = 4,   // divides Scale*Scale
+  parameter int Words         = 16,  // of the ring
+  parameter int DimBits       = 5
+) (
+  input  wire logic                               clk_i,
+  input  wire logic                               rst_ni,
+
+  input  wire logic [DimBits-1:0]                 width_i,   // LR; changes only in between frames,
+  input  wire logic [DimBits-1:0]                 height_i,  // while nothing is here
+
+  // raster
+  input  wire logic                               step_i,
+  input  wire logic                               line_i,
+  input  wire logic                               live_i,
+  input  wire logic [Scale*Scale*PixelBits-1:0]   data_i,
+
+  output logic                                    line_read_o,  // there is room for a line again
+
+  output logic                                    out_valid_o,
+  input  wire logic                               out_ready_i,
+  output logic      [PixelsPerBeat*PixelBits-1:0] out_data_o,
+  output logic      [PixelsPerBeat-1:0]           out_keep_o,
+  output logic                                    out_sof_o,
+  output logic                                    out_eol_o
+);
+
+  localparam int WordPixels = Scale*Scale;
+  localparam int WordBits   = WordPixels*PixelBits;
+  localparam int PartBits   = Scale*PixelBits;               // one LR pixel's part of a word
+  localparam int BeatBits   = PixelsPerBeat*PixelBits;
+  localparam int Beats      = WordPixels/PixelsPerBeat;      // of a word
+  localparam int AddrBits   = $clog2(Words) > 0 ? $clog2(Words) : 1;
+  localparam int CountBits  = $clog2(Words + 1);
+  localparam int PlaceBits  = $clog2(WordPixels) > 0 ? $clog2(WordPixels) : 1;
+  localparam int LeftBits   = DimBits + $clog2(Scale + 1);   // HR pixels of a line
+
+  if (Beats*PixelsPerBeat != WordPixels) begin : gen_bad_beat
+    fsrcnnx_error_subpixel_needs_pixels_per_beat_that_divide_the_scale_squared u_error ();
+  end
+
+  function automatic logic [AddrBits-1:0] following(input logic [AddrBits-1:0] addr);
+    following = addr == AddrBits'(Words - 1) ? '0 : addr + 1'b1;
+  endfunction
+
+  // ---------------------------------------------------------------- write side: LR pixels to words
+  logic [Scale*WordBits-1:0] word_q;    // of HR line r at [r*WordBits]
+  logic [Scale-1:0]          place_q;   // of the next pixel in the word, one bit set
+  logic [DimBits-1:0]        x_q;
+  logic [AddrBits-1:0]       write_q;
+  logic                      pixel, last_x, write_word_q;
+
+  assign pixel  = step_i && line_i && live_i;
+  assign last_x = x_q == width_i - 1'b1;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      place_q      <= Scale'(1);
+      x_q          <= '0;
+      write_q      <= '0;
+      write_word_q <= 1'b0;
+    end else begin
+      if (pixel) begin
+        x_q     <= last_x ? '0 : x_q + 1'b1;
+        place_q <= last_x || place_q[Scale-1] ? Scale'(1) : place_q << 1;
+      end
+      write_word_q <= pixel && (last_x || place_q[Scale-1]);
+      if (write_word_q) write_q <= following(write_q);
+    end
+  end
+
+  for (genvar r = 0; r < Scale; r++) begin : gen_word
+    for (genvar p = 0; p < Scale; p++) begin : gen_part
+      always_ff @(posedge clk_i) begin
+        if (pixel && place_q[p]) begin
+          word_q[r*WordBits+p*PartBits +: PartBits] <= data_i[r*PartBits +: PartBits];
+        end else if (pixel && place_q[0]) begin
+          word_q[r*WordBits+p*PartBits +: PartBits] <= '0;
+        end
+      end
+    end
+  end
+
+  // ---------------------------------------------------------------- read side, cycle 0: which beat
+  logic [LeftBits-1:0]  line_q, left_q, left;   // HR pixels of a line; those to come
+  logic [CountBits-1:0] fresh_q;                // words that the first HR line has yet to read
+  logic [AddrBits-1:0]  read_q, start_q;        // the next word; the LR line's first
+  logic [PlaceBits-1:0] part_q;                 // beats of the word that have gone
+  logic [Scale-1:0]     row_q;                  // HR line of the LR line, one bit set
+  logic [DimBits-1:0]   y_q;
+  logic                 go, first_q, beat, word_done, row_done, read_word, line_done, top;
+
+  always_comb begin
+    left      = first_q ? line_q : left_q;
+    row_done  = left <= LeftBits'(PixelsPerBeat);
+    word_done = row_done || part_q == PlaceBits'(Beats - 1);
+    beat      = go && (!row_q[0] || fresh_q != '0);
+    read_word = beat && word_done && row_q[0];
+    line_done = beat && row_done && row_q[Scale-1];
+    top       = row_q[0] && y_q == '0;
+  end
+
+  always_ff @(posedge clk_i) begin
+    line_q <= LeftBits'(width_i) * LeftBits'(Scale);
+    if (beat) left_q <= left - LeftBits'(PixelsPerBeat);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      fresh_q     <= '0;
+      read_q      <= '0;
+      start_q     <= '0;
+      part_q      <= '0;
+      row_q       <= Scale'(1);
+      y_q         <= '0;
+      first_q     <= 1'b1;
+      line_read_o <= 1'b0;
+    end else begin
+      fresh_q     <= fresh_q + CountBits'(write_word_q) - CountBits'(read_word);
+      line_read_o <= line_done;
+      if (beat) begin
+        first_q <= row_done;
+        part_q  <= word_done ? '0 : part_q + 1'b1;
+        if (word_done) read_q <= row_done && !line_done ? start_q : following(read_q);
+        if (row_done) row_q <= line_done ? Scale'(1) : row_q << 1;
+        if (line_done) begin
+          start_q <= following(read_q);
+          y_q     <= y_q == height_i - 1'b1 ? '0 : y_q + 1'b1;
+        end
+      end
+    end
+  end
+
+  // ---------------------------------------------------------------- cycles 1 and 2: ring
+  logic [Scale*WordBits-1:0]  words_q1, words_q2;
+  logic                       valid_q1, valid_q2, sof_q1, sof_q2, eol_q1, eol_q2;
+  logic [PixelsPerBeat-1:0]   keep, keep_q1, keep_q2;
+  logic [PlaceBits-1:0]       part_q1, part_q2;
+  logic [Scale-1:0]           row_q1, row_q2;
+
+  for (genvar r = 0; r < Scale; r++) begin : gen_ring
+    (* no_rw_check *) logic [WordBits-1:0] mem [0:Words-1];
+    always_ff @(posedge clk_i) begin
+      if (write_word_q) mem[write_q] <= word_q[r*WordBits +: WordBits];
+      if (go) words_q1[r*WordBits +: WordBits] <= mem[read_q];
+    end
+  end
+
+  for (genvar p = 0; p < PixelsPerBeat; p++) begin : gen_keep
+    assign keep[p] = left > LeftBits'(p);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q1 <= 1'b0;
+      valid_q2 <= 1'b0;
+    end else if (go) begin
+      valid_q1 <= beat;
+      valid_q2 <= valid_q1;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (go) begin
+      words_q2           <= words_q1;
+      {part_q2, part_q1} <= {part_q1, part_q};
+      {row_q2, row_q1}   <= {row_q1, row_q};
+      {keep_q2, keep_q1} <= {keep_q1, keep};
+      {sof_q2, sof_q1}   <= {sof_q1, top && first_q};
+      {eol_q2, eol_q1}   <= {eol_q1, row_done};
+    end
+  end
+
+  // ---------------------------------------------------------------- cycle 3: the beat
+  logic [WordBits-1:0] word;
+  logic [BeatBits-1:0] data;
+
+  always_comb begin
+    word = '0;
+    for (int r = 0; r < Scale; r++) begin
+      if (row_q2[r]) word = word | words_q2[r*WordBits +: WordBits];
+    end
+    data = word[part_q2*BeatBits +: BeatBits];
+  end
+
+  fsrcnnx_skid #(.Width(BeatBits + PixelsPerBeat + 2)) u_skid (
+    .clk_i, .rst_ni,
+    .in_valid_i(valid_q2), .in_ready_o(go), .in_data_i({sof_q2, eol_q2, keep_q2, data}),
+    .out_valid_o, .out_ready_i, .out_data_o({out_sof_o, out_eol_o, out_keep_o, out_data_o}));
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,1 @@
+"""Benches of the stall-free core, in rtl/raster."""

@@ -9,8 +9,8 @@ DATA   ?= ../shared/data#  folder with train/ and test/ pictures, for train and 
 HOLDOUT ?= 32#             one in so many pictures of train/ is measured instead of trained on
 STEPS  ?=#                 steps of train, and of quantise; those of MODEL's recipe if empty
 IMAGES ?=#                 HR pictures or a folder of them, for verify, csim and ranges
-ENGINE ?= mac#             arithmetic of the emitted RTL
-CYCLES ?= 16#              clocks per LR pixel of the emitted RTL
+ENGINE ?= mac#             mac (multipliers) or adders (none, 1 clock per LR pixel), of the emitted RTL
+CYCLES ?= 16#              clocks per LR pixel of the emitted RTL with mac
 WIDTH  ?= 960#            LR frame width of the HLS project
 HEIGHT ?= 540#            LR frame height of the HLS project
 STRATEGY ?= latency#      latency, resource or distributed_arithmetic, of the HLS project
@@ -65,7 +65,7 @@ override integer = $(if $(or $(call digits,$($(1)),),$(filter-out 1,$(words $($(
 
 $(call one_of,SIM,verilator icarus)
 $(call one_of,WAVES,0 1)
-$(call one_of,ENGINE,mac)
+$(call one_of,ENGINE,mac adders)
 $(call one_of,DEVICE,xcup ecp5 xc7)
 $(call one_of,FPGA,ecp5-25 ecp5-45 ecp5-85)
 $(call one_of,STRATEGY,latency resource distributed_arithmetic)
@@ -236,7 +236,7 @@ ranges: setup ## print the proved range of every accumulator beside what IMAGES 
 
 rtl: setup ## emit SystemVerilog
 	@$(FSRCNNX) rtl $(call q,$(MODEL)) -o $(call q,$(RTL)) --engine $(ENGINE) \
-	  --cycles-per-pixel $(CYCLES)
+	  $(if $(or $(filter mac,$(ENGINE)),$(filter-out file,$(origin CYCLES))),--cycles-per-pixel $(CYCLES))
 
 sim: setup ## run the cocotb benches on SIM with SEED and WAVES
 	@$(if $(HLS_RTL),HLS_RTL=$(call q,$(call absolute,$(HLS_RTL)))) $(FSRCNNX) sim --sim $(SIM) \

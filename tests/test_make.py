@@ -35,7 +35,7 @@ def test_help_is_the_default_and_lists_every_target():
     ("SIM=verilator icarus", "verilator icarus"), ("SEED=1x", "an integer from 0"),
     ("SEED=-1", "an integer from 0"), ("SEED=", "an integer from 0"), ("WAVES=yes", "0 1"),
     ("STRATEGY=fast", "latency resource distributed_arithmetic"), ("REUSE=0", "an integer from 1"),
-    ("WIDTH=wide", "an integer from 1"), ("ENGINE=magic", "mac"),
+    ("WIDTH=wide", "an integer from 1"), ("ENGINE=magic", "mac adders"),
     ("CYCLES=0", "an integer from 1"), ("WIDTH=00", "an integer from 1"),
     ("SEED=1 2", "an integer from 0"), ("SEED=٣", "an integer from 0"),
     ("SIM=%", "verilator icarus"), (f"SEED={'1' * 19}", "an integer from 0"),

@@ -61,21 +61,27 @@ def enlarged(manifest: dict) -> str:
 @click.command()
 @model_argument
 @folder_option
-@click.option("--engine", type=click.Choice(["mac"]), default="mac")
-@click.option("--cycles-per-pixel", type=int, default=16, help="Clocks per LR pixel.")
-@click.option("--pixels-per-beat", type=int, default=1, help="HR pixels per output beat.")
+@click.option("--engine", type=click.Choice(["mac", "adders"]), default="mac",
+              help="Multipliers in turns, or shifts and adders at one LR pixel a clock.")
+@click.option("--cycles-per-pixel", type=int, default=None,
+              help="Clocks per LR pixel.  [default: 16; adders: 1]")
+@click.option("--pixels-per-beat", type=int, default=None,
+              help="HR pixels per output beat.  [default: 1; adders: the scale squared]")
 @max_width_option
 @click.option("--max-height", type=int, default=1920, help="Highest LR frame.")
 def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max_height):
     """Emit a self-contained folder of SystemVerilog."""
     from fsrcnnx.emit.rtl.folder import emit
     from fsrcnnx.exact.onnx.model import Model
+    from fsrcnnx.prove import cache
 
     manifest = emit(Model.open(model).network, output, engine=engine,
                     cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,
-                    max_width=max_width, max_height=max_height)
+                    max_width=max_width, max_height=max_height, keep=cache.keep)
+    adders = sum(layer.get("adders", 0) for layer in manifest["layers"])
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
                f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
+               f"{f'{adders} adders, ' if adders else ''}"
                f"{manifest['multipliers']} multipliers{enlarged(manifest)}")
 
 

@@ -3,7 +3,8 @@
 May import the integer network, the ranges and what an engine is made of. An engine is one function
 that gives each layer its work; what it decided, the plan carries and the writers print.
 
-    ENGINES["mac"](network, [lanes(layer) for layer in network.layers], prove(network), 16)
+    mac = ENGINES["mac"]
+    mac.works(network, [lanes(layer) for layer in network.layers], prove(network), 16, None)
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fsrcnnx import limits
+from fsrcnnx.emit.rtl.adders import whole
 from fsrcnnx.emit.rtl.fold import Fold, fold
+from fsrcnnx.emit.rtl.graphs import Keep, LayerGraph, layer_graphs
 from fsrcnnx.emit.rtl.lanes import Lane
 from fsrcnnx.emit.rtl.memories import Memory, memories, placed
 from fsrcnnx.exact.network import Layer, Network
@@ -25,10 +29,12 @@ class Work:
     Args:
         fold: The layer's steps.
         memories: What it reads, in its place.
+        graph: Its constant products, or None.
     """
 
     fold: Fold
     memories: tuple[Memory, ...]
+    graph: LayerGraph | None = None
 
 
 def slope_bits(layer: Layer) -> int:
@@ -45,7 +51,7 @@ def slope_bits(layer: Layer) -> int:
 
 
 def mac(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence[LayerRange],
-        cycles_per_pixel: int) -> tuple[Work, ...]:
+        cycles_per_pixel: int, keep: Keep | None) -> tuple[Work, ...]:
     """Fold every layer to the same rate: multipliers that read weights out of memories.
 
     Args:
@@ -53,6 +59,7 @@ def mac(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence[La
         parts: The lanes of each layer.
         proved: The ranges of each layer.
         cycles_per_pixel: Most cycles per LR pixel.
+        keep: Not looked at: nothing takes long.
 
     Returns:
         The work of each layer.
@@ -67,6 +74,47 @@ def mac(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence[La
                  for index, steps in enumerate(folds))
 
 
-Engine = Callable[[Network, Sequence[tuple[Lane, ...]], Sequence[LayerRange], int],
-                  tuple[Work, ...]]
-ENGINES: dict[str, Engine] = {"mac": mac}
+def adders(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence[LayerRange],
+           cycles_per_pixel: int, keep: Keep | None) -> tuple[Work, ...]:
+    """Turn every layer into a graph of shifts and adders: one LR pixel a clock.
+
+    Args:
+        network: A checked network.
+        parts: The lanes of each layer.
+        proved: Not looked at: a graph bounds each of its sums.
+        cycles_per_pixel: 1, which is all that there is.
+        keep: Keeps solved graphs, or None.
+
+    Returns:
+        The work of each layer.
+
+    Raises:
+        Unrepresentable: If a layer is too large for a graph, or a slope too wide.
+        ImportError: If the solver is missing.
+    """
+    folds = [whole(layer, own) for layer, own in zip(network.layers, parts, strict=True)]
+    return tuple(Work(steps, (), graph) for steps, graph in
+                 zip(folds, layer_graphs(network, keep=keep), strict=True))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way to form sums.
+
+    Args:
+        works: Gives each layer its work.
+        cycles: Most cycles per LR pixel where nobody asks for others.
+        paces: Which may be asked for.
+        whole_beats: Whether it gives all HR pixels of an LR pixel in a clock, and so in a beat
+            where nobody asks for others.
+    """
+
+    works: Callable[[Network, Sequence[tuple[Lane, ...]], Sequence[LayerRange], int, Keep | None],
+                    tuple[Work, ...]]
+    cycles: int
+    paces: range
+    whole_beats: bool
+
+
+ENGINES = {"mac": Engine(mac, 16, range(1, limits.CYCLES + 1), False),
+           "adders": Engine(adders, 1, range(1, 2), True)}

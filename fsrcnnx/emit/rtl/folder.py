@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from fsrcnnx import __version__
+from fsrcnnx.emit.rtl.adders import graph_choice
+from fsrcnnx.emit.rtl.graphs import Keep
 from fsrcnnx.emit.rtl.memory_package import memory_package
 from fsrcnnx.emit.rtl.package import package
 from fsrcnnx.emit.rtl.plan import Build, Plan, make
@@ -23,8 +26,12 @@ from fsrcnnx.exact.network import Network
 from fsrcnnx.files import carried
 from fsrcnnx.owned import whole_folder
 
+# users after what they use
 MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
-           "core", "subpixel", "axis_guard", "top")  # users after what they use
+           "core", "subpixel", "axis_guard", "top")
+STALL_FREE = ("skid", "raster/delay", "raster/line_fifo", "raster/line_ram", "raster/column",
+              "raster/slope", "raster/requantise", "raster/layer", "raster/sequencer",
+              "raster/core", "raster/subpixel", "axis_guard", "raster/top")
 
 
 def source_dir() -> Path:
@@ -39,11 +46,12 @@ def source_dir() -> Path:
     return carried("rtl", "fsrcnnx_top.sv")
 
 
-def manifest(plan: Plan) -> dict:
+def manifest(plan: Plan, made: Iterable[str]) -> dict:
     """Describe an RTL folder: what made it, and what it will do.
 
     Args:
         plan: The core's plan.
+        made: Names of the sources that are made for it, in reading order.
 
     Returns:
         A JSON-ready dict.
@@ -66,6 +74,7 @@ def manifest(plan: Plan) -> dict:
         "max_height": build.max_height,
         "latency_lines": plan.latency_lines,
         "multipliers": plan.multipliers,
+        **({} if plan.raster is None else {"raster": plan.raster.manifest()}),
         "layers": [
             {
                 "name": part.layer.name, "kind": part.layer.kind, "kernel": part.layer.kernel,
@@ -75,11 +84,37 @@ def manifest(plan: Plan) -> dict:
                 "multipliers": part.fold.multipliers, "acc_bits": part.proved.acc_width,
                 "line_bits": part.line_bits, "weight_format": str(part.layer.weight_format),
                 "out_format": str(part.layer.out_format),
+                **({} if part.work.graph is None else {"adders": part.work.graph.cost.adders}),
             }
             for part in plan.layers
         ],
-        "files": [f"fsrcnnx_{name}.sv" for name in ("pkg", "mem_pkg", *MODULES)],
+        "files": [*made, *_written(plan)],
     }
+
+
+def _written(plan: Plan) -> dict[str, Path]:
+    """The hand-written sources of a core, in reading order: file name -> its folder in rtl/."""
+    modules = MODULES if plan.raster is None else STALL_FREE
+    return {f"fsrcnnx_{Path(module).name}.sv": Path(module).parent for module in modules}
+
+
+def generated(plan: Plan) -> dict[str, str]:
+    """Write the sources that are made for one network, all but hand-written.
+
+    Args:
+        plan: The core's plan.
+
+    Returns:
+        File name -> text, in reading order.
+    """
+    made = {"fsrcnnx_pkg.sv": package(plan)}
+    graphs = [part.work.graph for part in plan.layers if part.work.graph]
+    if not graphs:
+        return made | {"fsrcnnx_mem_pkg.sv": memory_package(plan.memories,
+                                                            plan.network.content_hash())}
+    for index, graph in enumerate(graphs):
+        made[f"fsrcnnx_graph_{index}.sv"] = graph.text(f"fsrcnnx_graph_{index}")
+    return made | {"fsrcnnx_graph.sv": graph_choice(len(graphs))}
 
 
 def emit(
@@ -87,21 +122,25 @@ def emit(
     out_dir: Path | str,
     *,
     engine: str = "mac",
-    cycles_per_pixel: int = 16,
-    pixels_per_beat: int = 1,
+    cycles_per_pixel: int | None = None,
+    pixels_per_beat: int | None = None,
     max_width: int = 1920,
     max_height: int = 1920,
+    keep: Keep | None = None,
 ) -> dict:
     """Write a self-contained RTL folder.
 
     Args:
         network: A checked integer network.
         out_dir: The folder; it appears whole or not at all.
-        engine: `mac`.
-        cycles_per_pixel: Most cycles that a layer may take per LR pixel.
-        pixels_per_beat: HR pixels per output beat, 1 or the scale.
+        engine: `mac`, of multipliers, or `adders`, of shifts and adders.
+        cycles_per_pixel: Most cycles that a layer may take per LR pixel; None for 16, and for 1
+            of `adders`, which takes no other.
+        pixels_per_beat: HR pixels per output beat, 1 or the scale, or its square for `adders`;
+            None for 1, and for the square of `adders`.
         max_width: Greatest LR frame width; sizes the line memories.
         max_height: Greatest LR frame height.
+        keep: Keeps what takes long to find, by its content, or None.
 
     Returns:
         The manifest, as written to `manifest.json`.
@@ -109,23 +148,26 @@ def emit(
     Raises:
         InputError: If a parameter is out of range or the folder cannot be written.
         Unrepresentable: If the network has what the RTL cannot represent.
+        ImportError: If what the engine needs is not installed.
     """
     out_dir = Path(out_dir)
-    plan = make(network, Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height))
-    described = manifest(plan)
+    build = Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height)
+    plan = make(network, build, keep)
+    made = generated(plan)
+    described = manifest(plan, made)
     proof = vectors(network, max_width, max_height)
     texts = {
         "README.md": readme((source_dir() / "EMITTED.md").read_text(encoding="utf-8"), plan,
                             proof.distinct, proof.lr.shape),
-        "fsrcnnx_pkg.sv": package(plan),
+        **made,
         "files.f": "".join(f"{name}\n" for name in described["files"]),
         "manifest.json": json.dumps(described, indent=2) + "\n",
-        "fsrcnnx_mem_pkg.sv": memory_package(plan.memories, network.content_hash()),
         "test/fsrcnnx_check_pkg.sv": check_package(proof, network),
     }
     pictures = {"test/lr.pgm": pgm(proof.lr, network.in_format),
                 "test/hr.pgm": pgm(proof.hr, network.out_format)}
-    copied = {**{f"fsrcnnx_{name}.sv": source_dir() for name in MODULES}, "LICENSE": source_dir(),
+    copied = {**{name: source_dir() / place for name, place in _written(plan).items()},
+              "LICENSE": source_dir(),
               "test/fsrcnnx_check_tb.sv": carried("sim", "fsrcnnx_check_tb.sv")}
     with whole_folder(out_dir, "an RTL folder") as folder:
         (folder / "test").mkdir()

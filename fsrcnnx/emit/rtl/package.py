@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsrcnnx import __version__
+from fsrcnnx.emit.rtl.adders import slope_cycles, value_bits
 from fsrcnnx.emit.rtl.plan import Plan
 
 
 def _vector(name: str, fields: Sequence[int]) -> str:
     """A packed vector of 32-bit fields, field 0 in the low bits."""
-    listed = ", ".join(f"32'd{field}" for field in reversed(fields))
+    listed = ", ".join(f"32'd{field & 0xFFFFFFFF}" for field in reversed(fields))
     return f"  localparam bit [{len(fields)}*32-1:0] {name} = {{{listed}}};\n"
 
 
@@ -47,7 +48,97 @@ def scalars(plan: Plan) -> dict[str, int]:
         "ANCHOR_BITS": plan.anchor_bits,
         "ANCHOR_SHIFT": plan.anchor_shift,
         "STREAM_BITS": sum(plan.stream_bits),
+        **raster_scalars(plan),
     }
+
+
+def raster_scalars(plan: Plan) -> dict[str, int]:
+    """Collect the constants of the raster.
+
+    Args:
+        plan: The core's plan.
+
+    Returns:
+        Constant name -> value; empty for a core that stalls.
+    """
+    found = plan.raster
+    return {} if found is None else {
+        # clocks per step; borders and slots; pixels that wait before it, and words behind it
+        "INTERVAL": found.interval,
+        "PAD": found.pad,
+        "GAP": found.gap,
+        "AFTER": found.after,
+        "DRAIN": found.drain,
+        "MIN_SLOTS": found.min_slots,
+        "FIFO_DEPTH": found.fifo_depth,
+        "RING_WORDS": found.ring_words,
+    }
+
+
+def map_fields(plan: Plan) -> dict[str, list[int]]:
+    """Collect what every engine's layers are told of their maps.
+
+    Args:
+        plan: The core's plan.
+
+    Returns:
+        Constant name -> one value per layer.
+    """
+    parts = plan.layers
+    return {
+        "LAYER_IN_CHANNELS": [part.layer.in_channels for part in parts],
+        "LAYER_IN_BITS": [part.in_format.width for part in parts],
+        "LAYER_IN_SIGNED": [int(part.in_format.signed) for part in parts],
+        "LAYER_SIDE": [part.side for part in parts],
+        "LAYER_BEFORE": [part.before for part in parts],
+        "LAYER_LANES": [len(part.lanes) for part in parts],
+    }
+
+
+def graph_fields(plan: Plan) -> dict[str, list[int]]:
+    """Collect the parameters of every fsrcnnx_layer instance of the engine `adders`.
+
+    Args:
+        plan: The core's plan.
+
+    Returns:
+        Constant name -> one value per layer.
+    """
+    parts = plan.layers
+    layers, graphs = [part.layer for part in parts], [part.work.graph for part in parts]
+    sums = [graph.sum_bits for graph in graphs]
+    # the anchor comes to the last layer's sums
+    accs = [*sums[:-1], max(sums[-1], parts[-1].proved.sum_width if plan.anchor_bits else 0)]
+    maps = map_fields(plan)
+    del maps["LAYER_IN_SIGNED"]  # the graphs know
+    return {
+        **maps,
+        "LAYER_OUTPUTS": [layer.out_channels for layer in layers],
+        "LAYER_SUM_BITS": sums,
+        "LAYER_ACC_BITS": accs,
+        "LAYER_SUM_LATENCY": [graph.latency for graph in graphs],
+        "LAYER_SLOPE_LATENCY": [slope_cycles(layer) for layer in layers],
+        "LAYER_SLOPE_FRAC": [layer.slope_format.frac if layer.slope_format else 0
+                             for layer in layers],
+        "LAYER_SLOPE_FIRST": _starts([layer.out_channels for layer in layers]),
+        "LAYER_VALUE_BITS": [value_bits(*pair) for pair in zip(layers, accs, strict=True)],
+        "LAYER_SHIFT": [part.shift for part in parts],
+        "LAYER_OUT_BITS": [layer.out_format.width for layer in layers],
+        "LAYER_OUT_SIGNED": [int(layer.out_format.signed) for layer in layers],
+    }
+
+
+def slopes(plan: Plan) -> dict[str, list[int]]:
+    """Collect the slopes of all outputs.
+
+    Args:
+        plan: The core's plan.
+
+    Returns:
+        Constant name -> one value per output of each layer, 0 where there is no slope.
+    """
+    return {"SLOPES": [slope for part in plan.layers for slope in (
+        [0] * part.layer.out_channels if part.layer.slope is None else part.layer.slope.tolist())]}
 
 
 def layer_fields(plan: Plan) -> dict[str, list[int]]:
@@ -65,12 +156,7 @@ def layer_fields(plan: Plan) -> dict[str, list[int]]:
     weights, biases, steep = ([part.memories(kind) for part in parts]
                               for kind in ("WEIGHTS", "BIASES", "SLOPES"))
     return {
-        "LAYER_IN_CHANNELS": [layer.in_channels for layer in layers],
-        "LAYER_IN_BITS": [part.in_format.width for part in parts],
-        "LAYER_IN_SIGNED": [int(part.in_format.signed) for part in parts],
-        "LAYER_SIDE": [part.side for part in parts],
-        "LAYER_BEFORE": [part.before for part in parts],
-        "LAYER_LANES": [len(part.lanes) for part in parts],
+        **map_fields(plan),
         "LAYER_LANE_FIRST": _starts([len(part.lanes) for part in parts]),
         "LAYER_OUTPUTS": [layer.out_channels for layer in layers],
         "LAYER_FOLD_IN": [fold.fold_in for fold in folds],
@@ -134,8 +220,13 @@ def package(plan: Plan) -> str:
             f"  localparam bit [255:0] CONTENT_HASH = 256'h{network.content_hash()};\n\n")
     text += "".join(f"  localparam int {name} = {value};\n"
                     for name, value in scalars(plan).items())
-    for title, fields in (("one field per layer", layer_fields(plan)),
-                          ("one field per lane", lane_fields(plan)),
-                          ("one field per stream: the input, then each layer's output", streams)):
+    if plan.raster:
+        own = (("one field per layer", graph_fields(plan)),
+               ("one field per output of each layer, two's complement", slopes(plan)))
+    else:
+        own = (("one field per layer", layer_fields(plan)),
+               ("one field per lane", lane_fields(plan)))
+    streamed = ("one field per stream: the input, then each layer's output", streams)
+    for title, fields in (*own, streamed):
         text += f"\n  // {title}\n" + "".join(_vector(n, f) for n, f in fields.items())
     return text + "\nendpackage\n"

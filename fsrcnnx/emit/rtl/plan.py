@@ -9,13 +9,17 @@ hardware cannot represent is refused here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from fsrcnnx import limits
+from fsrcnnx.emit.rtl import adders
 from fsrcnnx.emit.rtl.engines import ENGINES, Work, slope_bits
 from fsrcnnx.emit.rtl.fold import Fold
+from fsrcnnx.emit.rtl.graphs import Keep
 from fsrcnnx.emit.rtl.lanes import Lane, lanes, window
 from fsrcnnx.emit.rtl.memories import Memory
+from fsrcnnx.emit.rtl.raster import Raster, raster
 from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.formats import Format
@@ -29,15 +33,15 @@ class Build:
 
     Args:
         engine: How sums of products are formed.
-        cycles_per_pixel: Most cycles that a layer may take per LR pixel.
-        pixels_per_beat: HR pixels per output beat.
+        cycles_per_pixel: Most cycles that a layer may take per LR pixel; None for the engine's.
+        pixels_per_beat: HR pixels per output beat; None for the engine's.
         max_width: Greatest LR frame width.
         max_height: Greatest LR frame height.
     """
 
     engine: str = "mac"
-    cycles_per_pixel: int = 16
-    pixels_per_beat: int = 1
+    cycles_per_pixel: int | None = None
+    pixels_per_beat: int | None = None
     max_width: int = 1920
     max_height: int = 1920
 
@@ -103,6 +107,7 @@ class Plan:
         layers: Its layers, in order.
         anchor_bits: Bits of the LR pixel that travels beside the inner streams, 0 without anchor.
         anchor_shift: Its place in the last accumulator.
+        raster: How frames run through a core that never stalls; None for one that does.
     """
 
     network: Network
@@ -110,6 +115,7 @@ class Plan:
     layers: tuple[LayerPlan, ...]
     anchor_bits: int
     anchor_shift: int
+    raster: Raster | None = None
 
     @property
     def stream_bits(self) -> tuple[int, ...]:
@@ -143,15 +149,28 @@ class Plan:
         return sum(part.after for part in self.layers)
 
 
+def _whole(network: Network, build: Build) -> Build:
+    """Put the engine's own in where nothing was asked for."""
+    if build.engine not in ENGINES:
+        raise InputError(f"engine {build.engine!r}", where="--engine", allowed=", ".join(ENGINES))
+    engine = ENGINES[build.engine]
+    cycles, beat = build.cycles_per_pixel, build.pixels_per_beat
+    whole = network.scale**2 if engine.whole_beats else 1
+    return replace(build, cycles_per_pixel=engine.cycles if cycles is None else cycles,
+                   pixels_per_beat=whole if beat is None else beat)
+
+
 def _check(network: Network, build: Build) -> None:
     """Refuse what the hardware cannot represent."""
     def need(ok: bool, what: str, where: str, allowed: str) -> None:
         if not ok:
             raise InputError(what, where=where, allowed=allowed)
 
-    need(build.engine in ENGINES, f"engine {build.engine!r}", "--engine", ", ".join(ENGINES))
-    need(build.pixels_per_beat in (1, network.scale), f"{build.pixels_per_beat} pixels per beat",
-         "--pixels-per-beat", f"1 or {network.scale} (the scale)")
+    engine, scale = ENGINES[build.engine], network.scale
+    also = f", or {scale**2} (its square)" if engine.whole_beats else ""
+    need(build.pixels_per_beat in (1, scale, *([scale**2] if also else [])),
+         f"{build.pixels_per_beat} pixels per beat", "--pixels-per-beat",
+         f"1 or {scale} (the scale){also}")
     for name in ("max_width", "max_height"):
         need(1 <= getattr(build, name) <= limits.FRAME_SIDE, f"{getattr(build, name)} pixels",
              f"--{name.replace('_', '-')}", f"1..{limits.FRAME_SIDE}")
@@ -162,28 +181,43 @@ def _check(network: Network, build: Build) -> None:
         if layer.slope_format and layer.slope_format.frac < 0:
             raise Unrepresentable(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
                                   allowed="0 or more fraction bits in RTL")
-    need(1 <= build.cycles_per_pixel <= limits.CYCLES, f"{build.cycles_per_pixel} cycles per pixel",
-         "--cycles-per-pixel", f"1..{limits.CYCLES}")
+    paces = engine.paces
+    need(build.cycles_per_pixel in paces, f"{build.cycles_per_pixel} cycles per pixel",
+         "--cycles-per-pixel", f"{paces[0]}..{paces[-1]}" if len(paces) > 1
+         else f"{paces[0]} with --engine {build.engine}")
 
 
-def make(network: Network, build: Build) -> Plan:
+def _raster(network: Network, build: Build, layers: Sequence[LayerPlan]) -> Raster | None:
+    """The raster of an engine that never stalls."""
+    if layers[0].work.graph is None:
+        return None
+    latency = sum(adders.latency(part.layer, part.side, part.work.graph.latency)
+                  for part in layers)
+    return raster(network.scale, [(part.before, part.after) for part in layers], 1,
+                  build.pixels_per_beat, build.max_width, latency + network.anchor)
+
+
+def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
     """Decide everything about a core.
 
     Args:
         network: An integer network.
         build: Build parameters.
+        keep: Keeps what takes long to find, by its content, or None.
 
     Returns:
-        The plan.
+        The plan; its build has no None.
 
     Raises:
         InputError: If a parameter is out of range.
         Unrepresentable: If the network has what the RTL cannot represent.
+        ImportError: If what the engine needs is not installed.
     """
-    _check(network.check(), build)
+    build = _whole(network.check(), build)
+    _check(network, build)
     parts = tuple(lanes(layer) for layer in network.layers)
     proved = ranges.prove(network)
-    works = ENGINES[build.engine](network, parts, proved, build.cycles_per_pixel)
+    works = ENGINES[build.engine].works(network, parts, proved, build.cycles_per_pixel, keep)
     last = len(network.layers) - 1
     anchor = network.in_format.width if network.anchor else 0
     layers = []
@@ -198,4 +232,4 @@ def make(network: Network, build: Build) -> Plan:
             slope_bits(layer), build.max_width * lines, stream + (anchor if index < last else 0),
             works[index]))
     shift = network.acc_frac(last) - network.in_format.frac if network.anchor else 0
-    return Plan(network, build, tuple(layers), anchor, shift)
+    return Plan(network, build, tuple(layers), anchor, shift, _raster(network, build, layers))

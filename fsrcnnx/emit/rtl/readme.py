@@ -10,6 +10,25 @@ from __future__ import annotations
 from fsrcnnx import __version__
 from fsrcnnx.emit.rtl.plan import Plan
 
+KEEP = ("| `m_axis_video_tkeep` | {beat} | which pixels there are: all, but at the end of a line "
+        "whose length a beat does not divide |\n")
+
+
+def _engine(plan: Plan) -> dict[str, str]:
+    """What is said of one engine and not of the other."""
+    if plan.raster is None:
+        return {"constants": "what the memories hold is in\n`fsrcnnx_mem_pkg.sv`", "keep": "",
+                "frame": f"about {plan.cycles_per_pixel}·W·H clocks", "adders": "",
+                "options": f"--cycles-per-pixel {plan.build.cycles_per_pixel}"}
+    found, beat = plan.raster, plan.build.pixels_per_beat
+    steps = f"max(W + {found.gap}, {found.min_slots}) · (H + {found.pad})"
+    beats = f"{found.scale} · ceil({found.scale}·W / {beat}) · H"
+    adders = sum(part.work.graph.cost.adders for part in plan.layers)
+    return {"constants": "the weights are shifts\nand adders in `fsrcnnx_graph_*.sv`",
+            "keep": KEEP.format(beat=beat), "adders": f"| adders of the sums | {adders} |\n",
+            "frame": f"{steps} clocks, or {beats} where that is more",
+            "options": "--engine adders"}
+
 
 def readme(template: str, plan: Plan, distinct: int, frame: tuple[int, int]) -> str:
     """Write the README of an emitted folder.
@@ -33,6 +52,7 @@ def readme(template: str, plan: Plan, distinct: int, frame: tuple[int, int]) -> 
         what = (f"{len(plan.layers)} layers. Luma that bicubic has enlarged {network.prescale} "
                 "times goes in (LR below), luma of the same size comes out (HR).")
     return template.format(
+        **_engine(plan),
         made_by=f"fsrcnnx {__version__}", network=network.name, what=what,
         content_hash=network.content_hash(), model_id=network.content_hash()[:8],
         cycles_per_pixel=build.cycles_per_pixel, cycles_per_pixel_expected=plan.cycles_per_pixel,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx import manifests
+from fsrcnnx import manifests, tools
 from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.errors import CheckError, InputError, ToolError, Unrepresentable
 from fsrcnnx.exact.formats import to_pixels
@@ -25,6 +25,7 @@ from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import scratch
 from fsrcnnx.media import imaging
+from fsrcnnx.prove import cache
 from fsrcnnx.prove.ladder import rungs as ladder_rungs
 from fsrcnnx.prove.ladder import stimuli
 from fsrcnnx.prove.ladder.compare import Divergence, first_difference
@@ -96,25 +97,39 @@ def _judge(rung: Rung, climbed: Climbed, network: Network, golden: Callable, see
 
 
 @contextmanager
-def _core(network: Network, rtl_dir: Path | None, options: dict
-          ) -> Iterator[Path | Unrepresentable]:
+def _core(network: Network, rtl_dir: Path | None, engine: str, options: dict
+          ) -> Iterator[Path | Unrepresentable | ToolError]:
     """The emitted folder to simulate: the one given, or a fresh one, or why there is none."""
     if rtl_dir is None:
         with scratch() as folder:
-            made: Path | Unrepresentable = Path(folder) / "rtl"
+            made: Path | Unrepresentable | ToolError = Path(folder) / "rtl"
             try:
-                emit(network, made, **options)
-            except Unrepresentable as reason:
+                if engine == "adders":
+                    tools.locate("da4ml")
+                emit(network, made, engine=engine, keep=cache.keep, **options)
+            except (Unrepresentable, ToolError) as reason:
                 made = reason
             yield made
         return
     read_core(rtl_dir)
-    made = manifests.read(rtl_dir).get("content_hash")
-    if made != network.content_hash():
+    if manifests.read(rtl_dir).get("content_hash") != network.content_hash():
         raise InputError("this core was emitted from another network", where=rtl_dir,
                          allowed=f"content hash {network.content_hash()[:12]}",
                          fix="emit it again with `fsrcnnx rtl`")
     yield Path(rtl_dir)
+
+
+def _of_its_engine(simulated: set[str], rtl_dir: Path | None) -> None:
+    """Refuse a rung of one engine on a given core of another."""
+    if rtl_dir is None:
+        return
+    read_core(rtl_dir)
+    engine = str(manifests.read(rtl_dir).get("engine"))
+    for name in ("mac", "adders"):
+        if f"rtl-{name}" in simulated and name != engine:
+            raise InputError(f"a core of the engine {engine}", where=rtl_dir,
+                             allowed=f"one of the engine {name} for the rung rtl-{name}",
+                             fix="leave --rtl-dir out, or name the rung of its engine")
 
 
 def verify(
@@ -158,10 +173,11 @@ def verify(
         raise InputError("no pictures for the rung hls-pictures", where="--images",
                          allowed="one or more", fix="add --images, or leave the rung out")
     network = model.network
-    simulated = [rung for rung in asked if rung.name.startswith("rtl")]
+    simulated = {rung.name for rung in asked if rung.name.startswith("rtl")}
     if rtl_dir and not simulated:
         raise InputError("given, but no rung simulates a core", where="--rtl-dir",
                          allowed="beside the rung rtl or rtl-icarus", fix="leave it out")
+    _of_its_engine(simulated, rtl_dir)
     options = {"cycles_per_pixel": cycles_per_pixel, "pixels_per_beat": pixels_per_beat,
                "max_width": max_width}
     shown = stimuli.pictures(images, network, lr)
@@ -178,14 +194,17 @@ def verify(
         return wants[id(stimulus)]
 
     records: list[Record] = []
-    with _core(network, rtl_dir, options) if simulated else nullcontext() as folder:
-        core = read_core(folder) if isinstance(folder, Path) else None
+    with (_core(network, rtl_dir, "mac", options) if simulated - {"rtl-adders"}
+          else nullcontext() as folder,
+          _core(network, rtl_dir, "adders", {"max_width": max_width})
+          if "rtl-adders" in simulated else nullcontext() as shifts):
+        core = next((read_core(made) for made in (folder, shifts) if isinstance(made, Path)), None)
         widest = core.max_width if core else max_width
         frames = [*stimuli.synthetic(np.random.default_rng(seed), network.in_format, widest),
                   *shown]
         if core:
             check_frames([stimulus.lr for stimulus in frames], core)
-        context = Context(model, folder, seed)
+        context = Context(model, folder, seed, shifts)
         for rung in asked:
             if progress:
                 progress(f"{rung.name}: {rung.what}")

@@ -9,8 +9,9 @@ what a simulator is too slow for runs on tiles.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from fsrcnnx.errors import Unrepresentable
+from fsrcnnx.errors import ToolError, Unrepresentable
 from fsrcnnx.prove.engines.engine import Ran
 from fsrcnnx.prove.hls import frames as hls
 from fsrcnnx.prove.ladder import compare
@@ -22,24 +23,27 @@ HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
 LOCATED = 4096  # LR pixels simulated with a trace, at most, before the frame to look at
 
 
-def _run(context: Context, group: Sequence[Stimulus], simulator: str, *, calm: bool,
+def _run(context: Context, core: Path, group: Sequence[Stimulus], simulator: str, *, calm: bool,
          trace: bool = False) -> Ran:
     """One simulation; a protocol fault comes back with what came before it."""
     gaps = {"idle": 0, "stall": 0} if calm else {"idle": 20, "stall": 30}
-    return run(context, "rtl", group, folder=context.rtl_dir, simulator=simulator,
+    return run(context, "rtl", group, folder=core, simulator=simulator,
                seed=context.seed, trace=trace, **gaps)
 
 
-def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str) -> Climbed:
+def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str,
+               core: Path | Unrepresentable | ToolError) -> Climbed:
     """Made-up frames with random gaps and stalls, then pictures at full speed, back to back."""
-    if isinstance(context.rtl_dir, Unrepresentable):
-        raise RuledOut(str(context.rtl_dir))
+    if isinstance(core, Unrepresentable):
+        raise RuledOut(str(core))
+    if isinstance(core, ToolError):
+        raise core
     groups = [[s for s in stimuli if s.path is None], [s for s in stimuli if s.path is not None]]
     order, outputs, seconds, notes, faults, jobs = [], [], [], [], [], []
     for calm, group in zip((False, True), groups, strict=True):
         if not group:
             continue
-        ran = _run(context, group, simulator, calm=calm)
+        ran = _run(context, core, group, simulator, calm=calm)
         order += group
         outputs += ran.planes
         seconds += ran.seconds
@@ -56,7 +60,7 @@ def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str) ->
         while before and sum(stimulus.lr.size for stimulus in before) > LOCATED:
             before.pop(0)
         group = [*before, group[at]]
-        ran = _run(context, group, simulator, calm=calm, trace=True)
+        ran = _run(context, core, group, simulator, calm=calm, trace=True)
         return compare.locate(context.network, [stimulus.lr for stimulus in group],
                               ran.report.streams, len(group) - 1)
 
@@ -65,13 +69,18 @@ def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str) ->
 
 def rtl(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """The emitted core in Verilator."""
-    return _simulated(context, stimuli, "verilator")
+    return _simulated(context, stimuli, "verilator", context.rtl_dir)
+
+
+def adders(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The core of the engine `adders` in Verilator."""
+    return _simulated(context, stimuli, "verilator", context.adders_dir)
 
 
 def icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """The emitted core in Icarus, on tiles."""
     size = icarus_tile(context.network)
-    return _simulated(context, [tile(s, *size) for s in stimuli], "icarus")
+    return _simulated(context, [tile(s, *size) for s in stimuli], "icarus", context.rtl_dir)
 
 
 def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:

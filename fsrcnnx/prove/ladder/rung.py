@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx.errors import Unrepresentable
+from fsrcnnx.errors import ToolError, Unrepresentable
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx.model import FILE, Model
 from fsrcnnx.prove.engines.engine import Ran
@@ -38,11 +38,13 @@ class Context:
         model: The opened model.
         rtl_dir: Emitted folder to simulate, or why there cannot be one.
         seed: Seed of gaps and stalls.
+        adders_dir: One of the engine `adders`, or why there cannot be one.
     """
 
     model: Model
     rtl_dir: Path | Unrepresentable | None
     seed: int
+    adders_dir: Path | Unrepresentable | ToolError | None = None
 
     @property
     def network(self) -> Network:

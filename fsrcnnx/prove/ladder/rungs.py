@@ -85,16 +85,18 @@ RUNG = {rung.name: rung for rung in (
     Rung("rtl", "default RTL engine in Verilator", rungs_hardware.rtl),
     Rung("rtl-icarus", "default RTL engine in Icarus, tiles", rungs_hardware.icarus),
     Rung("rtl-mac", "mac engine in Verilator", rungs_hardware.rtl),
+    Rung("rtl-adders", "adders engine in Verilator", rungs_hardware.adders),
 )}
-LATER = ("rtl-adders", "netlist")  # reserved names
+LATER = ("netlist",)  # reserved names
+UNASKED = ("rtl-mac", "rtl-adders", "hls-pictures")  # left out where no rung is named
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Rung, ...]:
     """Look rungs up by name, in the ladder's order.
 
     Args:
-        names: Names, or None for all but the long `hls-pictures` (`rtl` stands for `rtl-mac`, the
-            same today).
+        names: Names, or None for all but the long `hls-pictures` and `rtl-adders` (`rtl` stands
+            for `rtl-mac`, the same today).
 
     Returns:
         The rungs, `golden` always among them.
@@ -103,7 +105,7 @@ def chosen(names: Sequence[str] | None) -> tuple[Rung, ...]:
         InputError: If a name is unknown or belongs to a rung that does not exist yet.
     """
     if names is None:
-        return tuple(rung for rung in RUNG.values() if rung.name not in ("rtl-mac", "hls-pictures"))
+        return tuple(rung for rung in RUNG.values() if rung.name not in UNASKED)
     names = [name.strip() for name in names]
     for name in names:
         if name not in RUNG:

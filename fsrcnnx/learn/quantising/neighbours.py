@@ -14,7 +14,7 @@ together and measured; if the loss did not fall, the better half of them is trie
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -127,11 +127,13 @@ class Variables:
 
     Args:
         module: Weights that may move are brought to their grids.
+        names: Layers whose weights may move; those that `searched` names if None.
     """
 
-    def __init__(self, module: QuantNet):
+    def __init__(self, module: QuantNet, names: Sequence[str] | None = None):
         self.module = module
-        self.names = [name for name, row in module.formats.items() if searched(row)]
+        self.names = [name for name, row in module.formats.items()
+                      if (searched(row) if names is None else name in names)]
         self.weights = [_Part(getattr(module.model, name), "weight") for name in self.names]
         self.biases = [_Part(getattr(module.model, name), "bias") for name in module.formats]
         for name, part in zip(self.names, self.weights, strict=True):

@@ -9,8 +9,9 @@ Fine-tuning has three stages. Maps first get noise of the power that rounding ha
 gradient passes straight through the rounding of weights and slopes (Bengio et al. 2013,
 arXiv:1308.3432); weights of 5 bits and fewer, or of few signed digits, are on staircases instead.
 Then everything is rounded and the biases alone learn: they have the accumulator's fine step, so
-that they settle, and take off what the rounding shifted. At last weights of few bits are searched
-for moves that pay together (quantising.neighbours).
+that they settle, and take off what the rounding shifted. Then weights of few bits are searched for
+moves that pay together (quantising.neighbours). At last constant frames are brought to stay as they
+are, by the moves that cost least (quantising.level).
 """
 
 from __future__ import annotations
@@ -33,21 +34,13 @@ from fsrcnnx.files import check_apart, check_output
 from fsrcnnx.learn import data, models, sources, store, torchfile
 from fsrcnnx.learn.evaluate import float_run, largest_loss, mean_psnr, psnrs
 from fsrcnnx.learn.quantising import neighbours
-from fsrcnnx.learn.quantising.calibrate import (
-    MIXED,
-    Bits,
-    calibrate,
-    covering_format,
-    legal,
-    uniform,
-)
-from fsrcnnx.learn.quantising.equalise import MAP_PEAK, equalise, fitted_formats
-from fsrcnnx.learn.quantising.picture import WIDE, carry_picture, is_held, split_picture
+from fsrcnnx.learn.quantising.calibrate import MIXED, Bits, calibrate, uniform
+from fsrcnnx.learn.quantising.level import level
 from fsrcnnx.learn.quantising.quantnet import Noise, QuantNet, load_qat, pack, to_network
 from fsrcnnx.learn.quantising.rounding import settle, soften
+from fsrcnnx.learn.quantising.start import prepared_for
 from fsrcnnx.learn.training.devices import ALONE, Team
 from fsrcnnx.learn.training.fit import Batches, Plan, fit
-from fsrcnnx.learn.training.losses import log_error
 from fsrcnnx.learn.training.resume import read_state
 from fsrcnnx.learn.training.teacher import teach
 
@@ -57,8 +50,6 @@ W8A8 = Bits()
 CALIBRATION = 128  # patches
 FULL_RANGE = 0.5  # share of the patches stretched to 0..255, as gray pictures are
 CHECKPOINTS = 16  # of a stage
-COVERED = 0.9  # of the last layer's weights, those of few bits beside a picture
-PEAKS = (MAP_PEAK, 2 * MAP_PEAK)  # of the maps of a network with anchor
 SETTLING = 0.1  # steps and peak learning rate of the second stage, relative to the first
 
 
@@ -106,39 +97,6 @@ def _layer_bits(model: models.Net, bits: Bits, layers: Mapping[str, Bits]) -> di
     return {**uniform(model, bits), **layers}
 
 
-def _prepared(model: models.Net, bits: Mapping[str, Bits], x: torch.Tensor,
-              y: torch.Tensor) -> tuple[models.Net, QuantNet]:
-    """The network equalised, and in the formats of its fine-tuning, the picture cared for."""
-    if model.anchor:  # over the range of maps that rounds least
-        tried = []
-        for peak in PEAKS:
-            start = copy.deepcopy(model)
-            equalise(start, x, peak)
-            module = QuantNet(start, fitted_formats(start, bits, peak))
-            with torch.no_grad():
-                tried.append((float(log_error(module(x), y)), start, module))
-        return min(tried, key=lambda one: one[0])[1:]
-    wide = all(bits[name].activation >= PIXEL.width for name in model.names[:-1])
-    held = wide and is_held(model)
-    start = copy.deepcopy(model)
-    equalise(start, x, kept=held)
-    ready = copy.deepcopy(start)
-    if not held:
-        split_picture(ready, x, bits)
-        return start, QuantNet(ready, fitted_formats(ready, bits))
-    carried = carry_picture(ready, x, bits)
-    formats = fitted_formats(ready, bits, least=carried.weights)
-    last = model.names[-1]
-    if bits[last].weight < WIDE:
-        weight = covering_format(getattr(ready, last).weight, bits[last].weight, COVERED,
-                                 carried.weights[last])
-        formats = legal({**formats, last: replace(formats[last], weight=weight)})
-    module = QuantNet(ready, formats)
-    module.quiet = carried.channels
-    carried.freeze(module.model)
-    return start, module
-
-
 def label(name: str, usual: Bits, bits: Mapping[str, Bits]) -> str:
     """Name a quantised network.
 
@@ -163,7 +121,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, bits: Bits = W8A8, layers: Mapping[str, Bits] | None = None,
              steps: int = 30000, lr: float = 1e-3, batch_size: int = 16, seed: int = 123,
              optimiser: str = "adam", teacher: str | Path | None = None, rounds: int = 0,
-             stop_after: int | None = None, team: Team = ALONE,
+             even: bool = False, stop_after: int | None = None, team: Team = ALONE,
              progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
@@ -186,6 +144,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         optimiser: A key of `optimisers.OPTIMISERS`.
         teacher: Float weights of a larger network, whose pictures are half of the target.
         rounds: Most rounds of the search for better weights of few bits, after the biases.
+        even: Whether constant frames are brought to stay as they are, at last; not after
+            calibration only.
         stop_after: Stop, resumably, after this many steps of a stage, or rounds.
         team: Processes that share each batch, of `devices.assemble`.
         progress: Show a progress bar.
@@ -221,7 +181,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                     progress=progress)
     plan = replace(plan, teacher=lessons.teacher)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
-    start, prepared = _prepared(model, by_layer, x, y)
+    start, prepared = prepared_for(model, by_layer, x, y)
     module = calibrate(start, x, y, by_layer)
     rounds = rounds if steps and neighbours.pays(prepared) else 0
 
@@ -235,12 +195,13 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     calibrated = psnr = team.once(score)
     log.info("float %.3f dB, calibrated %.3f dB", float_psnr, calibrated)
 
-    def keep(step: int, value: float) -> None:
+    def keep(step: int, value: float, evened: bool = False) -> None:
         torchfile.save({"name": model.name, "float": model.state_dict(), "qat": pack(module),
                         "label": name, "bits": asdict(bits), "training": training, "fine": steps,
                         "fine_lr": lr, "fine_teacher": lessons.teacher, "rounds": rounds,
                         "fine_optimiser": optimiser, "fine_batch_size": batch_size,
                         "version": __version__, "seed": seed, "step": step, "complete": False,
+                        "evened": evened,
                         "eval_psnr": {"float": float_psnr, "calibrated": calibrated,
                                       "qat": value}}, output)
 
@@ -278,6 +239,14 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         facts["rounds_done"] = len(read_state(checkpoints[2], own.settings())["rows"]) - 1
         return done == rounds, best
 
+    def straighten() -> float:
+        content = store.read_weights(output)
+        if content["evened"]:  # and then killed
+            return content["eval_psnr"]["qat"]
+        neighbours.adopt(module, load_qat(output))
+        return level(module.eval(), draws(seed + 4 + rounds, ALONE), score,
+                     lambda value: keep(content["step"], value, True), name, progress=progress)
+
     checkpoints = [output.with_name(f".{output.name}.stage{number}") for number in (1, 2, 3)]
     if steps == 0 or not checkpoints[1].exists():
         team.once(begin)
@@ -291,6 +260,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
         if finished and rounds:
             finished, psnr = team.once(search)
+        if finished and even:
+            psnr = team.once(straighten)
     if finished and team.first:
         store.complete(output, facts)
         for checkpoint in checkpoints if steps else ():

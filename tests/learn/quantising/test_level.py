@@ -1,0 +1,112 @@
+"""Even grays: what was put out of level comes back, on its grid, and no dearer than allowed."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fsrcnnx.exact import even
+from fsrcnnx.learn import models
+from fsrcnnx.learn.quantising import level as levelling
+from fsrcnnx.learn.quantising.calibrate import Bits, uniform
+from fsrcnnx.learn.quantising.equalise import fitted_formats
+from fsrcnnx.learn.quantising.ground import Ground
+from fsrcnnx.learn.quantising.level import level, movable
+from fsrcnnx.learn.quantising.quantnet import QuantNet, load_qat, on_grid, to_network
+from fsrcnnx.learn.training.fit import Batches
+
+MODELS = Path(__file__).parents[3] / "models"
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """A few batches of noise, and of noise enlarged."""
+    monkeypatch.setattr(levelling, "BATCHES", 6)
+    generator = torch.Generator().manual_seed(1)
+    lr = torch.randint(256, (12, 8, 8), generator=generator, dtype=torch.uint8)
+    return Batches(lr, lr.repeat_interleave(2, 1).repeat_interleave(2, 2), 4, generator)
+
+
+@pytest.fixture
+def tilted():
+    """A shipped network that is exact on every gray, one phase of its last layer put off."""
+    module = load_qat(MODELS / "optimal-fsrcnn_x2" / "weights.pth")
+    assert Ground(to_network(module)).exact == 256
+    with torch.no_grad():
+        module.model.deconv.weight[3, 0, 4, 4] += 12 * module.formats["deconv"].weight.step
+    return module
+
+
+def run(module, batches, score=lambda: 30.0):
+    """What was kept, and the dB at the end."""
+    kept = []
+    return kept, level(module, batches, score, kept.append, "test", progress=False)
+
+
+def test_what_was_put_out_of_level_comes_back(tilted, batches):
+    assert Ground(to_network(tilted)).exact < 200
+    kept, end = run(tilted, batches)
+    assert kept == [30.0] and end == 30.0
+    network = to_network(tilted)
+    assert (even.interiors(network) == even.levels(network)[:, None, None]).all()
+    for name, row in tilted.formats.items():
+        weight = getattr(tilted.model, name).weight
+        assert torch.equal(weight, on_grid(weight, row.weight))
+
+
+def test_what_costs_too_much_is_taken_back(tilted, batches):
+    before, scores = to_network(tilted).content_hash(), iter([30.0, 30.0 - 2 * levelling.LOST])
+    kept, end = run(tilted, batches, lambda: next(scores))
+    assert kept == [] and end == 30.0
+    assert to_network(tilted).content_hash() == before
+
+
+def test_what_is_even_stays_as_it_is(batches):
+    module = load_qat(MODELS / "optimal-fsrcnn_x2" / "weights.pth")
+    before = to_network(module).content_hash()
+    assert run(module, batches) == ([], 30.0)
+    assert to_network(module).content_hash() == before
+
+
+def test_a_killed_one_comes_to_the_same_when_it_begins_anew(tilted, batches, monkeypatch):
+    state = {key: value.clone() for key, value in tilted.state_dict().items()}
+    start = batches.generator.get_state()
+    run(tilted, batches)
+    whole = to_network(tilted).content_hash()
+    tilted.load_state_dict(state)
+    batches.generator.set_state(start)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(levelling._Search, "round", lambda search, weight: raised())
+        run(tilted, batches)
+    tilted.load_state_dict(state)
+    batches.generator.set_state(start)
+    run(tilted, batches)
+    assert to_network(tilted).content_hash() == whole
+
+
+def raised():
+    """A Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def test_few_signed_digits_stay_few(equalised, batches):
+    model = equalised(batches.lr[:, None] / 256)
+    module = QuantNet(model, fitted_formats(model, uniform(model, Bits(8, 8, 8, 2)))).eval()
+    before = Ground(to_network(module)).exact
+    run(module, batches)
+    assert Ground(to_network(module)).exact > before
+    for name, row in module.formats.items():
+        weight = getattr(module.model, name).weight
+        assert torch.equal(on_grid(weight, row.weight, digits=2), on_grid(weight, row.weight))
+
+
+@pytest.mark.parametrize(("name", "want"), [
+    ("optimal-fsrcnn_x2", 7), ("fsrcnn_x2", 1)])
+def test_of_a_large_network_the_last_layer_moves(name, want, monkeypatch, batches, caplog):
+    model = models.build(name)
+    module = QuantNet(model, fitted_formats(model, uniform(model, Bits()))).eval()
+    assert len(movable(module)) == (len(model.names) if want == 7 else 1)
+    monkeypatch.setattr(levelling, "MANY", 1)
+    before = to_network(module).content_hash()
+    assert run(module, batches) == ([], 30.0)
+    assert to_network(module).content_hash() == before and "too many weights" in caplog.text

@@ -1,4 +1,4 @@
-"""The commands of the learning side: prepare, train, quantise, export.
+"""The commands of the learning side: prepare, train, quantise, straighten, export.
 
 May import everything, heavy packages only inside a command.
 
@@ -26,7 +26,7 @@ teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger 
                               "pictures make half of the loss; `none`: without.")
 
 # of `quantise`
-OF_FINE_TUNING = ("optimiser", "teacher", "lr", "rounds", "batch_size")
+OF_FINE_TUNING = ("optimiser", "teacher", "lr", "rounds", "even", "batch_size")
 
 
 def _teacher(given, own, taught):
@@ -147,6 +147,8 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 @click.option("--lr", type=float, help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--rounds", type=click.IntRange(0), help="Most rounds of the search for better "
               "weights, of 7 bits and fewer or few digits; if not given, as for the shipped one.")
+@click.option("--even/--no-even", default=True, show_default=True,
+              help="Whether grays are made to stay themselves, at the end.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
 @device_option
@@ -194,6 +196,27 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
 
 @click.command()
 @click.argument("weights", type=FILE)
+@click.argument("train_file", type=FILE)
+@click.argument("eval_file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
+def straighten(weights, train_file, eval_file, output):
+    """Make grays of quantised weights stay themselves.
+
+    `quantise` does so at its end. TRAIN_FILE and EVAL_FILE are as `prepare` writes them.
+    """
+    from fsrcnnx.exact.emulate import Emulator
+    from fsrcnnx.exact.even import measure
+    from fsrcnnx.learn.quantising.straighten import straighten as learn
+
+    with made(output.parent):
+        done = learn(weights, train_file, eval_file, output)
+    click.echo(f"{output}: {done.before:.3f} dB, now {done.psnr:.3f} dB; "
+               f"{done.network.content_hash()[:12]}")
+    click.echo(f"constant frames: {measure(done.network, Emulator(done.network).stack)}")
+
+
+@click.command()
+@click.argument("weights", type=FILE)
 @click.option("-o", "--output", type=FILE, help="Folder to write; default: that of the weights.")
 @click.option("--training-data", default="", help="What it was trained on, for the metadata.")
 def export(weights, output, training_data):
@@ -213,4 +236,4 @@ def export(weights, output, training_data):
                f"--model {called(output / MODEL_FILE)}")
 
 
-COMMANDS = (prepare, train, quantise, export)
+COMMANDS = (prepare, train, quantise, straighten, export)

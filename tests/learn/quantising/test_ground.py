@@ -57,9 +57,9 @@ def test_a_trial_tells_what_the_changed_network_does(network, data):
     way = -1 if weight[out, source, ky, kx] > 0 else 1
     weight[out, source, ky, kx] += way
     s = layer.stride
-    phase = (ky - layer.padding) % s * s + (kx - layer.padding) % s if layer.kind == "deconv" else 0
-    tried = ground.trial(index, np.array([-1 if last else out, phase if last else out]),
-                         np.stack([np.full(256, float(steps)), way * ground.maps[index][:, source]]))
+    phase = (ky - layer.padding) % s * s + (kx - layer.padding) % s
+    deltas = np.stack([np.full(256, float(steps)), way * ground.maps[index][:, source]])
+    tried = ground.trial(index, np.array([-1, phase] if last else [out, out]), deltas)
     for got, change in zip(tried, ({"bias": bias}, {"weight": weight}), strict=True):
         layers = (*network.layers[:index], replace(layer, **change), *network.layers[index + 1:])
         assert got == pytest.approx(Ground(replace(network, layers=layers).check()).excess.sum())

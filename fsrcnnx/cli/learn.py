@@ -1,4 +1,4 @@
-"""The commands of the learning side: prepare, train, quantise, straighten, export.
+"""The commands of the learning side: prepare, train, quantise, level, export.
 
 May import everything, heavy packages only inside a command.
 
@@ -199,7 +199,7 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
 @click.argument("train_file", type=FILE)
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
-def straighten(weights, train_file, eval_file, output):
+def level(weights, train_file, eval_file, output):
     """Make grays of quantised weights stay themselves.
 
     `quantise` does so at its end. TRAIN_FILE and EVAL_FILE are as `prepare` writes them.
@@ -236,4 +236,4 @@ def export(weights, output, training_data):
                f"--model {called(output / MODEL_FILE)}")
 
 
-COMMANDS = (prepare, train, quantise, straighten, export)
+COMMANDS = (prepare, train, quantise, level, export)

@@ -50,7 +50,7 @@ def test_quantising_ends_even_and_does_it_once(weights, files, few, monkeypatch)
     said = store.read_weights(weights.with_name("even.pth"))
     assert said["complete"] and said["eval_psnr"]["qat"] == done.psnr
     with monkeypatch.context() as patch:  # killed when all but its end was done
-        patch.setattr(store, "complete", lambda path: stopped())
+        patch.setattr(store, "complete", lambda path, facts: stopped())
         with pytest.raises(KeyboardInterrupt):
             run(weights, files, "again.pth", even=True)
     monkeypatch.setattr("fsrcnnx.learn.quantising.quantise.level", None)

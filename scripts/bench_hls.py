@@ -25,7 +25,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fsrcnnx.emit.hls import emit
+from fsrcnnx.emit.hls.folder import emit
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.hls import csim

@@ -208,7 +208,7 @@ def test_a_planted_trace_is_caught(monkeypatch):
 
 @pytest.mark.slow
 def test_a_whole_hls_project_holds_names_alone_and_keywords_are_good_names(tmp_path):
-    from fsrcnnx.emit.hls import emit as emit_hls
+    from fsrcnnx.emit.hls.folder import emit as emit_hls
     from fsrcnnx.exact import golden
     from fsrcnnx.prove.hls.frames import simulate
 

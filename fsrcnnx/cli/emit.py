@@ -98,18 +98,19 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max
 @click.option("--clock", type=float, help="Clock period in ns.  [default: 5]")
 def hls(model, output, width, height, strategy, reuse, part, clock):
     """Write an hls4ml project, C++ for Vitis HLS, of one frame size."""
+    from fsrcnnx.emit.hls import plan
     from fsrcnnx.exact.onnx.model import Model
 
     every, layers = reuse_of(reuse)
     given = {"part": part, "clock": clock}
     network = Model.open(model).network
-    check(output, "an HLS project")
-    from fsrcnnx.emit.hls import emit  # asks for hls4ml
+    check(output, plan.KIND)
+    made = plan.make(network, width, height, strategy=strategy, reuse=every, reuse_of=layers,
+                     **{key: value for key, value in given.items() if value is not None})
+    from fsrcnnx.emit.hls.folder import write  # asks for hls4ml
 
     with working("write the hls4ml project"):
-        manifest = emit(network, output, width=width, height=height, strategy=strategy,
-                        reuse=every, reuse_of=layers,
-                        **{key: value for key, value in given.items() if value is not None})
+        manifest = write(made, output)
     table(["layer", "kind", "values a beat", "result", "sum", "reuse"],
           [[entry["name"], entry["kind"], str(entry["channels"]), entry["types"]["result"],
             entry["types"].get("accum", ""), str(entry.get("reuse", ""))]

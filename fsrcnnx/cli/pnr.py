@@ -12,6 +12,7 @@ import click
 from fsrcnnx.cli.options import FILE, json_option
 from fsrcnnx.cli.reports import check_report, write_json
 from fsrcnnx.cli.tables import table
+from fsrcnnx.cli.unused import refuse
 from fsrcnnx.errors import CheckError, InputError
 
 DEVICES = ("ecp5-25", "ecp5-45", "ecp5-85")
@@ -42,6 +43,8 @@ def pnr(folder, device, speed, mhz, seeds, jobs, minutes, layer, require, out, j
 
     if len(set(seeds)) < len(seeds):
         raise InputError("a seed is given twice", where="--seed", allowed="each seed once")
+    if len(seeds) == 1:
+        refuse({"jobs": "given, but there is one seed"})
     if json_file:
         check_report(json_file)
     name = "-".join([folder.name, "pnr", *filter(None, [layer]), device])

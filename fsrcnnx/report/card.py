@@ -15,7 +15,7 @@ from fsrcnnx.errors import ModelError, shown
 from fsrcnnx.exact.even import measure
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx.model import Model
-from fsrcnnx.files import atomic
+from fsrcnnx.files import atomic, check_output
 from fsrcnnx.learn import store
 from fsrcnnx.learn.data import PROTOCOLS
 from fsrcnnx.learn.evaluate import float_run
@@ -119,7 +119,9 @@ def write(folder: Path, pictures: Sequence[Path]) -> Path:
         ModelError: If the network cannot be used.
         InputError: If pictures cannot be used or the card cannot be written.
     """
+    path = folder / "card.md"
+    check_output(path)
     text = card(folder, pictures)
-    with atomic(folder / "card.md") as part:
+    with atomic(path) as part:
         part.write_text(text, encoding="utf-8")
-    return folder / "card.md"
+    return path

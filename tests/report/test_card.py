@@ -8,6 +8,7 @@ from PIL import Image
 
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
+from fsrcnnx.errors import InputError
 from fsrcnnx.exact import even
 from fsrcnnx.exact.formats import saturate
 from fsrcnnx.exact.network import PIXEL
@@ -58,6 +59,13 @@ def test_no_card_is_written_without_pictures(tmp_path, capsys):
     assert (folder / "card.md").read_bytes() == before
     with pytest.raises(Exception, match=r"weights\.pth"):
         card.write(tmp_path, [tmp_path])
+
+
+def test_a_card_that_could_not_be_written_is_not_measured(tmp_path, pictures, monkeypatch):
+    monkeypatch.setattr(card, "card", lambda *_: pytest.fail("work was begun"))
+    (tmp_path / "net" / "card.md").mkdir(parents=True)
+    with pytest.raises(InputError, match="the output is a folder"):
+        card.write(tmp_path / "net", [pictures])
 
 
 @pytest.mark.parametrize(("name", "said", "taught"), [

@@ -1,7 +1,7 @@
 """Our streaming layers, registered with hls4ml: PReLU per channel, anchor, depth-to-space.
 
 May import hls4ml and the ground. A layer here is hls4ml's description of a call into a C++
-header of `hls/`; importing `fsrcnnx.emit.hls` registers all of them, once.
+header of `hls/`; importing `emit.hls.folder` registers all of them, once.
 Source: https://fastmachinelearning.org/hls4ml/advanced/extension.html
 
     register()      # once per process; again does nothing

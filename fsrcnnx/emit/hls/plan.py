@@ -9,7 +9,7 @@ project against it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fsrcnnx import manifests
@@ -18,7 +18,9 @@ from fsrcnnx.emit.hls.reuse import reuse_factors
 from fsrcnnx.emit.hls.stages import Stage, lay_out
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import Network
+from fsrcnnx.exact.ranges import LayerRange
 
+KIND = "an HLS project"  # what its folder is
 PART = "xcku5p-ffvb676-2-e"
 CLOCK_NS = 5.0
 LONGEST_NS = 1000.0
@@ -52,8 +54,8 @@ class Plan:
 
 
 def make(network: Network, width: int, height: int, *, strategy: str = "latency", reuse: int = 1,
-         reuse_of: Mapping[str, int] | None = None, part: str = PART, clock: float = CLOCK_NS
-         ) -> Plan:
+         reuse_of: Mapping[str, int] | None = None, part: str = PART, clock: float = CLOCK_NS,
+         proved: Sequence[LayerRange] | None = None) -> Plan:
     """Decide everything about a project.
 
     Args:
@@ -65,6 +67,7 @@ def make(network: Network, width: int, height: int, *, strategy: str = "latency"
         reuse_of: Layer name -> reuse factor, instead.
         part: FPGA part for Vitis HLS.
         clock: Clock period in nanoseconds.
+        proved: The ranges of its layers, if they are at hand: they hold for every frame size.
 
     Returns:
         The plan.
@@ -73,7 +76,7 @@ def make(network: Network, width: int, height: int, *, strategy: str = "latency"
         InputError: If a parameter is out of range.
         Unrepresentable: If the network has what the project cannot represent.
     """
-    stages = lay_out(network, width, height)
+    stages = lay_out(network, width, height, proved)
     factors = reuse_factors(stages, strategy, reuse, reuse_of or {})
     if not 0 < clock <= LONGEST_NS:
         raise InputError(f"a clock period of {clock} ns", where="--clock",

@@ -29,7 +29,7 @@ from fsrcnnx.emit.hls import adders, proof
 from fsrcnnx.emit.hls.audit import PADDING, audit
 from fsrcnnx.emit.hls.fifos import LEAST
 from fsrcnnx.emit.hls.layers import BACKEND, TEST_BENCH, source_dir
-from fsrcnnx.emit.hls.plan import CLOCK_NS, PART, Plan, make
+from fsrcnnx.emit.hls.plan import KIND, Plan, make
 from fsrcnnx.emit.hls.stages import INPUT, OUTPUT, Stage
 from fsrcnnx.exact.network import Network
 from fsrcnnx.owned import whole_folder
@@ -156,21 +156,38 @@ def _manifest(plan: Plan, depths: Mapping[str, int]) -> dict:
     }
 
 
-def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
-         strategy: str = "latency", reuse: int = 1, reuse_of: Mapping[str, int] | None = None,
-         part: str = PART, clock: float = CLOCK_NS) -> dict:
+def write(plan: Plan, out_dir: Path | str) -> dict:
     """Write a complete, audited hls4ml project.
+
+    Args:
+        plan: The project's plan.
+        out_dir: The folder; it appears whole or not at all.
+
+    Returns:
+        The manifest, as written to `manifest.json`.
+
+    Raises:
+        InputError: If the folder cannot be written.
+        CheckError: If the audit finds a type that is not the plan's.
+    """
+    with whole_folder(Path(out_dir), KIND) as folder:
+        model, depths = convert(plan, folder)
+        audit(model, plan, folder)
+        shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
+        described = _manifest(plan, depths)
+        (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described), encoding="utf-8")
+        (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+        proof.write(folder, plan.network, described)
+    return described
+
+
+def emit(network: Network, out_dir: Path | str, **options) -> dict:
+    """Plan a project and write it.
 
     Args:
         network: A checked integer network.
         out_dir: The folder; it appears whole or not at all.
-        width: LR frame width.
-        height: LR frame height.
-        strategy: `latency`, `resource` or `distributed_arithmetic`.
-        reuse: Each layer takes its largest valid reuse factor up to this.
-        reuse_of: Layer name -> reuse factor, instead.
-        part: FPGA part for Vitis HLS.
-        clock: Clock period in nanoseconds.
+        options: As `plan.make` takes them: width, height, strategy, reuse, ...
 
     Returns:
         The manifest, as written to `manifest.json`.
@@ -180,15 +197,4 @@ def emit(network: Network, out_dir: Path | str, *, width: int, height: int,
         Unrepresentable: If the network has what the project cannot represent.
         CheckError: If the audit finds a type that is not the plan's.
     """
-    out_dir = Path(out_dir)
-    plan = make(network, width, height, strategy=strategy, reuse=reuse, reuse_of=reuse_of,
-                part=part, clock=clock)
-    with whole_folder(out_dir, "an HLS project") as folder:
-        model, depths = convert(plan, folder)
-        audit(model, plan, folder)
-        shutil.copyfile(source_dir() / TEST_BENCH, folder / f"{PROJECT}_test.cpp")
-        described = _manifest(plan, depths)
-        (folder / "fsrcnnx_frame.h").write_text(FRAME.format(**described), encoding="utf-8")
-        (folder / MANIFEST).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-        proof.write(folder, network, described)
-    return described
+    return write(make(network, **options), out_dir)

@@ -11,6 +11,7 @@ convolution keeps its exact sum until the last stage of its layer rounds once, h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,7 @@ from fsrcnnx.exact import ranges, tdc
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.onnx.write import bias_format
+from fsrcnnx.exact.ranges import LayerRange
 
 INPUT, OUTPUT = "lr", "hr"
 
@@ -111,13 +113,15 @@ def _check(network: Network, width: int, height: int) -> None:
                                   allowed="0 or more fraction bits in HLS")
 
 
-def lay_out(network: Network, width: int, height: int) -> tuple[Stage, ...]:
+def lay_out(network: Network, width: int, height: int,
+            proved: Sequence[LayerRange] | None = None) -> tuple[Stage, ...]:
     """Lay a network out as hls4ml layers.
 
     Args:
         network: An integer network.
         width: LR frame width.
         height: LR frame height.
+        proved: The ranges of its layers, if they are at hand.
 
     Returns:
         The stages in order, the input first.
@@ -129,8 +133,8 @@ def lay_out(network: Network, width: int, height: int) -> tuple[Stage, ...]:
     _check(network, width, height)
     stages = [Stage(INPUT, INPUT, "InputLayer", {"result": exact(network.in_format)}, 1,
                     {"input_shape": [height, width, 1]})]
-    for index, (layer, bound) in enumerate(zip(network.layers, ranges.prove(network),
-                                               strict=True)):
+    proved = ranges.prove(network) if proved is None else proved
+    for index, (layer, bound) in enumerate(zip(network.layers, proved, strict=True)):
         acc = Format(True, bound.acc_width, network.acc_frac(index))
         anchored = network.anchor and index == len(network.layers) - 1
         # the last stage that computes rounds; those before it hand on exact sums

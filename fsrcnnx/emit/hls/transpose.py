@@ -4,7 +4,7 @@ May import hls4ml and the integer side. hls4ml 1.3 has none (its issue 896). `re
 known; the ways in from ONNX and torch are in transpose_read.py, which imports this file and not the
 other way round; the hardware is hls/fsrcnnx_conv_transpose_stream.h.
 
-    import fsrcnnx.emit.hls                  # registers it
+    import fsrcnnx.emit.hls.folder           # registers it
     hls4ml.converters.convert_from_onnx_model(model, backend="Vitis", io_type="io_stream", ...)
 """
 

@@ -24,8 +24,9 @@ from fsrcnnx.emit.rtl.readme import readme
 from fsrcnnx.emit.vectors import check_package, pgm, vectors
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import carried
-from fsrcnnx.owned import whole_folder
+from fsrcnnx.owned import check, whole_folder
 
+KIND = "an RTL folder"
 # users after what they use
 MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
            "core", "subpixel", "axis_guard", "top")
@@ -151,6 +152,7 @@ def emit(
         ImportError: If what the engine needs is not installed.
     """
     out_dir = Path(out_dir)
+    check(out_dir, KIND)  # before the work of graphs and vectors
     build = Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height)
     plan = make(network, build, keep)
     made = generated(plan)
@@ -169,7 +171,7 @@ def emit(
     copied = {**{name: source_dir() / place for name, place in _written(plan).items()},
               "LICENSE": source_dir(),
               "test/fsrcnnx_check_tb.sv": carried("sim", "fsrcnnx_check_tb.sv")}
-    with whole_folder(out_dir, "an RTL folder") as folder:
+    with whole_folder(out_dir, KIND) as folder:
         (folder / "test").mkdir()
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")

@@ -48,7 +48,7 @@ def hls4ml(model: Model, *, shape: tuple[int, int]) -> Iterator[Run]:
     import numpy as np
 
     from fsrcnnx import processes
-    from fsrcnnx.emit.hls import emit
+    from fsrcnnx.emit.hls.folder import emit
 
     network, (height, width) = model.network, shape
     with scratch() as folder:

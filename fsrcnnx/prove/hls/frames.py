@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fsrcnnx.emit.hls.plan import Plan, make
 from fsrcnnx.errors import CheckError
-from fsrcnnx.exact import golden
+from fsrcnnx.exact import golden, ranges
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import scratch
 from fsrcnnx.prove.hls import csim
@@ -44,13 +45,13 @@ class Simulated:
         return sum(project.seconds for project in {id(p): p for p in self.projects}.values())
 
 
-def _compile(network: Network, size: tuple[int, int], options: dict) -> csim.Project:
-    """Emit and build the project of a frame size."""
-    from fsrcnnx.emit.hls import emit
+def _compile(plan: Plan) -> csim.Project:
+    """Write and build the project of a frame size."""
+    from fsrcnnx.emit.hls.folder import write
 
     with scratch() as temp:
         folder = Path(temp) / "hls"
-        emit(network, folder, height=size[0], width=size[1], **options)
+        write(plan, folder)
         return csim.build(folder)
 
 
@@ -89,7 +90,7 @@ def simulate(network: Network, frames: Sequence[np.ndarray],
         network: A checked integer network.
         frames: Integers (H, W) each.
         progress: Called with the fraction done, 0..1.
-        options: As `fsrcnnx.emit.hls.emit`: strategy, reuse.
+        options: As `fsrcnnx.emit.hls.plan.make`: strategy, reuse.
 
     Returns:
         Frames in their order, times, builds, faults.
@@ -99,12 +100,14 @@ def simulate(network: Network, frames: Sequence[np.ndarray],
         CheckError: If its audit fails.
         ToolError: If hls4ml or g++ is missing.
     """
-    sizes = list(dict.fromkeys(frame.shape for frame in frames))
+    proved = ranges.prove(network)  # once for all sizes
+    plans = {shape: make(network, shape[1], shape[0], proved=proved, **options)
+             for shape in dict.fromkeys(frame.shape for frame in frames)}
     places = {}
-    for done, size in enumerate(sizes):
+    for done, (size, plan) in enumerate(plans.items()):
         if progress:
-            progress(done / len(sizes))
-        project = _compile(network, size, options)
+            progress(done / len(plans))
+        project = _compile(plan)
         indices = [index for index, frame in enumerate(frames) if frame.shape == size]
         result = run(project, [frames[index] for index in indices])
         places |= {index: (result, place) for place, index in enumerate(indices)}

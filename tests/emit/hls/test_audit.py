@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fsrcnnx.emit.hls import project
-from fsrcnnx.emit.hls.project import emit
+from fsrcnnx.emit.hls.folder import emit
 from fsrcnnx.errors import CheckError
 from tests.networks import random_network
 

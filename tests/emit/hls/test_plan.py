@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fsrcnnx.emit.hls import emit, plan, stages
+from fsrcnnx.emit.hls import plan, stages
 from fsrcnnx.emit.hls.fifos import depths
+from fsrcnnx.emit.hls.folder import emit
 from fsrcnnx.emit.hls.stages import lay_out
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import ranges

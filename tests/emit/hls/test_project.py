@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from fsrcnnx.emit.hls import emit, layers
+from fsrcnnx.emit.hls import layers
 from fsrcnnx.emit.hls.fifos import depths, lag
+from fsrcnnx.emit.hls.folder import emit
 from fsrcnnx.emit.hls.stages import lay_out
 from fsrcnnx.errors import InputError
 from tests.networks import random_network

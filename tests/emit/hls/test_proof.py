@@ -12,7 +12,8 @@ import pytest
 
 pytest.importorskip("hls4ml", reason="hls4ml is not installed; run `make setup`")
 
-from fsrcnnx.emit.hls import emit, proof
+from fsrcnnx.emit.hls import proof
+from fsrcnnx.emit.hls.folder import emit
 from fsrcnnx.exact import golden
 from tests.networks import random_network
 

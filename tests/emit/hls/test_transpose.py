@@ -20,7 +20,7 @@ from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
-import fsrcnnx.emit.hls  # noqa: F401  registers the layer
+import fsrcnnx.emit.hls.folder  # noqa: F401  registers the layer
 from fsrcnnx.emit.hls import transpose, transpose_read
 from fsrcnnx.emit.hls.transpose_read import ConvTransposeToChannelsLast, read_shape
 from fsrcnnx.errors import ModelError

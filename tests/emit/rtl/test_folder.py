@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fsrcnnx.emit.rtl import folder
 from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.emit.rtl.lanes import lanes
 from fsrcnnx.emit.rtl.memories import Memory
@@ -111,12 +112,13 @@ def test_emitting_twice_gives_the_same_bytes(tmp_path):
                                          ).read_bytes()
 
 
-def test_an_emitted_folder_gives_way_and_another_does_not(tmp_path):
+def test_an_emitted_folder_gives_way_and_another_does_not(tmp_path, monkeypatch):
     emit(NETWORK, tmp_path / "rtl", cycles_per_pixel=2)
     assert emit(NETWORK, tmp_path / "rtl", cycles_per_pixel=4)["cycles_per_pixel"] == 4
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("dear")
-    with pytest.raises(InputError, match="in the way"):
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="in the way"):
+        patch.setattr(folder, "vectors", lambda *_: pytest.fail("work was begun"))
         emit(NETWORK, tmp_path / "mine")
     assert os.listdir(tmp_path / "mine") == ["thesis.txt"]
     assert sorted(os.listdir(tmp_path)) == ["mine", "rtl"]

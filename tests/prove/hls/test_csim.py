@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsrcnnx.emit.hls import emit
+from fsrcnnx.emit.hls.folder import emit
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx import io as onnx_io

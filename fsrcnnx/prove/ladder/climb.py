@@ -31,12 +31,12 @@ from fsrcnnx.prove.ladder import stimuli
 from fsrcnnx.prove.ladder.compare import Divergence, first_difference
 from fsrcnnx.prove.ladder.records import Record, Report
 from fsrcnnx.prove.ladder.rung import Climbed, Context, RuledOut, Rung, Skip
-from fsrcnnx.prove.ladder.rungs import LATER, RUNG
+from fsrcnnx.prove.ladder.rungs import RUNG
 from fsrcnnx.prove.ladder.stimuli import Stimulus
 from fsrcnnx.prove.simulation.core import check_frames, read_core
 
 RUNGS = tuple(RUNG)
-__all__ = ["LATER", "RUNGS", "Record", "Report", "verify"]
+__all__ = ["RUNGS", "Record", "Report", "verify"]
 LEAST_VALUES = 8  # distinct output words below which a match would prove nothing
 
 
@@ -173,7 +173,7 @@ def verify(
         raise InputError("no pictures for the rung hls-pictures", where="--images",
                          allowed="one or more", fix="add --images, or leave the rung out")
     network = model.network
-    simulated = {rung.name for rung in asked if rung.name.startswith("rtl")}
+    simulated = {rung.name for rung in asked if rung.name.startswith(("rtl", "netlist"))}
     if rtl_dir and not simulated:
         raise InputError("given, but no rung simulates a core", where="--rtl-dir",
                          allowed="beside the rung rtl or rtl-icarus", fix="leave it out")

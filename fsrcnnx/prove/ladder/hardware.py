@@ -1,7 +1,7 @@
 """The rungs that are hardware: the emitted core in a simulator, the HLS project in g++.
 
-May import the ground, exact, rung and the simulations. Made-up frames meet gaps and stalls;
-what a simulator is too slow for runs on tiles.
+May import the ground, exact, rung, the simulations and the netlist. Made-up frames meet gaps and
+stalls; what a simulator is too slow for runs on tiles.
 
     rtl(context, stimuli).outputs     # raw luma (s*H, s*W) each
 """
@@ -9,9 +9,12 @@ what a simulator is too slow for runs on tiles.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fsrcnnx.errors import ToolError, Unrepresentable
+from fsrcnnx.files import scratch
+from fsrcnnx.prove import netlist as netlists
 from fsrcnnx.prove.engines.engine import Ran
 from fsrcnnx.prove.hls import frames as hls
 from fsrcnnx.prove.ladder import compare
@@ -81,6 +84,16 @@ def icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """The emitted core in Icarus, on tiles."""
     size = icarus_tile(context.network)
     return _simulated(context, [tile(s, *size) for s in stimuli], "icarus", context.rtl_dir)
+
+
+def netlist(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The emitted core after synthesis for the ECP5, in Verilator, on tiles; no layers in it."""
+    size, core = icarus_tile(context.network), context.rtl_dir
+    with scratch() as folder:
+        if isinstance(core, Path):
+            core = netlists.write(core, folder / "netlist")
+        climbed = _simulated(context, [tile(s, *size) for s in stimuli], "verilator", core)
+    return replace(climbed, locate=lambda index: None)
 
 
 def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:

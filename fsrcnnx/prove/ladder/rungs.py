@@ -86,29 +86,30 @@ RUNG = {rung.name: rung for rung in (
     Rung("rtl-icarus", "default RTL engine in Icarus, tiles", rungs_hardware.icarus),
     Rung("rtl-mac", "mac engine in Verilator", rungs_hardware.rtl),
     Rung("rtl-adders", "adders engine in Verilator", rungs_hardware.adders),
+    Rung("netlist", "default RTL engine after synthesis for the ECP5, tiles",
+         rungs_hardware.netlist),
 )}
-LATER = ("netlist",)  # reserved names
-UNASKED = ("rtl-mac", "rtl-adders", "hls-pictures")  # left out where no rung is named
+# left out where no rung is named
+UNASKED = ("rtl-mac", "rtl-adders", "hls-pictures", "netlist")
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Rung, ...]:
     """Look rungs up by name, in the ladder's order.
 
     Args:
-        names: Names, or None for all but the long `hls-pictures` and `rtl-adders` (`rtl` stands
-            for `rtl-mac`, the same today).
+        names: Names, or None for all but the long `hls-pictures`, `rtl-adders` and `netlist` (`rtl`
+            stands for `rtl-mac`, the same today).
 
     Returns:
         The rungs, `golden` always among them.
 
     Raises:
-        InputError: If a name is unknown or belongs to a rung that does not exist yet.
+        InputError: If a name is unknown.
     """
     if names is None:
         return tuple(rung for rung in RUNG.values() if rung.name not in UNASKED)
     names = [name.strip() for name in names]
     for name in names:
         if name not in RUNG:
-            what = "a rung that does not exist yet" if name in LATER else "unknown rung"
-            raise InputError(f"{what} {name!r}", where="--rungs", allowed=", ".join(RUNG))
+            raise InputError(f"unknown rung {name!r}", where="--rungs", allowed=", ".join(RUNG))
     return tuple(rung for rung in RUNG.values() if rung.name in (*names, "golden"))

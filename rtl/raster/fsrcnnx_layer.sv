@@ -77,7 +77,7 @@ module fsrcnnx_layer #(
 
   // ---------------------------------------------------------------- flags beside the arithmetic
   logic [Cycles-1:0] step_q, line_q, live_q;  // of cycle c at [c-1]
-  logic              inside_q;                // of the cycle before the last
+  logic              outside_q;               // of the cycle before the last
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -91,7 +91,7 @@ module fsrcnnx_layer #(
     end
   end
 
-  always_ff @(posedge clk_i) inside_q <= line_q[Cycles-3] && live_q[Cycles-3];
+  always_ff @(posedge clk_i) outside_q <= !(line_q[Cycles-3] && live_q[Cycles-3]);
 
   assign step_o = step_q[Cycles-1];
   assign line_o = line_q[Cycles-1];
@@ -163,7 +163,7 @@ module fsrcnnx_layer #(
     fsrcnnx_requantise #(
       .ValueBits(ValueBits), .Shift(Shift), .OutBits(OutBits), .OutSigned(OutSigned)
     ) u_requantise (
-      .clk_i, .value_i(value), .inside_i(inside_q), .out_o(data_o[s*OutBits +: OutBits]));
+      .clk_i, .value_i(value), .outside_i(outside_q), .out_o(data_o[s*OutBits +: OutBits]));
   end
 
 endmodule

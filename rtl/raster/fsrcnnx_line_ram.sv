@@ -27,7 +27,8 @@ module fsrcnnx_line_ram #(
   (* no_rw_check *) logic [Width-1:0] mem [0:Depth-1];
 
   logic [AddrBits-1:0] addr_q, addr_q1, addr_q2, addr_q3;
-  logic                store_q1, store_q2, store_q3, line_q1, line_q2;
+  logic                store_q1, store_q2, store_q3;
+  logic                blank_q1, blank_q2;  // between lines; as it resets data_o, without a LUT
   logic [Width-1:0]    word_q1, word_q2;
 
   always_ff @(posedge clk_i) begin
@@ -38,7 +39,7 @@ module fsrcnnx_line_ram #(
   always_ff @(posedge clk_i) begin
     {addr_q3, addr_q2, addr_q1}    <= {addr_q2, addr_q1, addr_q};
     {store_q3, store_q2, store_q1} <= {store_q2, store_q1, step_i && line_i};
-    {line_q2, line_q1}             <= {line_q1, line_i};
+    {blank_q2, blank_q1}           <= {blank_q1, !line_i};
   end
 
   always_ff @(posedge clk_i) begin
@@ -48,7 +49,7 @@ module fsrcnnx_line_ram #(
 
   always_ff @(posedge clk_i) begin
     word_q2 <= word_q1;
-    if (!line_q2) data_o <= '0;
+    if (blank_q2) data_o <= '0;
     else data_o <= word_q2;
   end
 

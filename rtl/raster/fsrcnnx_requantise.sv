@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requantisation of one value: shift, round half to even, saturate; 0 outside the frame.
 //
-//   out = inside ? saturate(round_half_even(value / 2^Shift)) : 0
+//   out = outside ? 0 : saturate(round_half_even(value / 2^Shift))
 // Cycle 1 cuts and looks for what saturates, cycle 2 rounds, cycle 3 chooses: a saturation is known
 // before the sum of the rounding, and the 0 is the output register's reset.
 // Latency 3 cycles, no enable. Rounding as ap_fixed's AP_RND_CONV, AP_SAT.
@@ -17,7 +17,7 @@ module fsrcnnx_requantise #(
 ) (
   input  wire logic                        clk_i,
   input  wire logic signed [ValueBits-1:0] value_i,
-  input  wire logic                        inside_i,  // cycle 2
+  input  wire logic                        outside_i,  // cycle 2
   output logic      [OutBits-1:0]          out_o
 );
 
@@ -67,7 +67,7 @@ module fsrcnnx_requantise #(
 
   // ---------------------------------------------------------------- cycle 3: saturate
   always_ff @(posedge clk_i) begin
-    if (!inside_i) out_o <= '0;
+    if (outside_i) out_o <= '0;
     else if (over_q1) out_o <= Most;
     else if (under_q1) out_o <= Least;
     else out_o <= rounded_q;

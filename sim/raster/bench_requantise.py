@@ -42,7 +42,7 @@ async def every_value_after_three_clocks(dut):
         if at > LATENCY:
             got.append(int(dut.out_o.value))
         dut.value_i.value = int(values[min(at, values.size - 1)]) & ((1 << bits) - 1)
-        dut.inside_i.value = int(inside[np.clip(at - 2, 0, values.size - 1)])
+        dut.outside_i.value = 1 - int(inside[np.clip(at - 2, 0, values.size - 1)])
     wrong = np.flatnonzero(np.array(got) != want)
     assert not wrong.size, (f"{wrong.size} wrong, first value {values[wrong[0]]} inside "
                             f"{inside[wrong[0]]}: want {want[wrong[0]]}, got {got[wrong[0]]}")

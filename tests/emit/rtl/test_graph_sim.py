@@ -10,6 +10,7 @@ from fsrcnnx import processes, tools
 from fsrcnnx.emit.rtl.graphs import LayerGraph, layer_graphs, products
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.onnx import io as onnx_io
+from fsrcnnx.prove import netlist, synth
 from fsrcnnx.prove.simulation import verilated
 from tests.networks import random_network
 
@@ -143,3 +144,18 @@ def test_a_planted_fault_in_the_text_is_seen(tmp_path):
         "name", "pipeline", "sample_bits", "sum_bits", "cost", "content_hash")})
     with pytest.raises(AssertionError, match="conv0"):
         hold("icarus", tmp_path, [(p, wrong)])
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+def test_costs_are_what_yosys_counts(tmp_path):
+    graph = layer_graphs(random_network(np.random.default_rng(8), channels=(6, 4),
+                                        kernels=(3, 3, 3)))[1]
+    (tmp_path / "fsrcnnx_graph_1.sv").write_text(graph.text("fsrcnnx_graph_1"))
+    (tmp_path / "files.f").write_text("fsrcnnx_graph_1.sv\n")
+    found, _, _ = netlist.mapped(tmp_path, "fsrcnnx_graph_1")
+    took = synth.count(found, synth.DEVICES["ecp5"], "fsrcnnx_graph_1")[0]
+    assert took["dsp"] == took["ebr"] == 0
+    assert took["lut"] < graph.cost.lut / 10
+    assert took["carry"] == pytest.approx(graph.cost.carries, rel=0.05)
+    assert took["ff"] == pytest.approx(graph.cost.registers, rel=0.05)

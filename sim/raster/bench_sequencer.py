@@ -14,6 +14,9 @@ from sim.frames import beats, frames
 from sim.raster.raster import Step, lines
 from sim.tb import PATTERNS, Source, config
 
+BETWEEN_LINES = Step(0, 0, 0)
+QUIET = 4000  # clocks without a new line that mean a hang
+
 
 class Watch:
     """The module with a source before it, and an output behind it that gives room back late.
@@ -79,10 +82,8 @@ class Watch:
             await RisingEdge(self.dut.clk_i)
             quiet = quiet + 1 if sum(live for _, live in self.starts) == rows and self.held == 0 \
                 else 0
-            assert self.clock < 300_000, f"hangs after {len(self.starts)} lines"
-
-
-BETWEEN_LINES = Step(0, 0, 0)
+            last = self.starts[-1][0] if self.starts else 0
+            assert self.clock < last + QUIET, f"hangs after {len(self.starts)} lines"
 
 
 def check(seen: list[Step], sent: list[np.ndarray]) -> None:

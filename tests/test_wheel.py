@@ -126,10 +126,11 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel):
                    "fsrcnnx/hls/fsrcnnx_test.cpp", "fsrcnnx/models/fsrcnn-x_x2/model.onnx"):
         assert needed in names
     for folder in ("rtl", "hls"):
-        have = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
-        assert have == {Path(n).name for n in names if n.startswith(f"fsrcnnx/{folder}/")}
+        have = {f"fsrcnnx/{path.relative_to(ROOT)}" for path in (ROOT / folder).rglob("*")
+                if path.is_file()}
+        assert have == {name for name in names if name.startswith(f"fsrcnnx/{folder}/")}
     assert not [name for name in names if name.startswith(("tests/", "sim/", "scripts/"))
-                or (name.startswith("fsrcnnx/sim/") and not name.endswith(".sv"))]
+                or (name.startswith("fsrcnnx/sim/") and not name.endswith((".sv", ".v")))]
 
 
 def test_a_wheel_of_the_source_distribution_holds_the_same(wheel, tmp_path):

@@ -28,8 +28,8 @@ from onnx import helper, numpy_helper
 from fsrcnnx.emit.hls.folder import emit
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx.model import Model
+from fsrcnnx.prove.builds.home import VARIABLE
 from fsrcnnx.prove.hls import csim
-from fsrcnnx.prove.home import VARIABLE
 
 FRAMES = 3
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from cocotb_tools.runner import Icarus, Verilator
 
 from fsrcnnx.errors import CheckError
-from fsrcnnx.prove.home import home
+from fsrcnnx.prove.builds.home import home
 from fsrcnnx.prove.simulation import verilated
 
 ROOT = Path(__file__).resolve().parents[1]

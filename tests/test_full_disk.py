@@ -12,7 +12,7 @@ from PIL import Image
 
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
-from fsrcnnx.prove.home import FOLDER, TAG, VARIABLE
+from fsrcnnx.prove.builds.home import FOLDER, TAG, VARIABLE
 from tests.disks import small_disk, small_files
 
 SMALL = 8 << 10  # bytes of the largest file

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fsrcnnx import tools
-from fsrcnnx.prove.home import FOLDER, TAG, VARIABLE
+from fsrcnnx.prove.builds.home import FOLDER, TAG, VARIABLE
 from tests.sessions import session
 
 PIXEL = b"P5 2 2 255\n\x00\x10\x20\xff"

@@ -73,7 +73,7 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max
     """Emit a self-contained folder of SystemVerilog."""
     from fsrcnnx.emit.rtl.folder import emit
     from fsrcnnx.exact.onnx.model import Model
-    from fsrcnnx.prove import cache
+    from fsrcnnx.prove.builds import cache
 
     manifest = emit(Model.open(model).network, output, engine=engine,
                     cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,

@@ -15,12 +15,13 @@ from fsrcnnx.cli.options import FILE, MODEL, protocol_option
 from fsrcnnx.cli.unused import refuse
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
+from fsrcnnx.learn.rules import LOSSES, OPTIMISERS
 from fsrcnnx.learn.shapes import FAMILY
 from fsrcnnx.names import SPELT
 
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]),
                              default="auto", help="auto: a GPU if there is one.")
-optimiser_option = click.option("--optimiser", type=click.Choice(["adam", "soap"]),
+optimiser_option = click.option("--optimiser", type=click.Choice(OPTIMISERS),
                                 help="Rule of the steps.")
 teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger network, whose "
                               "pictures make half of the loss; `none`: without.")
@@ -77,7 +78,7 @@ def prepare(images, output, scale, model, aug, evaluation, holdout, protocol, if
 @click.option("-o", "--output", type=FILE, required=True, help="Folder of weights.")
 @click.option("--model", default=MODEL, help=f"Network to train: {', '.join(FAMILY)}, each with "
               f"_x2, _x3 or _x4; or a shape spelt out, as {SPELT}.")
-@click.option("--loss", type=click.Choice(["mse", "log", "joint"]),
+@click.option("--loss", type=click.Choice(LOSSES),
               help="Squared error, or the mean of its logarithm over the patches; with a teacher, "
               "`joint` takes the logarithm of both errors' mean.")
 @click.option("--expand", "factor", type=click.IntRange(1, 64),

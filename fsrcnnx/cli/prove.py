@@ -71,8 +71,7 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
     MODEL comes before --images, which takes all pictures behind it.
     """
     from fsrcnnx.exact.onnx.model import Model
-    from fsrcnnx.prove import bounds
-    from fsrcnnx.prove.ladder import stimuli
+    from fsrcnnx.prove import bounds, stimuli
 
     refuse_of_pictures(images)
     if json_file:

@@ -18,7 +18,7 @@ from fsrcnnx.progress import working
 def doctor():
     """List the tools: wanted, found, what for, how to install."""
     from fsrcnnx import tools
-    from fsrcnnx.prove.home import home
+    from fsrcnnx.prove.builds.home import home
 
     with working("ask the tools"):
         rows = tools.doctor()

@@ -94,7 +94,7 @@ def hls_cosim(project, model, frames, seed, require, json_file):
     from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove.hls import vitis
     from fsrcnnx.prove.hls.vitis_work import work_copy
-    from fsrcnnx.prove.ladder.stimuli import extremes
+    from fsrcnnx.prove.stimuli import extremes
 
     opened = Model.open(model) if model else None
     given = vitis.read_project(project)

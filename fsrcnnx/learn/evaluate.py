@@ -1,6 +1,6 @@
 """Float upscaling and quality figures over folders, in the paper's and the seed's protocol.
 
-May import numpy, torch, imaging, learn.data, learn.sources, training.fit, learn.store
+May import numpy, torch, imaging, learn.data, learn.sources, learn.models, learn.store
 and the errors.
 
     evaluate("weights.pth", "Set5").psnr           # dB, paper protocol
@@ -19,7 +19,7 @@ from torch import nn
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.files import check_apart
 from fsrcnnx.learn import data, sources, store
-from fsrcnnx.learn.training.fit import PIXEL_STEPS
+from fsrcnnx.learn.models import PIXEL_STEPS
 from fsrcnnx.media.imaging import (
     Picture,
     bicubic,

@@ -15,8 +15,9 @@ from torch import nn
 
 from fsrcnnx.learn.shapes import MODELS, SCALES, FlatShape, Shape, find
 
-__all__ = ["FSRCNN", "MODELS", "SCALES", "SRCNN", "FlatShape", "Net", "Shape", "build", "find",
-           "nearest"]
+__all__ = ["FSRCNN", "MODELS", "PIXEL_STEPS", "SCALES", "SRCNN", "FlatShape", "Net", "Shape",
+           "build", "find", "nearest"]
+PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
 
 
 class Net(nn.Module):

@@ -1,6 +1,6 @@
 """What a weights file must hold, key by key.
 
-May import torch, exact.formats, training.losses, learn.models, training.optimisers, and the ground.
+May import torch, exact.formats, learn.models, learn.rules and the ground.
 
     check({"name": "fsrcnn-x_x2", "float": state}, "weights.pth")
 
@@ -22,8 +22,7 @@ from fsrcnnx import limits, names
 from fsrcnnx.errors import FormatError, ModelError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.learn.models import Net, build
-from fsrcnnx.learn.training.losses import LOSSES
-from fsrcnnx.learn.training.optimisers import OPTIMISERS
+from fsrcnnx.learn.rules import LOSSES, OPTIMISERS
 
 WIDTHS = range(2, 17)  # bits of a weight, map or slope
 DIGITS = range(9)

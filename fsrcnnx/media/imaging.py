@@ -13,6 +13,7 @@ import numpy as np
 from fsrcnnx.errors import InputError
 from fsrcnnx.media.pictures.picture import Picture, gray_to_luma, picture_to_rgb, rgb_to_picture
 from fsrcnnx.media.pictures.read import picture_size, read_picture
+from fsrcnnx.media.pictures.resample import bicubic, crop, shrink, shrink_pillow, upscale_chroma
 from fsrcnnx.media.pictures.write import (
     SUFFIXES,
     check_size,
@@ -21,7 +22,6 @@ from fsrcnnx.media.pictures.write import (
     left_out,
     write_picture,
 )
-from fsrcnnx.media.resample import bicubic, crop, shrink, shrink_pillow, upscale_chroma
 
 __all__ = ["SUFFIXES", "Picture", "bicubic", "check_size", "check_suffix",
            "check_writable", "crop", "gray_to_luma", "left_out", "picture_size",

@@ -28,7 +28,7 @@ import numpy as np
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.interrupts import held, stoppable
-from fsrcnnx.media.resample import bicubic
+from fsrcnnx.media.pictures.resample import bicubic
 from fsrcnnx.processes import GRACE
 from fsrcnnx.prove.contenders import CONTENDER, Absent
 

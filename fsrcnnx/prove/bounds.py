@@ -21,7 +21,7 @@ from fsrcnnx.exact.observe import Seen, hold, observe
 from fsrcnnx.exact.ranges import LayerRange, prove, signed_width
 from fsrcnnx.files import atomic
 from fsrcnnx.install import advice
-from fsrcnnx.prove.ladder import stimuli
+from fsrcnnx.prove import stimuli
 
 NOISE = ((64, 64), (31, 37))  # (height, width) of the frames that are always looked at
 COLUMNS = ("layer", "channels", "input", "weights", "output", "accumulator, proved", "bits",

@@ -25,7 +25,7 @@ from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import atomic
 from fsrcnnx.media.clip import Clip, probe
 from fsrcnnx.media.ffmpeg import Codec, check_output, check_room, decode, encode, other_streams
-from fsrcnnx.media.resample import bicubic_sited
+from fsrcnnx.media.pictures.resample import bicubic_sited
 from fsrcnnx.media.y4m import Header
 from fsrcnnx.upscale.luma import prepared
 

@@ -15,7 +15,7 @@ from fsrcnnx.exact.even import Even
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import PIXEL, Network
 from fsrcnnx.exact.onnx import io as onnx_io
-from fsrcnnx.media.resample import bicubic
+from fsrcnnx.media.pictures.resample import bicubic
 from tests.networks import random_network, sloped
 
 MODELS = Path(__file__).parents[2] / "models"

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-from fsrcnnx.prove.home import VARIABLE
+from fsrcnnx.prove.builds.home import VARIABLE
 from tests.hostile.case import Answer, Case, run
 
 NOT_AREAS = ("__main__", "__init__", "case")

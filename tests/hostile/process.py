@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx.prove.home import FOLDER, TAG, TAGGED
+from fsrcnnx.prove.builds.home import FOLDER, TAG, TAGGED
 from tests.hostile.case import ROOT, Case
 
 FSRCNNX = f"{sys.executable} -m fsrcnnx"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fsrcnnx.prove.home import VARIABLE
+from fsrcnnx.prove.builds.home import VARIABLE
 from tests.hostile.__main__ import areas, cases, own_builds
 from tests.hostile.case import Case, run
 from tests.sessions import session

@@ -13,7 +13,7 @@ from fsrcnnx.learn.evaluate import evaluate, largest_loss
 from fsrcnnx.learn.quantising.export import export
 from fsrcnnx.learn.quantising.quantnet import load_qat, qat_run, to_network
 from fsrcnnx.learn.training import recipes
-from fsrcnnx.media.resample import bicubic
+from fsrcnnx.media.pictures.resample import bicubic
 
 MODELS = Path(__file__).parents[2] / "models"
 WEIGHTS = MODELS / "fsrcnn-x_x2" / "weights.pth"

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.media import imaging, resample
-from fsrcnnx.media.pictures import picture
-from fsrcnnx.media.resample import bicubic_sited
+from fsrcnnx.media import imaging
+from fsrcnnx.media.pictures import picture, resample
+from fsrcnnx.media.pictures.resample import bicubic_sited
 
 RNG = np.random.default_rng(1)
 

@@ -17,7 +17,7 @@ from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.media import clip
 from fsrcnnx.media import ffmpeg as ffmpeg_parts
 from fsrcnnx.media.imaging import bicubic, picture_to_rgb, read_picture
-from fsrcnnx.media.resample import bicubic_sited
+from fsrcnnx.media.pictures.resample import bicubic_sited
 from fsrcnnx.upscale import luma as door
 from fsrcnnx.upscale import video
 from tests.clips import NETWORK, call, differences, ffmpeg, frames, look, make, sound, upscale

@@ -12,7 +12,7 @@ from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.media.clip import probe
-from fsrcnnx.media.resample import bicubic, bicubic_sited
+from fsrcnnx.media.pictures.resample import bicubic, bicubic_sited
 from fsrcnnx.upscale import video
 from fsrcnnx.upscale.luma import prepared
 from tests.clips import call, differences, ffmpeg, frames, look, make

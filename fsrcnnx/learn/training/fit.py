@@ -1,6 +1,7 @@
 """The training loop: one cycle of the rate, resumable to the identical result.
 
-May import torch, tqdm, training.devices, losses, optimisers, resume and torchfile, and the errors.
+May import torch, tqdm, training.devices, losses, optimisers, resume, learn.models and
+torchfile, and the errors.
 
     fit(model, batches, score, plan, "checkpoint.pth", keep=save)   # the best score
 
@@ -24,6 +25,7 @@ from tqdm import tqdm
 from fsrcnnx import limits
 from fsrcnnx.errors import CheckError, InputError
 from fsrcnnx.learn import torchfile
+from fsrcnnx.learn.models import PIXEL_STEPS
 from fsrcnnx.learn.training.devices import ALONE, Team
 from fsrcnnx.learn.training.losses import LOSSES
 from fsrcnnx.learn.training.optimisers import OPTIMISERS, settled
@@ -42,7 +44,6 @@ HISTORY = ("step", "loss", "psnr_db", "learning_rate")
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
 LARGEST_BATCH = 1 << 16
 SHORTEST = 11  # cycle, in steps: the scheduler divides by the steps of the rise less one
-PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
 
 
 @dataclass(frozen=True)

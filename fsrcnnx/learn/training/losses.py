@@ -1,6 +1,6 @@
 """What training makes small, by name.
 
-May import torch.
+May import torch and the names.
 
     LOSSES["log"](hr, target)                      # scalar
 
@@ -10,6 +10,8 @@ A target has one channel, or two: the original, and what a teacher makes of the 
 from __future__ import annotations
 
 import torch
+
+from fsrcnnx.learn import rules
 
 ERROR_FLOOR = 2e-5  # under a logarithm, 47 dB: what is better already does not count more
 
@@ -63,4 +65,4 @@ def joint_error(hr: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return (_squared(hr, target).mean(1) + ERROR_FLOOR).log().mean()
 
 
-LOSSES = {"mse": squared_error, "log": log_error, "joint": joint_error}
+LOSSES = dict(zip(rules.LOSSES, (squared_error, log_error, joint_error), strict=True))

@@ -1,6 +1,6 @@
 """The rules that turn gradients into steps, by name.
 
-May import torch, pytorch_optimizer and the ground.
+May import torch, pytorch_optimizer, the names and the ground.
 
     optimiser = OPTIMISERS["soap"](module.parameters(), 1e-2)
 
@@ -22,6 +22,7 @@ import torch
 from fsrcnnx.errors import ToolError
 from fsrcnnx.files import scratch
 from fsrcnnx.install import advice
+from fsrcnnx.learn import rules
 
 
 def _import_compiler() -> None:
@@ -53,7 +54,7 @@ def soap(parameters: Iterable[torch.Tensor], lr: float) -> torch.optim.Optimizer
     return SOAP(parameters, lr=lr, betas=(0.95, 0.99), weight_decay=0.0)
 
 
-OPTIMISERS = {"adam": adam, "soap": soap}
+OPTIMISERS = dict(zip(rules.OPTIMISERS, (adam, soap), strict=True))
 
 
 def settled(name: str, optimiser: torch.optim.Optimizer, steps: int) -> dict:

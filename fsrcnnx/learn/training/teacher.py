@@ -28,7 +28,6 @@ from fsrcnnx.files import atomic
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import pixels
 from fsrcnnx.learn.training.devices import ALONE, Team
-from fsrcnnx.learn.training.fit import PIXEL_STEPS
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ def _upscale(model: models.Net, lr: torch.Tensor, shape: torch.Size, progress: b
     out = np.empty((len(lr), *shape), np.uint8)
     for start in tqdm(range(0, len(lr), AT_ONCE), desc=f"teacher {model.name}", unit="batch",
                       disable=not progress):
-        x = lr[start:start + AT_ONCE, None].to(device).float() / PIXEL_STEPS
+        x = lr[start:start + AT_ONCE, None].to(device).float() / models.PIXEL_STEPS
         hr = model(x.to(memory_format=torch.channels_last))[:, 0]
         out[start:start + AT_ONCE] = pixels(hr)
     return out

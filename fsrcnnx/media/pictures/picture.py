@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fsrcnnx.media.resample import bicubic, to_uint8, upscale_chroma
+from fsrcnnx.media.pictures.resample import bicubic, to_uint8, upscale_chroma
 
 # Rows Y, Cb, Cr over R, G, B in 0..255; BT.601 with the 219 and 224 step ranges.
 TO_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0],

@@ -48,7 +48,7 @@ def one_by_one(run: Callable[[np.ndarray], np.ndarray], report: Emulator | None 
 @contextmanager
 def bicubic(model: None = None, *, scale: int = 2, bits: int = 8) -> Iterator[Run]:
     """Without a network: `scale` times the size, pixels of `bits` bits."""
-    from fsrcnnx.media.resample import bicubic as enlarge
+    from fsrcnnx.media.pictures.resample import bicubic as enlarge
 
     yield one_by_one(lambda lr: enlarge(lr, scale, (1 << bits) - 1))
 

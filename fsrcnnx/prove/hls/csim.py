@@ -24,8 +24,8 @@ from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx.run import to_raw
 from fsrcnnx.files import scratch
-from fsrcnnx.prove.cache import cached, content_key
-from fsrcnnx.prove.home import home, keep_log
+from fsrcnnx.prove.builds.cache import cached, content_key
+from fsrcnnx.prove.builds.home import home, keep_log
 
 FLAGS = ("-std=c++17", "-fPIC", "-w", "-Ifirmware/ap_types")
 LIBRARY, BENCH = "library.so", "bench"

@@ -17,10 +17,10 @@ import numpy as np
 from fsrcnnx.emit.hls.plan import Plan, make
 from fsrcnnx.errors import CheckError
 from fsrcnnx.exact import golden, ranges
+from fsrcnnx.exact.compare import Divergence, first_difference
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import scratch
 from fsrcnnx.prove.hls import csim
-from fsrcnnx.prove.ladder.compare import Divergence, first_difference
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,9 +23,9 @@ import numpy as np
 
 from fsrcnnx import limits, manifests, names, processes
 from fsrcnnx.errors import CheckError, InputError
+from fsrcnnx.exact.compare import first_difference
 from fsrcnnx.files import atomic, read_limited
 from fsrcnnx.prove.hls.vitis_reports import read_cosim, read_csynth, read_modules
-from fsrcnnx.prove.ladder.compare import first_difference
 
 # the newest first; each with the words before the script's name
 COMMANDS = {"vitis-run": ("--mode", "hls", "--tcl"), "vitis_hls": ("-f",), "vivado_hls": ("-f",)}

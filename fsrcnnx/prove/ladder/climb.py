@@ -20,20 +20,20 @@ import numpy as np
 from fsrcnnx import manifests, tools
 from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.errors import CheckError, InputError, ToolError, Unrepresentable
+from fsrcnnx.exact.compare import Divergence, first_difference
 from fsrcnnx.exact.formats import to_pixels
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.files import scratch
 from fsrcnnx.media import imaging
-from fsrcnnx.prove import cache
+from fsrcnnx.prove import stimuli
+from fsrcnnx.prove.builds import cache
 from fsrcnnx.prove.ladder import rungs as ladder_rungs
-from fsrcnnx.prove.ladder import stimuli
-from fsrcnnx.prove.ladder.compare import Divergence, first_difference
 from fsrcnnx.prove.ladder.records import Record, Report
 from fsrcnnx.prove.ladder.rung import Climbed, Context, RuledOut, Rung, Skip
 from fsrcnnx.prove.ladder.rungs import RUNG
-from fsrcnnx.prove.ladder.stimuli import Stimulus
 from fsrcnnx.prove.simulation.core import check_frames, read_core
+from fsrcnnx.prove.stimuli import Stimulus
 
 RUNGS = tuple(RUNG)
 __all__ = ["RUNGS", "Record", "Report", "verify"]

@@ -13,13 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from fsrcnnx.errors import ToolError, Unrepresentable
+from fsrcnnx.exact.compare import Divergence
 from fsrcnnx.files import scratch
 from fsrcnnx.prove import netlist as netlists
 from fsrcnnx.prove.engines.engine import Ran
 from fsrcnnx.prove.hls import frames as hls
-from fsrcnnx.prove.ladder import compare
 from fsrcnnx.prove.ladder.rung import Climbed, Context, RuledOut, Skip, run
-from fsrcnnx.prove.ladder.stimuli import Stimulus, icarus_tile, tile
+from fsrcnnx.prove.simulation.locate import locate as locate_in_core
+from fsrcnnx.prove.stimuli import Stimulus, icarus_tile, tile
 
 # rows, columns of the frames that HLS projects are compiled for, the largest that fits is taken
 HLS_TILES = ((17, 29), (6, 9), (3, 5), (1, 1))
@@ -57,14 +58,14 @@ def _simulated(context: Context, stimuli: Sequence[Stimulus], simulator: str,
             notes.append(f"{ran.report.cycles / pixels:.2f} cycles per LR pixel"
                          + ("" if calm else " with gaps and stalls"))
 
-    def locate(index: int) -> compare.Divergence | None:
+    def locate(index: int) -> Divergence | None:
         group, at, calm = jobs[index]
         before = list(group[:at])
         while before and sum(stimulus.lr.size for stimulus in before) > LOCATED:
             before.pop(0)
         group = [*before, group[at]]
         ran = _run(context, core, group, simulator, calm=calm, trace=True)
-        return compare.locate(context.network, [stimulus.lr for stimulus in group],
+        return locate_in_core(context.network, [stimulus.lr for stimulus in group],
                               ran.report.streams, len(group) - 1)
 
     return Climbed(order, outputs, seconds, "; ".join(notes[-1:]), "; ".join(faults), locate)
@@ -100,7 +101,7 @@ def _hls_whole(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """One project for each frame size."""
     ran = run(context, "hls", stimuli)
 
-    def locate(index: int) -> compare.Divergence | None:
+    def locate(index: int) -> Divergence | None:
         return hls.locate(context.network, ran.report.projects[index], stimuli[index].lr)
 
     sizes = len({stimulus.lr.shape for stimulus in stimuli})

@@ -15,8 +15,8 @@ import numpy as np
 
 from fsrcnnx import __version__
 from fsrcnnx.errors import CheckError
+from fsrcnnx.exact.compare import Divergence
 from fsrcnnx.files import atomic
-from fsrcnnx.prove.ladder.compare import Divergence
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from fsrcnnx.errors import ToolError, Unrepresentable
+from fsrcnnx.exact.compare import Divergence
 from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.onnx.model import FILE, Model
 from fsrcnnx.prove.engines.engine import Ran
 from fsrcnnx.prove.engines.table import ENGINE
-from fsrcnnx.prove.ladder import compare
-from fsrcnnx.prove.ladder.stimuli import Stimulus
+from fsrcnnx.prove.stimuli import Stimulus
 
 
 class Skip(Exception):
@@ -80,7 +80,7 @@ class Climbed:
     seconds: Sequence[float]
     note: str = ""
     fault: str = ""
-    locate: Callable[[int], compare.Divergence | None] = field(default=lambda index: None)
+    locate: Callable[[int], Divergence | None] = field(default=lambda index: None)
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from importlib.util import find_spec
 
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import golden
+from fsrcnnx.exact.compare import Divergence, first_difference
 from fsrcnnx.install import advice
 from fsrcnnx.prove.engines.table import ENGINE
-from fsrcnnx.prove.ladder import compare
 from fsrcnnx.prove.ladder import hardware as rungs_hardware
 from fsrcnnx.prove.ladder.rung import Climbed, Context, Rung, Skip, run
-from fsrcnnx.prove.ladder.stimuli import Stimulus
+from fsrcnnx.prove.stimuli import Stimulus
 
 Climb = Callable[[Context, Sequence[Stimulus]], Climbed]
 
@@ -56,11 +56,11 @@ def _emulate(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     small = large.report.tiled(EMULATED_TILE)
     made, order = run(context, "emulate", others, emulator=small), [*others, *pictures]
 
-    def locate(index: int) -> compare.Divergence | None:
+    def locate(index: int) -> Divergence | None:
         """Layer by layer; None where only the tiles part, not the layers."""
         want, got = (trace(order[index].lr) for trace in (
             partial(golden.trace, context.network), small.trace))
-        found = (compare.first_difference(name, want[name], got[name]) for name in want)
+        found = (first_difference(name, want[name], got[name]) for name in want)
         return next((difference for difference in found if difference), None)
 
     return Climbed(order, [*made.planes, *large.planes], [*made.seconds, *large.seconds],

@@ -1,6 +1,6 @@
 """Compile an emitted core with the bulk driver sim/photo_tb.sv, in Verilator or Icarus.
 
-May import the ground, prove.cache, simulation.core and the standard library. Builds are cached by
+May import the ground, the builds, simulation.core and the standard library. Builds are cached by
 content; the memories' contents are constants, so that new weights are a new build. Everything is
 compiled by names relative to a scratch folder: make knows no path with a space.
 
@@ -18,8 +18,8 @@ from pathlib import Path
 from fsrcnnx import processes, tools
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.files import carried
-from fsrcnnx.prove.cache import cached, content_key
-from fsrcnnx.prove.home import home, keep_log
+from fsrcnnx.prove.builds.cache import cached, content_key
+from fsrcnnx.prove.builds.home import home, keep_log
 from fsrcnnx.prove.simulation import verilated
 from fsrcnnx.prove.simulation.core import Core, read_core
 

@@ -22,7 +22,7 @@ import numpy as np
 from fsrcnnx import processes
 from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact.formats import Format
-from fsrcnnx.prove.home import keep_log
+from fsrcnnx.prove.builds.home import keep_log
 from fsrcnnx.prove.simulation import verilated
 from fsrcnnx.prove.simulation.compile import Build, build
 from fsrcnnx.prove.simulation.core import Core, check_frames, read_core

@@ -1,6 +1,6 @@
 """Verilator's environment and its compiled runtime, kept between builds.
 
-May import the ground and prove.cache. Verilator compiles its own runtime (10 to 15 s) anew for
+May import the ground and the builds. Verilator compiles its own runtime (10 to 15 s) anew for
 every design; the objects depend on the version and the flags only, so they are copied in instead.
 
     with runtime(folder / "obj", flags): compile(folder, [*flags, "-Mdir", "obj", "a.sv"])
@@ -22,8 +22,8 @@ from pathlib import Path
 from fsrcnnx import processes, tools
 from fsrcnnx.errors import ToolError
 from fsrcnnx.files import scratch
-from fsrcnnx.prove.cache import cached, content_key, find
-from fsrcnnx.prove.home import home
+from fsrcnnx.prove.builds.cache import cached, content_key, find
+from fsrcnnx.prove.builds.home import home
 
 # not cocotb's verilator.o: it allocates the design, whose size is in its header; not the *.d, which
 # name the headers by where this Verilator lies

@@ -16,8 +16,8 @@ from fsrcnnx.emit.rtl.solve import solve
 from fsrcnnx.errors import CheckError, InputError, Unrepresentable
 from fsrcnnx.exact import golden, ranges
 from fsrcnnx.exact.formats import Format, requantise
-from fsrcnnx.prove import cache
-from fsrcnnx.prove.home import VARIABLE
+from fsrcnnx.prove.builds import cache
+from fsrcnnx.prove.builds.home import VARIABLE
 from tests.networks import random_network, random_picture
 
 NETWORKS = {

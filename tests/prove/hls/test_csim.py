@@ -14,9 +14,9 @@ from fsrcnnx.errors import CheckError, InputError, ToolError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx.model import Model
+from fsrcnnx.prove.builds.home import FOLDER, VARIABLE
 from fsrcnnx.prove.hls import csim
 from fsrcnnx.prove.hls import frames as hls
-from fsrcnnx.prove.home import FOLDER, VARIABLE
 from fsrcnnx.prove.ladder import hardware as rungs_hardware
 from fsrcnnx.prove.ladder.climb import verify
 from fsrcnnx.upscale.luma import prepared

@@ -20,9 +20,9 @@ from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove import bounds, contenders
 from fsrcnnx.prove.bench import bench
 from fsrcnnx.prove.ladder.climb import verify
-from fsrcnnx.prove.ladder.stimuli import pictures, steady_bits, synthetic
 from fsrcnnx.prove.simulation.core import read_core
 from fsrcnnx.prove.simulation.simulate import simulate
+from fsrcnnx.prove.stimuli import pictures, steady_bits, synthetic
 from tests.networks import random_network, random_picture
 
 sim = pytest.mark.sim

@@ -10,11 +10,11 @@ import pytest
 
 from fsrcnnx.errors import CheckError
 from fsrcnnx.exact import golden
+from fsrcnnx.exact.compare import first_difference
 from fsrcnnx.exact.formats import requantise, round_shift
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.ladder.climb import verify
-from fsrcnnx.prove.ladder.compare import first_difference
-from fsrcnnx.prove.ladder.stimuli import icarus_tile, synthetic, tile
+from fsrcnnx.prove.stimuli import icarus_tile, synthetic, tile
 
 pytestmark = pytest.mark.sim
 SEED = 3

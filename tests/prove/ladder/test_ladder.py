@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from fsrcnnx.errors import CheckError, InputError, ModelError
+from fsrcnnx.exact.compare import UNKNOWN, first_difference
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove.ladder.climb import RUNGS, verify
-from fsrcnnx.prove.ladder.compare import UNKNOWN, decode, first_difference
-from fsrcnnx.prove.ladder.stimuli import icarus_tile
+from fsrcnnx.prove.simulation.locate import decode
+from fsrcnnx.prove.stimuli import icarus_tile
 from tests.networks import random_network
 
 SOFT = ["qonnx", "uint8-onnx", "golden", "emulate"]

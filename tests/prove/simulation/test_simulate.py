@@ -14,7 +14,7 @@ from fsrcnnx import tools
 from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.exact import golden
-from fsrcnnx.prove.home import FOLDER, VARIABLE
+from fsrcnnx.prove.builds.home import FOLDER, VARIABLE
 from fsrcnnx.prove.simulation.compile import SIMULATORS, build
 from fsrcnnx.prove.simulation.core import read_core
 from fsrcnnx.prove.simulation.simulate import SimulationFault, simulate

@@ -23,7 +23,7 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.files import FULL, read_limited, scratch
 from fsrcnnx.interrupts import held
 from fsrcnnx.owned import read_list, whole, write_list
-from fsrcnnx.prove.home import LOGGED, LOGS, VARIABLE, check_ours, home, remove
+from fsrcnnx.prove.builds.home import LOGGED, LOGS, VARIABLE, check_ours, home, remove
 
 KIND = "a build"
 KEY = re.compile(r"(?:icarus|verilator|hls|runtime|graph)-[0-9a-f]{24}")

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.prove.cache import cached, sweep
-from fsrcnnx.prove.home import FOLDER, VARIABLE, home
+from fsrcnnx.prove.builds.cache import cached, sweep
+from fsrcnnx.prove.builds.home import FOLDER, VARIABLE, home
 
 KEY = "hls-" + "0" * 24
 
@@ -46,8 +46,8 @@ def test_where_builds_are_kept(tmp_path, monkeypatch):
 def test_without_a_place_of_its_own_it_lasts_as_long_as_the_process(tmp_path):
     (tmp_path / "file").write_text("dear")
     (tmp_path / "tmp").mkdir()
-    code = ("import sys\nfrom fsrcnnx.prove.cache import cached\n"
-            "from fsrcnnx.prove.home import home\n"
+    code = ("import sys\nfrom fsrcnnx.prove.builds.cache import cached\n"
+            "from fsrcnnx.prove.builds.home import home\n"
             f"cached(home(), '{KEY}', lambda f: (f / 'a').write_text(''))\n"
             f"assert cached(home(), '{KEY}', sys.exit)[1] == 0\n")
     env = {key: value for key, value in os.environ.items() if key != VARIABLE}

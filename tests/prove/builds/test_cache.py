@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fsrcnnx.errors import InputError
-from fsrcnnx.prove import cache
-from fsrcnnx.prove.cache import cached, content_key, find, sweep
-from fsrcnnx.prove.home import FOLDER, LOGGED, TAG, VARIABLE, home, keep_log
+from fsrcnnx.prove.builds import cache
+from fsrcnnx.prove.builds.cache import cached, content_key, find, sweep
+from fsrcnnx.prove.builds.home import FOLDER, LOGGED, TAG, VARIABLE, home, keep_log
 
 KEY = "hls-" + "0" * 24
 

@@ -25,7 +25,7 @@ import platformdirs
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import read_limited, scratch
 from fsrcnnx.interrupts import held
-from fsrcnnx.prove.mine import check_mine
+from fsrcnnx.prove.builds.mine import check_mine
 
 VARIABLE = "FSRCNNX_CACHE"
 FOLDER = "fsrcnnx-builds"

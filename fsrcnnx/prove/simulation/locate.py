@@ -1,71 +1,21 @@
-"""Find where two computations part: the first layer, pixel and channel that differ.
+"""The first layer at which a simulated core parts from golden.
 
-May import numpy, the integer network and the golden model. Simulation traces come as the hex
-digits of every beat of every layer stream (see simulation.simulate).
+May import numpy, the formats, the integer network, the golden model and the comparison. A trace is
+the hex digits of every beat of every layer stream (see simulation.simulate).
 
-    locate(network, lr, streams)     # Divergence(layer="map1", y=0, x=3, channel=5, ...)
+    locate(network, lrs, streams, 0)     # Divergence(layer="map1", y=0, x=3, channel=5, ...)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from fsrcnnx.exact import golden
+from fsrcnnx.exact.compare import UNKNOWN, Divergence, first_difference
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Network
-
-UNKNOWN = np.iinfo(np.int64).min  # a value that the simulator never gave, or gave as x
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """The first value that differs.
-
-    Args:
-        layer: Layer name; `input` before the first; `output` if layers were not watched.
-        y: Row.
-        x: Column.
-        channel: Channel.
-        want: The golden value, raw.
-        got: The other value, raw; None if it is missing or undefined.
-    """
-
-    layer: str
-    y: int
-    x: int
-    channel: int
-    want: int
-    got: int | None
-
-    def __str__(self) -> str:
-        got = "nothing" if self.got is None else self.got
-        return (f"{self.layer} y={self.y} x={self.x} channel={self.channel}: "
-                f"want {self.want}, got {got}")
-
-
-def first_difference(layer: str, want: np.ndarray, got: np.ndarray) -> Divergence | None:
-    """Compare two maps in raster order.
-
-    Args:
-        layer: Name to report.
-        want: Integers (H, W) or (H, W, C).
-        got: The same shape, or another one: then the first pixel differs.
-
-    Returns:
-        The first difference, or None.
-    """
-    if want.shape != got.shape:
-        return Divergence(layer, 0, 0, 0, int(want.flat[0]), None)
-    wrong = np.argwhere(want != got)
-    if not wrong.size:
-        return None
-    at = tuple(int(i) for i in wrong[0])
-    value = int(got[at])
-    y, x, channel = (*at, 0)[:3]
-    return Divergence(layer, y, x, channel, int(want[at]), None if value == UNKNOWN else value)
 
 
 def decode(beats: np.ndarray, count: int, to: Format) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""The folder of builds: compiled simulations and projects, kept by content, yours alone."""

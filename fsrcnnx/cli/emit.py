@@ -11,7 +11,7 @@ import re
 
 import click
 
-from fsrcnnx.cli.options import folder_option, max_width_option, model_argument
+from fsrcnnx.cli.options import NUMBER, folder_option, max_width_option, model_argument
 from fsrcnnx.cli.tables import table
 from fsrcnnx.errors import InputError
 from fsrcnnx.owned import check
@@ -95,7 +95,7 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max
 @click.option("--reuse", multiple=True, metavar="N|LAYER=N",
               help="Uses of a multiplier per pixel: at most N everywhere, or exactly N in a layer.")
 @click.option("--part", help="FPGA part for Vitis HLS.  [default: a Kintex UltraScale+]")
-@click.option("--clock", type=float, help="Clock period in ns.  [default: 5]")
+@click.option("--clock", type=NUMBER, help="Clock period in ns.  [default: 5]")
 def hls(model, output, width, height, strategy, reuse, part, clock):
     """Write an hls4ml project, C++ for Vitis HLS, of one frame size."""
     from fsrcnnx.emit.hls import plan

@@ -11,7 +11,7 @@ import click
 
 from fsrcnnx import limits
 from fsrcnnx.cli.images import max_pixels_option
-from fsrcnnx.cli.options import FILE, MODEL, protocol_option
+from fsrcnnx.cli.options import FILE, MODEL, NUMBER, protocol_option
 from fsrcnnx.cli.unused import refuse
 from fsrcnnx.errors import InputError
 from fsrcnnx.files import made
@@ -87,7 +87,7 @@ def prepare(images, output, scale, model, aug, evaluation, holdout, protocol, if
               help="Without anchor: leave the picture in channel 0 as it is, learn what to add.")
 @optimiser_option
 @teacher_option
-@click.option("--lr", type=float, help="Peak of the one-cycle schedule.")
+@click.option("--lr", type=NUMBER, help="Peak of the one-cycle schedule.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--steps", type=click.IntRange(1, limits.STEPS))
 @click.option("--epochs", type=click.IntRange(1), help="Epochs instead of steps.")
@@ -145,7 +145,7 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
               "if not given, as for the shipped network.")
 @optimiser_option
 @teacher_option
-@click.option("--lr", type=float, help="Peak rate of fine-tuning; the biases take a tenth of it.")
+@click.option("--lr", type=NUMBER, help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--rounds", type=click.IntRange(0), help="Most rounds of the search for better "
               "weights, of 7 bits and fewer or few digits; if not given, as for the shipped one.")
 @click.option("--even/--no-even", default=True, show_default=True,

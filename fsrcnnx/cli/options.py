@@ -10,6 +10,7 @@ May import the ground and click. What pictures need is in images.py.
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -29,7 +30,27 @@ class File(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Finite:
+    """A mixin: nan, which passes any bound and which JSON cannot hold, is refused, and infinity."""
+
+    def convert(self, value, param, ctx):
+        """As click's, where it is finite."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+class Number(Finite, type(click.FLOAT)):
+    """A float."""
+
+
+class NumberRange(Finite, click.FloatRange):
+    """A float in a range."""
+
+
 FILE = File(path_type=Path)
+NUMBER = Number()
 
 model_argument = click.argument("model", default=MODEL)
 model_option = click.option("--model", default=MODEL,

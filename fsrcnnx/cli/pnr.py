@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import click
 
-from fsrcnnx.cli.options import FILE, json_option
+from fsrcnnx.cli.options import FILE, NumberRange, json_option
 from fsrcnnx.cli.reports import check_report, write_json
 from fsrcnnx.cli.tables import table
 from fsrcnnx.cli.unused import refuse
@@ -22,12 +22,12 @@ DEVICES = ("ecp5-25", "ecp5-45", "ecp5-85")
 @click.argument("folder", type=FILE)
 @click.option("--device", type=click.Choice(DEVICES), default=DEVICES[-1], help="Lattice ECP5.")
 @click.option("--speed", type=click.Choice(["6", "7", "8"]), default="8", help="Speed grade.")
-@click.option("--mhz", type=click.FloatRange(1, 1000), default=148.5,
+@click.option("--mhz", type=NumberRange(1, 1000), default=148.5,
               help="Clock that the tools aim at.")
 @click.option("--seed", "seeds", type=click.IntRange(0, 2**31 - 1), multiple=True, default=(1,),
-              help="Seed of the placement; several: the best is kept.")
+              help="Seed of the placement; the best of all in the folder is kept.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Seeds at a time.")
-@click.option("--minutes", type=click.FloatRange(0.1), help="Longest time of a seed.")
+@click.option("--minutes", type=NumberRange(0.1), help="Longest time of a seed.")
 @click.option("--layer", default="", help="Only this layer's shift-add graph, in minutes.")
 @click.option("--require", is_flag=True, help="Fail if the best clock is below --mhz.")
 @click.option("-o", "--out", type=FILE, help="Folder of the work; default: FOLDER-pnr-DEVICE.")
@@ -36,7 +36,7 @@ def pnr(folder, device, speed, mhz, seeds, jobs, minutes, layer, require, out, j
     """Place and route an emitted folder: clock and bitstream.
 
     With Yosys, nextpnr and ecppack, on an ECP5. A run that was stopped goes on where it was when it
-    is given again.
+    is given again. SIGKILL leaves nextpnr running: end it, too, before you go on.
     """
     from fsrcnnx.progress import status
     from fsrcnnx.prove import pnr as prove

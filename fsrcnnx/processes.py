@@ -2,6 +2,8 @@
 
 May import the errors, interrupts and the standard library. Each leads a process group of its own,
 so that compilers under make under Verilator are found; Ctrl-C in the terminal is ours to handle.
+SIGKILL runs no code of ours, so what it ends leaves its children running: Linux can end a child
+with its parent, but Python can ask for that only between fork and exec, unsafe beside threads.
 
     run(["g++", "--version"]).stdout
     with child(["ffmpeg", ...], stdout=PIPE) as process: process.stdout.read()

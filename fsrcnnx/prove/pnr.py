@@ -176,8 +176,8 @@ def pnr(folder: Path, out: Path, order: Order,
 
     Returns:
         Report, as written to pnr.json in it: made_by, network, content_hash, key, the order, part,
-        tools, netlist {resource: {used, available}}, seeds (each as pnr_seeds.run gives it) and
-        best, one of them.
+        tools, netlist {resource: {used, available}}, seeds (all that were finished in the folder,
+        each as pnr_seeds.run gives it) and best, one of them.
 
     Raises:
         InputError: If the folders or the order cannot be used, or the device is too small.

@@ -26,6 +26,7 @@ from fsrcnnx.prove import pnr_report
 from fsrcnnx.prove.pnr_work import Work
 
 NETLIST, LOG, REPORT, CONFIG = "netlist.json", "nextpnr.log", "report.json", "routed.config"
+GAVE = re.compile(r"seed-([0-9]{1,10})\.json")  # as _name makes it
 POLL = 0.5  # seconds
 ROUTING = re.compile(r"iter=(\d+) .*?overused=(\d+)")
 STEPS = (("Routing", "routing"), ("Placed", "placing"), ("Packing", "packing"))
@@ -63,6 +64,15 @@ def stage(text: str) -> str:
 def _name(seed: int) -> str:
     """The file of what a seed gave."""
     return f"seed-{seed}.json"
+
+
+def _held(work: Work, seed: int) -> dict | None:
+    """What a seed gave; None unless all that it left is whole."""
+    text = work.held(_name(seed))
+    gave = json.loads(text) if text else None
+    if gave and "failed" not in gave and work.held(f"seed-{seed}.config") is None:
+        return None  # no bitstream could be packed from it
+    return gave
 
 
 def _start(work: Work, options: Sequence[str], seed: int, stack: ExitStack) -> Run:
@@ -113,20 +123,23 @@ def run(work: Work, options: Sequence[str], layers: Sequence[str], seeds: Sequen
         work: The folder, with the netlist in it.
         options: nextpnr's, but for files and seed.
         layers: Names of the layers.
-        seeds: Seeds; those that are done already are taken as they are.
+        seeds: Seeds; those that are done already are taken as they are, and so are all others
+            that were finished in the folder before.
         jobs: How many at a time.
         minutes: Longest time of each, or None.
         say: Called with how far it is.
 
     Returns:
-        What each seed gave, in order: seed, seconds, log_sha256, and clock_mhz, utilisation,
-        critical_path, or else `failed`, why.
+        What each seed gave, those asked for in order, then the others by number: seed, seconds,
+        log_sha256, and clock_mhz, utilisation, critical_path, or else `failed`, why.
 
     Raises:
         ToolError: If nextpnr is missing or was killed.
         CheckError: If its report cannot be read.
     """
-    gave = {seed: json.loads(text) for seed in seeds if (text := work.held(_name(seed)))}
+    before = sorted(int(found[1]) for name in work.names() if (found := GAVE.fullmatch(name)))
+    wanted = dict.fromkeys([*seeds, *before])
+    gave = {seed: held for seed in wanted if (held := _held(work, seed))}
     pending = [seed for seed in seeds if seed not in gave]
     running: dict[int, Run] = {}
     with ExitStack() as stack:
@@ -145,7 +158,7 @@ def run(work: Work, options: Sequence[str], layers: Sequence[str], seeds: Sequen
                                   "seconds": 60 * minutes}
             say(", ".join(f"seed {seed}: {stage(_tail(one.folder / LOG))}"
                           for seed, one in running.items()))
-    return [gave[seed] for seed in seeds]
+    return [gave[seed] for seed in wanted if seed in gave]
 
 
 def _tail(log: Path) -> str:

@@ -61,6 +61,10 @@ class Work:
                   for name in names}
         _write(self.folder, self.of, noted)
 
+    def names(self) -> list[str]:
+        """Name the files that were noted; whether they are whole, `held` tells."""
+        return list(_mark(self.folder)["files"])
+
     def held(self, name: str) -> bytes | None:
         """Read a file if it is as it was noted.
 

@@ -168,7 +168,25 @@ def test_the_best_seed_is_kept_and_a_failed_one_is_told(folder, tmp_path, fakes)
         json.dumps(report))
     assert not list((tmp_path / "out").glob("running-*"))
     with pytest.raises(CheckError, match="no seed can be routed: ERROR: cannot route"):
-        pnr(folder, tmp_path / "out", Order("ecp5-25", seeds=(3,)))
+        pnr(folder, tmp_path / "other", Order("ecp5-25", seeds=(3,)))
+
+
+def test_a_later_seed_does_not_replace_a_better_one(folder, tmp_path, fakes):
+    out = tmp_path / "out"
+    (fakes / "ecppack").write_text(PACK.replace("'bitstream'", "sys.argv[-2]"))
+    pnr(folder, out, Order("ecp5-25", seeds=(7, 2)))
+    for seed in (1, 3):
+        report = pnr(folder, out, Order("ecp5-25", seeds=(seed,)))
+        assert report["best"]["seed"] == json.loads((out / "pnr.json").read_text())["best"]["seed"]
+        assert report["best"]["clock_mhz"] == 107.0
+        assert (out / "core.bit").read_text() == "seed-7.config"
+    assert [one["seed"] for one in report["seeds"]] == [3, 1, 2, 7]
+    assert (out / "ran").read_text().split() == ["7", "2", "1", "3"]
+    (out / "seed-7.config").write_text("damaged")
+    report = pnr(folder, out, Order("ecp5-25", seeds=(1,)))
+    assert [one["seed"] for one in report["seeds"]] == [1, 2, 3] and report["best"]["seed"] == 2
+    assert pnr(folder, out, Order("ecp5-25", seeds=(7,)))["best"]["seed"] == 7
+    assert (out / "seed-7.config").read_text() == "bits"
 
 
 def test_what_is_done_is_not_done_again_unless_it_was_changed(folder, tmp_path, fakes, monkeypatch):
@@ -180,7 +198,8 @@ def test_what_is_done_is_not_done_again_unless_it_was_changed(folder, tmp_path, 
     assert (out / "ran").read_text().split() == ["1", "2", "6"]
     changed = json.loads((out / "seed-2.json").read_text()) | {"clock_mhz": 999.0}
     (out / "seed-2.json").write_text(json.dumps(changed))
-    assert pnr(folder, out, Order("ecp5-25", seeds=(2,)))["best"]["clock_mhz"] == 102.0
+    assert pnr(folder, out, Order("ecp5-25", seeds=(2,)))["seeds"][0]["clock_mhz"] == 102.0
+    assert (out / "ran").read_text().split() == ["1", "2", "6", "2"]
 
 
 def test_a_run_that_was_killed_goes_on(folder, tmp_path, fakes):

@@ -125,7 +125,9 @@ class _Search:
         free = self.variables.biases[layer].free.numpy()
         index = np.arange(at, at + len(free))
         for stride in STRIDES:
-            raw = max(2 ** (self.ground.shifts[layer] - 1 - self._slope_frac(layer)) >> stride, 1)
+            # of half a step of the map, and at least one of the sum, which may be the coarser
+            half = self.ground.shifts[layer] - 1 - self._slope_frac(layer)
+            raw = 1 << max(half - stride, 0)
             for sign in (1, -1):
                 parts.append(_Moves(index, sign * raw * self.steps[index],
                                     np.full(len(free), -1) if last else free,

@@ -94,6 +94,8 @@ SEED = _whole(-limits.SEED, limits.SEED)
 LINE = Rule(lambda value: type(value) is str and len(value) <= limits.TEXT
             and re.fullmatch("[ -~]*", value) is not None,
             f"a line of ASCII, up to {limits.TEXT} characters")
+MARK = Rule(lambda value: type(value) is str and re.fullmatch("[0-9a-f]{12}", value) is not None,
+            "12 hexadecimal digits")
 NAME = Rule(names.is_network, names.NETWORK_SAYS)
 WIDTH = _whole(WIDTHS[0], WIDTHS[-1])
 
@@ -101,7 +103,7 @@ TRAINING = Table({"lr": NUMBER, "steps": COUNT, "batch_size": COUNT, "patches": 
                   "loss": _one_of(LOSSES), "expand": COUNT, "hold": YES,
                   "optimiser": _one_of(OPTIMISERS), "teacher": LINE, "seed": SEED, "data": LINE,
                   "pictures": COUNT, "held_out": COUNT, "holdout": COUNT, "protocol": LINE,
-                  "augment": YES, "start": LINE, "ended": YES},
+                  "augment": YES, "trained_on": MARK, "start": LINE, "ended": YES},
                  ("lr", "steps", "batch_size", "patches", "loss", "expand", "hold"))
 BITS = Table({"weight": WIDTH, "activation": WIDTH, "slope": WIDTH,
               "digits": _whole(DIGITS[0], DIGITS[-1])}, ("weight", "activation", "slope"))

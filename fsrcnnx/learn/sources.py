@@ -29,6 +29,7 @@ from fsrcnnx.media.imaging import SUFFIXES
 KEY = "made_of"  # dataset of a data file: JSON as bytes
 DIGITS = 32  # of a picture's SHA-256, 128 bits
 NAMED = 3  # pictures that a difference names
+MARK = 12  # digits of a fingerprint
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
@@ -92,6 +93,11 @@ class Note:
     def hashes(self) -> set[str]:
         """Hashes of the pictures that are in the file."""
         return {self.pictures[name] for name in self.used()}
+
+    def fingerprint(self) -> str:
+        """Name the pictures that are in the file by their content, however they were cut."""
+        text = json.dumps(sorted(self.hashes())).encode()  # ASCII, whatever a file says
+        return hashlib.sha256(text).hexdigest()[:MARK]
 
     def differences(self, other: Note | None) -> str:
         """Say how this note differs from an older one.
@@ -205,6 +211,31 @@ def check_held_out(train_file: str | Path, eval_file: str | Path
     return notes
 
 
+def check_trained_on(train: Note | None, train_file: str | Path, training: Mapping[str, object],
+                     weights: str | Path) -> None:
+    """Refuse to go on with weights on other pictures than they were trained on.
+
+    What is held out of others may be what they were trained on.
+
+    Args:
+        train: Note of the training file; None if it has none.
+        train_file: The file, for the message.
+        training: What the weights file says of its training, as of `facts`; one that does not
+            say its pictures goes with any file.
+        weights: The weights file, for the message.
+
+    Raises:
+        InputError: If the pictures are others, or the training file does not say which it has.
+    """
+    known = training.get("trained_on")
+    if known is None or (train and train.fingerprint() == known):
+        return
+    found = f"pictures {train.fingerprint()}" if train else "it does not say of what it was made"
+    raise InputError(f"{found}, but {weights} was trained on pictures {known}", where=train_file,
+                     allowed="the pictures that the weights were trained on",
+                     fix="prepare the data as they were then (folder and --holdout), or train anew")
+
+
 def facts(train: Note | None, measured: Note | None) -> dict:
     """What a weights file says of the pictures that a run was given.
 
@@ -213,10 +244,11 @@ def facts(train: Note | None, measured: Note | None) -> dict:
         measured: Note of the evaluation file.
 
     Returns:
-        Numbers of pictures and how they were prepared; without what is not known.
+        Numbers of pictures, which, and how they were prepared; without what is not known.
     """
     known = {}
     if train:
         known = {"pictures": len(train.used()), "holdout": train.holdout,
-                 "protocol": train.protocol, "augment": train.augment}
+                 "protocol": train.protocol, "augment": train.augment,
+                 "trained_on": train.fingerprint()}
     return known | ({"held_out": len(measured.used())} if measured else {})

@@ -10,10 +10,12 @@ from PIL import Image
 
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
-from fsrcnnx.errors import InputError
-from fsrcnnx.learn import sources
+from fsrcnnx.errors import InputError, ModelError
+from fsrcnnx.learn import sources, store, torchfile
 from fsrcnnx.learn.data import fingerprint, prepare, read_patches, read_pictures
+from fsrcnnx.learn.quantising import level
 from fsrcnnx.learn.quantising.quantise import quantise
+from fsrcnnx.learn.quantising.straighten import straighten
 from fsrcnnx.learn.training.train import train
 
 
@@ -43,7 +45,8 @@ def test_a_file_says_what_it_was_made_of(pictures, tmp_path):
     other = made(pictures, tmp_path / "e.h5", holdout=3, evaluation=True)
     assert other.used() == ["2.png", "deep/5.png"] and other.evaluation
     assert sources.facts(note, other) == {"pictures": 4, "holdout": 3, "protocol": "paper",
-                                          "augment": False, "held_out": 2}
+                                          "augment": False, "held_out": 2,
+                                          "trained_on": note.fingerprint()}
     assert sources.facts(None, None) == {}
 
 
@@ -110,6 +113,74 @@ def test_held_out_pictures_are_not_trained_on(pictures, tmp_path, first, second)
                     steps=1, name="d2s1m0f1l2_x2", batch_size=2, progress=False).best
     with pytest.raises(InputError, match="are held out in"):
         quantise(weights, *files, tmp_path / "w.pth", steps=0, progress=False)
+
+
+@pytest.fixture
+def trained(pictures, tmp_path):
+    """Training and evaluation files, weights of them, and the same weights quantised."""
+    files = tmp_path / "t.h5", tmp_path / "e.h5"
+    for path in files:
+        made(pictures, path, holdout=3, evaluation=path == files[1])
+    best = train(*files, tmp_path / "out", 2, steps=1, name="d2s1m0f1l2_x2", batch_size=2,
+                 progress=False).best
+    quantise(best, *files, tmp_path / "q.pth", steps=0, progress=False)
+    return files, best, tmp_path / "q.pth"
+
+
+def changed(weights, **facts):
+    """Write other facts of the training into a weights file; None takes one away."""
+    content = torchfile.read(weights, 1 << 24)
+    told = {**content["training"], **facts}
+    content["training"] = {key: value for key, value in told.items() if value is not None}
+    torchfile.save(content, weights)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_weights_go_on_with_the_pictures_that_they_were_trained_on(pictures, tmp_path, trained,
+                                                                   capsys, noted):
+    files, best, quantised = trained
+    mark = store.read_weights(best)["training"]["trained_on"]
+    for path in files:
+        made(pictures, path, holdout=2, evaluation=path == files[1])
+    found = f"pictures {sources.read(files[0]).fingerprint()}"
+    if not noted:
+        found = "it does not say of what it was made"
+        with h5py.File(files[0], "a") as file:
+            del file[sources.KEY]
+    for command, weights in (("quantise", best), ("level", quantised)):
+        output = tmp_path / "new.pth"
+        assert console.outcome(cli.main, [command, *map(str, (weights, *files)), "-o",
+                                          str(output)]) == 2
+        said = capsys.readouterr().err
+        assert f"{files[0]}: {found}, but {weights} was trained on pictures {mark}; allowed" in said
+        assert "fix: prepare the data as they were then (folder and --holdout), or train" in said
+        assert not output.exists()
+
+
+def test_weights_that_do_not_say_their_pictures_go_on_with_any(pictures, tmp_path, trained,
+                                                                    monkeypatch):
+    monkeypatch.setattr(level, "BATCHES", 3)
+    files, best, quantised = trained
+    for path in files:
+        made(pictures, path, holdout=2, evaluation=path == files[1])
+    for weights in (best, quantised):
+        changed(weights, trained_on=None)
+    quantise(best, *files, tmp_path / "new.pth", steps=0, progress=False)
+    # its maps are finer than their sums in places
+    straighten(quantised, *files, tmp_path / "even.pth", progress=False)
+
+
+def test_the_same_pictures_may_be_cut_otherwise(pictures, tmp_path, trained):
+    (_, measured), best, _ = trained
+    made(pictures, tmp_path / "finer.h5", holdout=3, stride=4)
+    quantise(best, tmp_path / "finer.h5", measured, tmp_path / "w.pth", steps=0, progress=False)
+
+
+def test_a_fingerprint_that_is_none_is_refused(trained):
+    for mark in (7, "", "0" * 13, "A" * 12, "0" * 12 + "\n", ["0" * 12]):
+        changed(trained[1], trained_on=mark)
+        with pytest.raises(ModelError, match="training.trained_on is .*12 hexadecimal digits"):
+            store.read_weights(trained[1])
 
 
 def test_pictures_of_other_folders_may_be_held_out_otherwise(pictures, tmp_path):

@@ -154,7 +154,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         The module, the integer network and the evaluation figures; if stopped, the best so far.
 
     Raises:
-        InputError: If a file or setting cannot be used.
+        InputError: If a file or setting cannot be used, or the weights were trained on other
+            pictures.
         ModelError: If the weights cannot be used.
         CheckError: If the loss stops being a number.
     """
@@ -171,7 +172,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     by_layer = _layer_bits(model, bits, layers or {})
     _check(by_layer, rounds)
     name = label(model.name, bits, by_layer)
-    sources.check_held_out(train_file, eval_file)
+    note, _ = sources.check_held_out(train_file, eval_file)
+    sources.check_trained_on(note, train_file, training, weights)
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     plan = Plan(name, seed, lr, max(1, steps), 1, batch_size, len(patches[0]),

@@ -58,14 +58,15 @@ def straighten(weights: str | Path, train_file: str | Path, eval_file: str | Pat
         The network, and dB before and after.
 
     Raises:
-        InputError: If a file cannot be used.
+        InputError: If a file cannot be used, or the weights were trained on other pictures.
         ModelError: If the weights cannot be used.
     """
     read = [weights, train_file, eval_file]
     check_output(output, read, (".pth",))
     check_apart([output], read)
     module, content = load_qat(weights), store.read_weights(weights)
-    sources.check_held_out(train_file, eval_file)
+    note, _ = sources.check_held_out(train_file, eval_file)
+    sources.check_trained_on(note, train_file, content.get("training", {}), weights)
     scale, prescale = module.picture_scale, module.prescale
     pairs = data.read_pictures(eval_file, scale, prescale)
     patches = data.read_patches(train_file, scale, prescale)

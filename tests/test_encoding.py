@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("fsrcnnx", "scripts", "sim")
                  for path in (ROOT / folder).rglob("*.py"))
 OPENERS = {"open", "fdopen", "NamedTemporaryFile", "TemporaryFile"}
-OTHERS = ("Image.open(", "os.open(")  # they open no text
+OTHERS = ("Image.open(", "Model.open(", "os.open(")  # they open no text
 
 
 def _mode(call: ast.Call, name: str) -> str:

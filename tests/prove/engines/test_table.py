@@ -92,10 +92,11 @@ def test_every_rung_and_contender_runs_an_engine_of_the_table(model, monkeypatch
     io.save(NETWORK, model.path.with_name("weights.pth"))
     lr = frames(1)[0]
     stimulus = ladder_rung.Stimulus("a", lr, lr, model.path)
-    for rung in RUNG.values():
+    rungs = [rung for rung in RUNG.values() if rung.name != "netlist"]  # synthesised, no engine
+    for rung in rungs:
         with pytest.raises(ladder_rung.RuledOut, match="planted"):
             rung.climb(context, [stimulus])
-    assert len(asked) == len(RUNG)
+    assert len(asked) == len(rungs) == len(RUNG) - 1
     assert set(asked) == {"float", "qat", "qonnx", "onnx", "golden", "emulate", "hls", "rtl"}
     assert set(asked) <= ENGINE.keys()
 

@@ -184,7 +184,7 @@ def test_the_command_line_takes_the_teacher_of_the_recipe_unless_told(files, kep
         if command == "quantise":
             written = out / "w.pth"
             line = ["quantise", str(weights(tmp_path, "d4s2m1f3l3a_x2")), *map(str, files), "-o",
-                    str(written)]
+                    str(written), "--no-even"]
         assert console.outcome(cli.main, line + option) == 0
         assert len(kept()) == count
         content = store.read_weights(written)

@@ -220,10 +220,10 @@ def test_the_ladder_climbs_and_falls(small, tmp_path, monkeypatch):
         "photo.png"]
     assert {record.image for record in report.records if record.rung == "hls"} >= {
         "random-29x17[5x3+12+7]", "random-1x1", "random-64x2[1x1+31+0]"}
-    right = hls._compile
+    right = hls.make
     wrong = replace(small, layers=(replace(small.layers[0], bias=small.layers[0].bias + 64),
                                    *small.layers[1:]))
-    monkeypatch.setattr(hls, "_compile", lambda net, size, options: right(wrong, size, options))
+    monkeypatch.setattr(hls, "make", lambda net, *size, proved: right(wrong, *size))
     report = verify(Model(tmp_path / "model.onnx"), rungs=["hls"])
     with pytest.raises(CheckError, match="conv0 y=0"):
         report.check()

@@ -81,7 +81,7 @@ def adders(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence
     Args:
         network: A checked network.
         parts: The lanes of each layer.
-        proved: Not looked at: a graph bounds each of its sums.
+        proved: The ranges of each layer: what enters its graph.
         cycles_per_pixel: 1, which is all that there is.
         keep: Keeps solved graphs, or None.
 
@@ -94,7 +94,7 @@ def adders(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence
     """
     folds = [whole(layer, own) for layer, own in zip(network.layers, parts, strict=True)]
     return tuple(Work(steps, (), graph) for steps, graph in
-                 zip(folds, layer_graphs(network, keep=keep), strict=True))
+                 zip(folds, layer_graphs(network, keep=keep, proved=proved), strict=True))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,14 +196,15 @@ def _graph(found: Products, adders_per_stage: int, where: str, keep: Keep | None
     return best[1]
 
 
-def layer_graphs(network: Network, adders_per_stage: int = 1, keep: Keep | None = None
-                 ) -> tuple[LayerGraph, ...]:
+def layer_graphs(network: Network, adders_per_stage: int = 1, keep: Keep | None = None,
+                 proved: Sequence[ranges.LayerRange] | None = None) -> tuple[LayerGraph, ...]:
     """Find the shift-add graph of every layer.
 
     Args:
         network: A checked network.
         adders_per_stage: Adders between registers.
         keep: Gives the folder of a key, filled by a function if it is not there.
+        proved: The ranges of each layer, where they are known; else they are proved here.
 
     Returns:
         One graph per layer, each checked against its matrix.
@@ -220,8 +221,8 @@ def layer_graphs(network: Network, adders_per_stage: int = 1, keep: Keep | None 
                          allowed=f"{STAGE[0]}..{STAGE[-1]}")
     lo, hi = (np.array([end], np.int64) for end in (network.in_format.lo, network.in_format.hi))
     made = []
-    for index, (layer, bound) in enumerate(zip(network.layers, ranges.prove(network),
-                                               strict=True)):
+    proved = ranges.prove(network) if proved is None else proved
+    for index, (layer, bound) in enumerate(zip(network.layers, proved, strict=True)):
         found, where = products(layer, lo, hi), f"layer {layer.name}"
         pipeline = _graph(found, adders_per_stage, where, keep)
         widest = max(pipeline.widths[out.signal] + out.up + (not pipeline.signed[out.signal])

@@ -40,6 +40,13 @@ def test_a_core_is_decided_once(monkeypatch, tmp_path):
         "prove": 1, "lanes": layers, "window": layers, "fold": layers}
 
 
+def test_the_graphs_take_the_plan_s_proof(monkeypatch, tmp_path):
+    calls = {}
+    counted(monkeypatch, ranges, "prove", calls)
+    folder.emit(NETWORK, tmp_path / "rtl", engine="adders", max_width=50)
+    assert calls == {"prove": 1}
+
+
 def test_a_writer_that_proves_again_is_caught(monkeypatch, tmp_path):
     right = folder.package
     monkeypatch.setattr(folder, "package", lambda plan: f"{right(plan)}"

@@ -35,6 +35,8 @@ COMMANDS = {
               {0}, ""),
     "quantise": (["quantise", "weights/x2/x2_best.pth", "train.h5", "eval.h5", "-o",
                   "net/weights.pth", "--steps", "0"], {0}, ""),
+    "slim": (["slim", "net/weights.pth", "train.h5", "eval.h5", "-o", "net/weights.pth"], {2},
+             "the output is the input"),
     "level": (["level", "net/weights.pth", "train.h5", "eval.h5", "-o", "net/weights.pth"], {2},
               "the output is the input"),
     "export": (["export", "net/weights.pth"], {0}, ""),

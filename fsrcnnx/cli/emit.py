@@ -78,10 +78,11 @@ def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max
     manifest = emit(Model.open(model).network, output, engine=engine,
                     cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,
                     max_width=max_width, max_height=max_height, keep=cache.keep)
-    adders = sum(layer.get("adders", 0) for layer in manifest["layers"])
+    adders, slopes = (sum(layer.get(key, 0) for layer in manifest["layers"])
+                      for key in ("adders", "slope_adders"))
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
                f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
-               f"{f'{adders} adders, ' if adders else ''}"
+               f"{f'{adders} adders and {slopes} of the slopes, ' if adders else ''}"
                f"{manifest['multipliers']} multipliers{enlarged(manifest)}")
 
 

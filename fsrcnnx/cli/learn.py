@@ -1,4 +1,4 @@
-"""The commands of the learning side: prepare, train, quantise, level, export.
+"""The commands of the learning side: prepare, train, quantise, slim, level, export.
 
 May import everything, heavy packages only inside a command.
 
@@ -27,7 +27,8 @@ teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger 
                               "pictures make half of the loss; `none`: without.")
 
 # of `quantise`
-OF_FINE_TUNING = ("optimiser", "teacher", "lr", "rounds", "even", "batch_size")
+OF_FINE_TUNING = ("optimiser", "teacher", "lr", "rounds", "slope_digits", "even",
+                  "batch_size")
 
 
 def _teacher(given, own, taught):
@@ -148,13 +149,16 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 @click.option("--lr", type=NUMBER, help="Peak rate of fine-tuning; the biases take a tenth of it.")
 @click.option("--rounds", type=click.IntRange(0), help="Most rounds of the search for better "
               "weights, of 7 bits and fewer or few digits; if not given, as for the shipped one.")
+@click.option("--slope-digits", type=click.IntRange(0, 8), help="Most signed digits of a PReLU "
+              "slope, each an adder where nothing multiplies; 0: any number; if not given, 2 with "
+              "weights of 7 bits and fewer or few digits, else any.")
 @click.option("--even/--no-even", default=True, show_default=True,
               help="Whether grays are made to stay themselves, at the end.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
 @device_option
 def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
-             rounds, device, **settings):
+             rounds, slope_digits, device, **settings):
     """Quantise float weights to the number contract.
 
     The same command resumes. TRAIN_FILE and EVAL_FILE are as `prepare` writes them.
@@ -164,6 +168,7 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
     from fsrcnnx.learn import store
     from fsrcnnx.learn.quantising import quantise as learn
     from fsrcnnx.learn.quantising.calibrate import MIXED, Bits, ends
+    from fsrcnnx.learn.quantising.slopes import usual_digits
     from fsrcnnx.learn.training import recipes
     from fsrcnnx.learn.training.devices import assemble
 
@@ -178,13 +183,16 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
         by_layer = {**ends(model), **by_layer}
     own = recipes.recipe(f"{model.name}_{bits}")
     steps = own.fine if steps is None else steps
+    if slope_digits is None:
+        slope_digits = usual_digits([usual, *by_layer.values()])
     with assemble(device) as team, made(output.parent):
         done = learn.quantise(weights, train_file, eval_file, output,
                               bits=usual, layers=by_layer,
                               steps=steps, optimiser=optimiser or own.optimiser,
                               teacher=_teacher(teacher, own, own.fine_taught),
                               lr=own.fine_lr if lr is None else lr,
-                              rounds=own.rounds if rounds is None else rounds, team=team,
+                              rounds=own.rounds if rounds is None else rounds,
+                              slope_digits=slope_digits if steps else 0, team=team,
                               **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
@@ -200,6 +208,31 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
 @click.argument("train_file", type=FILE)
 @click.argument("eval_file", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
+@click.option("--digits", type=click.IntRange(1, 8), default=2, show_default=True,
+              help="Most signed digits of a slope.")
+@click.option("--rounds", type=click.IntRange(0), default=4, show_default=True,
+              help="Most rounds of the search for weights of few bits that fit the slopes.")
+def slim(weights, train_file, eval_file, output, digits, rounds):
+    """Bring slopes of quantised weights to few signed digits.
+
+    Each is an adder where nothing multiplies. `quantise` does so to weights of few bits. Grays that
+    stayed themselves may no longer: `level` follows. TRAIN_FILE and EVAL_FILE are as `prepare`
+    writes them.
+    """
+    from fsrcnnx.learn.quantising.rework import lighten as learn
+
+    with made(output.parent):
+        done = learn(weights, train_file, eval_file, output, digits=digits, rounds=rounds)
+    click.echo(f"{output}: {done.before:.3f} dB, now {done.psnr:.3f} dB; "
+               f"{done.network.content_hash()[:12]}")
+    click.echo(f"slopes: {done.adders[0]} adders, now {done.adders[1]}")
+
+
+@click.command()
+@click.argument("weights", type=FILE)
+@click.argument("train_file", type=FILE)
+@click.argument("eval_file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
 def level(weights, train_file, eval_file, output):
     """Make grays of quantised weights stay themselves.
 
@@ -207,7 +240,7 @@ def level(weights, train_file, eval_file, output):
     """
     from fsrcnnx.exact.emulate import Emulator
     from fsrcnnx.exact.even import measure
-    from fsrcnnx.learn.quantising.straighten import straighten as learn
+    from fsrcnnx.learn.quantising.rework import straighten as learn
 
     with made(output.parent):
         done = learn(weights, train_file, eval_file, output)
@@ -237,4 +270,4 @@ def export(weights, output, training_data):
                f"--model {called(output / MODEL_FILE)}")
 
 
-COMMANDS = (prepare, train, quantise, level, export)
+COMMANDS = (prepare, train, quantise, slim, level, export)

@@ -230,3 +230,16 @@ def signed_digits(raw: np.ndarray) -> np.ndarray:
     """
     n = np.abs(np.asarray(raw, dtype=np.int64))
     return np.bitwise_count(n ^ (3 * n)).astype(np.int64)
+
+
+def adders(raw: np.ndarray) -> np.ndarray:
+    """Count the adders of a product by each integer alone.
+
+    Args:
+        raw: int64, any shape.
+
+    Returns:
+        int64, same shape: its signed digits, less one where a digit is positive: it needs none.
+    """
+    n = np.asarray(raw, dtype=np.int64)
+    return signed_digits(n) - (3 * n & ~n != 0)  # where 3 n has a one and n has none

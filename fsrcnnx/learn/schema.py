@@ -211,10 +211,10 @@ def _formats(value: object, model: Net, where: str) -> dict:
                          allowed=", ".join(model.names), fix=FIX)
     for name, row in rows.items():
         key, slope = f"qat.formats.{name}", name in model.act
-        if not isinstance(row, (list, tuple)) or len(row) not in (3, 4) \
+        if not isinstance(row, (list, tuple)) or len(row) not in (3, 4, 5) \
                 or not all(type(part) is str and len(part) <= LONGEST for part in row):
-            raise _refuse(key, kind(row), "formats of weights, slopes and map, and a number of "
-                          "digits, as short texts", where)
+            raise _refuse(key, kind(row), "formats of weights, slopes and map, and numbers of "
+                          "digits of weights and slopes, as short texts", where)
         for part, needed in zip(row[:3], (True, slope, True), strict=True):
             try:
                 to = Format.parse(part) if part else None
@@ -225,9 +225,10 @@ def _formats(value: object, model: Net, where: str) -> dict:
                 raise ModelError(f"{key} has {part!a}", where=where, fix=FIX,
                                  allowed=f"{WIDTHS[0]} to {WIDTHS[-1]} bits, slopes for each layer "
                                          "but the last")
-        if row[3:] not in ([], [""], (), ("",)) and row[3] not in map(str, DIGITS):
-            raise ModelError(f"{key} has {row[3]!a} digits", where=where,
-                             allowed=f"{DIGITS[0]} to {DIGITS[-1]}", fix=FIX)
+        for part in row[3:]:
+            if part and part not in map(str, DIGITS):
+                raise ModelError(f"{key} has {part!a} digits", where=where,
+                                 allowed=f"{DIGITS[0]} to {DIGITS[-1]}", fix=FIX)
     return rows
 
 

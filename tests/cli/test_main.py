@@ -71,7 +71,7 @@ def test_help_imports_nothing_heavy(args):
 
 
 def test_commands():
-    assert {"prepare", "train", "test", "quantise", "level", "export", "results", "card",
+    assert {"prepare", "train", "test", "quantise", "slim", "level", "export", "results", "card",
             "upscale", "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges", "bench",
             "import", "hls", "hls-synth", "hls-cosim", "pnr"} == set(cli.main.commands)
     for command in cli.main.commands.values():
@@ -84,8 +84,8 @@ def test_help_lists_commands_under_headings_as_the_work_goes(capsys):
     listed = re.findall(r"^(\S.*):$|^  ([a-z-]+)  +[A-Z]", out.partition("-h, --help")[2], re.M)
     assert [heading or name for heading, name in listed] == [
         "Use a network", "upscale", "demo",
-        "Learn one", "prepare", "train", "quantise", "level", "export", "import", "test",
-        "results", "card",
+        "Learn one", "prepare", "train", "quantise", "slim", "level", "export", "import",
+        "test",        "results", "card",
         "Emit hardware", "rtl", "hls",
         "Prove it", "verify", "ranges", "bench", "sim", "synth", "pnr", "hls-synth", "hls-cosim",
         "Set up", "doctor"]

@@ -15,7 +15,7 @@ from fsrcnnx.learn import sources, store, torchfile
 from fsrcnnx.learn.data import fingerprint, prepare, read_patches, read_pictures
 from fsrcnnx.learn.quantising import level
 from fsrcnnx.learn.quantising.quantise import quantise
-from fsrcnnx.learn.quantising.straighten import straighten
+from fsrcnnx.learn.quantising.rework import straighten
 from fsrcnnx.learn.training.train import train
 
 
@@ -147,7 +147,7 @@ def test_weights_go_on_with_the_pictures_that_they_were_trained_on(pictures, tmp
         found = "it does not say of what it was made"
         with h5py.File(files[0], "a") as file:
             del file[sources.KEY]
-    for command, weights in (("quantise", best), ("level", quantised)):
+    for command, weights in (("quantise", best), ("slim", quantised), ("level", quantised)):
         output = tmp_path / "new.pth"
         assert console.outcome(cli.main, [command, *map(str, (weights, *files)), "-o",
                                           str(output)]) == 2

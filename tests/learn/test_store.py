@@ -113,6 +113,9 @@ WRONG = [
     (("qat", "formats", "shrink"), ["ap_fixed<8,999>", "ap_fixed<8,3>", PIXELS], "shrink"),
     (("qat", "formats", "shrink"), ["int8", "ap_fixed<8,3>", PIXELS], "not a format"),
     (("qat", "formats", "shrink"), ["ap_fixed<8,2>", "ap_fixed<8,3>", PIXELS, "x"], "digits"),
+    (("qat", "formats", "shrink"), ["ap_fixed<8,2>", "ap_fixed<8,3>", PIXELS, "", "9"], "digits"),
+    (("qat", "formats", "shrink"), ["ap_fixed<8,2>", "ap_fixed<8,3>", PIXELS, "", "2", "2"],
+     "is a list"),
     (("qat", "formats", "shrink"), [b"ap_fixed<8,2>", "ap_fixed<8,3>", PIXELS], "_codecs encode"),
 ]
 

@@ -12,27 +12,12 @@ from fsrcnnx import __version__
 from fsrcnnx.emit.rtl.fold import Fold
 from fsrcnnx.emit.rtl.lanes import Lane
 from fsrcnnx.errors import Unrepresentable
+from fsrcnnx.exact.formats import adders
 from fsrcnnx.exact.network import Layer
 
 COLUMN = 3       # latency of fsrcnnx_column where there is a line memory
 REQUANTISE = 3   # of fsrcnnx_requantise
 SLOPE_BITS = 31  # of a constant slope in fsrcnnx_slope
-
-
-def digits(slope: int) -> int:
-    """Count the adders of a product by a constant, as fsrcnnx_slope forms it.
-
-    Args:
-        slope: The constant.
-
-    Returns:
-        Digits of its non-adjacent form, less one where a digit is positive: it needs no adder.
-    """
-    half, total = abs(slope) >> 1, abs(slope) + (abs(slope) >> 1)
-    plus, minus = total & ~half, half & ~total
-    if slope < 0:
-        plus, minus = minus, plus
-    return plus.bit_count() + minus.bit_count() - (plus != 0)
 
 
 def slope_cycles(layer: Layer) -> int:
@@ -44,7 +29,20 @@ def slope_cycles(layer: Layer) -> int:
     Returns:
         Clocks; 0 without slopes.
     """
-    return 0 if layer.slope is None else 1 + max(digits(int(slope)) for slope in layer.slope)
+    return 0 if layer.slope is None else 1 + int(adders(layer.slope).max())
+
+
+def slope_adders(layer: Layer, lanes: int) -> int:
+    """Count the adders of a layer's constant slopes.
+
+    Args:
+        layer: A layer with or without slopes.
+        lanes: How many of its outputs are computed at once.
+
+    Returns:
+        Adders.
+    """
+    return 0 if layer.slope is None else lanes * int(adders(layer.slope).sum())
 
 
 def value_bits(layer: Layer, acc_bits: int) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fsrcnnx import __version__
-from fsrcnnx.emit.rtl.adders import graph_choice
+from fsrcnnx.emit.rtl.adders import graph_choice, slope_adders
 from fsrcnnx.emit.rtl.graphs import Keep
 from fsrcnnx.emit.rtl.memory_package import memory_package
 from fsrcnnx.emit.rtl.package import package
@@ -85,7 +85,9 @@ def manifest(plan: Plan, made: Iterable[str]) -> dict:
                 "multipliers": part.fold.multipliers, "acc_bits": part.proved.acc_width,
                 "line_bits": part.line_bits, "weight_format": str(part.layer.weight_format),
                 "out_format": str(part.layer.out_format),
-                **({} if part.work.graph is None else {"adders": part.work.graph.cost.adders}),
+                **({} if part.work.graph is None else {
+                    "adders": part.work.graph.cost.adders,
+                    "slope_adders": slope_adders(part.layer, len(part.lanes))}),
             }
             for part in plan.layers
         ],

@@ -8,6 +8,7 @@ May import the plan. The text is rtl/EMITTED.md, with the plan's figures filled 
 from __future__ import annotations
 
 from fsrcnnx import __version__
+from fsrcnnx.emit.rtl.adders import slope_adders
 from fsrcnnx.emit.rtl.plan import Plan
 
 KEEP = ("| `m_axis_video_tkeep` | {beat} | which pixels there are: all, but at the end of a line "
@@ -24,8 +25,10 @@ def _engine(plan: Plan) -> dict[str, str]:
     steps = f"max(W + {found.gap}, {found.min_slots}) · (H + {found.pad})"
     beats = f"{found.scale} · ceil({found.scale}·W / {beat}) · H"
     adders = sum(part.work.graph.cost.adders for part in plan.layers)
+    slopes = sum(slope_adders(part.layer, len(part.lanes)) for part in plan.layers)
     return {"constants": "the weights are shifts\nand adders in `fsrcnnx_graph_*.sv`",
-            "keep": KEEP.format(beat=beat), "adders": f"| adders of the sums | {adders} |\n",
+            "keep": KEEP.format(beat=beat), "adders": f"| adders of the sums | {adders} |\n"
+            f"| adders of the slopes | {slopes} |\n",
             "frame": f"{steps} clocks, or {beats} where that is more",
             "options": "--engine adders"}
 

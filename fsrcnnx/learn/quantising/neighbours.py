@@ -85,7 +85,7 @@ def stored(module: nn.Module, key: str) -> nn.Parameter:
 
 @torch.no_grad()
 def adopt(module: QuantNet, other: QuantNet) -> None:
-    """Take over the values of a module of the same formats.
+    """Take over the values of a module of the same layers, and their formats.
 
     Args:
         module: Changed in place; what its parametrisations hold stays.
@@ -94,9 +94,10 @@ def adopt(module: QuantNet, other: QuantNet) -> None:
     for key, value in other.model.named_parameters():
         path, _, attribute = key.rpartition(".")
         stored(module.model.get_submodule(path), attribute).copy_(value)
+    module.formats.update(other.formats)
 
 
-class _Part:
+class Part:
     """The free values of one parameter.
 
     Args:
@@ -134,8 +135,8 @@ class Variables:
         self.module = module
         self.names = [name for name, row in module.formats.items()
                       if (searched(row) if names is None else name in names)]
-        self.weights = [_Part(getattr(module.model, name), "weight") for name in self.names]
-        self.biases = [_Part(getattr(module.model, name), "bias") for name in module.formats]
+        self.weights = [Part(getattr(module.model, name), "weight") for name in self.names]
+        self.biases = [Part(getattr(module.model, name), "bias") for name in module.formats]
         for name, part in zip(self.names, self.weights, strict=True):
             row = module.formats[name]
             part.set(on_grid(part.get(), row.weight, digits=row.digits))

@@ -31,17 +31,18 @@ DAMPING = 0.01  # of the curvature's diagonal: projections are noisy
 
 
 @contextmanager
-def watched(module: QuantNet) -> Iterator[dict[str, tuple[torch.Tensor, torch.Tensor]]]:
+def watched(module: QuantNet) -> Iterator[dict[str, tuple[torch.Tensor, ...]]]:
     """Keep what passes each layer while the module runs.
 
     Args:
         module: The network.
 
     Yields:
-        Input and accumulators by layer name, (N, in, H, W) and (N, out, H', W').
+        Input, accumulators and what the activation makes of them by layer name, (N, in, H, W) and
+        twice (N, out, H', W').
     """
-    kept: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-    plain = module.accumulate
+    kept: dict[str, tuple[torch.Tensor, ...]] = {}
+    plain, activated = module.accumulate, module.activate
 
     def accumulate(x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
         acc = plain(x, name, in_frac)
@@ -51,11 +52,17 @@ def watched(module: QuantNet) -> Iterator[dict[str, tuple[torch.Tensor, torch.Te
         kept[name] = x.detach(), acc
         return acc
 
-    module.accumulate = accumulate
+    def activate(acc: torch.Tensor, name: str) -> torch.Tensor:
+        out = activated(acc, name)
+        out.retain_grad()
+        kept[name] = *kept[name], out
+        return out
+
+    module.accumulate, module.activate = accumulate, activate
     try:
         yield kept
     finally:
-        del module.accumulate
+        del module.accumulate, module.activate
 
 
 def weight_gradients(layer: nn.Module, x: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
@@ -106,8 +113,9 @@ def curvature(module: QuantNet, gradients: Callable[[dict], torch.Tensor], draw:
         error = ((hr - y) ** 2).mean((1, 2, 3)) + ERROR_FLOOR
         error.log().sum().backward(retain_graph=True)
         slope += gradients(kept).double().sum(0)
-        for _, acc in kept.values():
-            acc.grad = None
+        for _, *reached in kept.values():
+            for part in reached:
+                part.grad = None
         signs = torch.randint(2, hr.shape, generator=generator) * 2 - 1
         weight = (2 / hr[0].numel() / error.detach()).sqrt()[:, None, None, None]
         (weight * signs * hr).sum().backward()

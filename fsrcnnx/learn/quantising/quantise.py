@@ -9,9 +9,10 @@ Fine-tuning has three stages. Maps first get noise of the power that rounding ha
 gradient passes straight through the rounding of weights and slopes (Bengio et al. 2013,
 arXiv:1308.3432); weights of 5 bits and fewer, or of few signed digits, are on staircases instead.
 Then everything is rounded and the biases alone learn: they have the accumulator's fine step, so
-that they settle, and take off what the rounding shifted. Then weights of few bits are searched for
-moves that pay together (quantising.neighbours). At last constant frames are brought to stay as they
-are, by the moves that cost least (quantising.level).
+that they settle, and take off what the rounding shifted. Then slopes are brought to few signed
+digits (quantising.slopes), and weights of few bits are searched for moves that pay together
+(quantising.neighbours). At last constant frames are brought to stay as they are, by the moves that
+cost least (quantising.level).
 """
 
 from __future__ import annotations
@@ -36,9 +37,12 @@ from fsrcnnx.learn.evaluate import float_run, largest_loss, mean_psnr, psnrs
 from fsrcnnx.learn.quantising import neighbours
 from fsrcnnx.learn.quantising.calibrate import MIXED, Bits, calibrate, uniform
 from fsrcnnx.learn.quantising.level import level
-from fsrcnnx.learn.quantising.quantnet import Noise, QuantNet, load_qat, pack, to_network
+from fsrcnnx.learn.quantising.noise import Noise
+from fsrcnnx.learn.quantising.quantnet import QuantNet, load_qat, pack, to_network
 from fsrcnnx.learn.quantising.rounding import settle, soften
+from fsrcnnx.learn.quantising.slopes import limited, slim
 from fsrcnnx.learn.quantising.start import prepared_for
+from fsrcnnx.learn.schema import DIGITS
 from fsrcnnx.learn.training.devices import ALONE, Team
 from fsrcnnx.learn.training.fit import Batches, Plan, fit
 from fsrcnnx.learn.training.resume import read_state
@@ -77,9 +81,11 @@ class Quantised:
     worst: int
 
 
-def _check(bits: Mapping[str, Bits], rounds: int) -> None:
+def _check(bits: Mapping[str, Bits], rounds: int, slope_digits: int) -> None:
     if rounds < 0:
         raise InputError(f"{rounds}", where="rounds of the search", allowed="0 and more")
+    if slope_digits not in DIGITS:
+        raise InputError(f"{slope_digits}", where="signed digits of slopes", allowed="0..8")
     for name, widths in bits.items():
         if not widths.allowed():
             raise InputError(f"{widths}", where=f"bits of {name}", allowed="2..16, digits 0..8")
@@ -121,8 +127,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, bits: Bits = W8A8, layers: Mapping[str, Bits] | None = None,
              steps: int = 30000, lr: float = 1e-3, batch_size: int = 16, seed: int = 123,
              optimiser: str = "adam", teacher: str | Path | None = None, rounds: int = 0,
-             even: bool = False, stop_after: int | None = None, team: Team = ALONE,
-             progress: bool = True) -> Quantised:
+             slope_digits: int = 0, even: bool = False, stop_after: int | None = None,
+             team: Team = ALONE, progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
     Called again after a kill, it goes on to the identical result from the hidden checkpoints
@@ -144,6 +150,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         optimiser: A key of `optimisers.OPTIMISERS`.
         teacher: Float weights of a larger network, whose pictures are half of the target.
         rounds: Most rounds of the search for better weights of few bits, after the biases.
+        slope_digits: Most signed digits of a slope, to which they are brought before the search;
+            0: any number.
         even: Whether constant frames are brought to stay as they are, at last; not after
             calibration only.
         stop_after: Stop, resumably, after this many steps of a stage, or rounds.
@@ -170,14 +178,16 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         training = training and {**training, "ended": False}
         log.warning("%s: what a training that has not ended had so far", weights)
     by_layer = _layer_bits(model, bits, layers or {})
-    _check(by_layer, rounds)
+    _check(by_layer, rounds, slope_digits)
     name = label(model.name, bits, by_layer)
     note, _ = sources.check_held_out(train_file, eval_file)
     sources.check_trained_on(note, train_file, training, weights)
     pairs = data.read_pictures(eval_file, model.picture_scale, model.prescale)
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     plan = Plan(name, seed, lr, max(1, steps), 1, batch_size, len(patches[0]),
-                f"{weights} {by_layer}, {rounds} rounds", "joint", optimiser=optimiser,
+                f"{weights} {by_layer}, {rounds} rounds"
+                + (f", slopes of {slope_digits} digits" if slope_digits else ""),
+                "joint", optimiser=optimiser,
                 data=data.fingerprint(patches, pairs))
     lessons = teach(teacher if steps else None, train_file, model.picture_scale, team=team,
                     progress=progress)
@@ -229,6 +239,14 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         checkpoints[2].unlink(missing_ok=True)
         keep(0, calibrated)
 
+    def lighten() -> float:
+        content, last = store.read_weights(output), load_qat(output)
+        if limited(last, slope_digits):  # and then killed
+            return content["eval_psnr"]["qat"]
+        neighbours.adopt(module, last)
+        return slim(module.eval(), slope_digits, draws(seed + 5 + rounds, ALONE), score,
+                    lambda value: keep(content["step"], value), name, progress=progress)
+
     def search() -> tuple[bool, float]:
         if not checkpoints[2].exists():  # else it goes on from there
             neighbours.adopt(module, load_qat(output))
@@ -260,6 +278,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         settle(module)
         if finished:
             finished, psnr = stage(2, False, math.ceil(SETTLING * steps), SETTLING * lr)
+        if finished and slope_digits:
+            psnr = team.once(lighten)
         if finished and rounds:
             finished, psnr = team.once(search)
         if finished and even:

@@ -1,7 +1,7 @@
 """The fixed-point network in torch: trained with straight-through rounding, exact in float64.
 
 May import numpy, torch, exact.formats, exact.network, learn.models, learn.schema, learn.store,
-training.devices, training.expand and the errors.
+training.expand, quantising.noise and the errors.
 
     module = load_qat("models/fsrcnn-x_x2/weights.pth")
     hr = qat_run(module, lr)                       # int64 (2 H, 2 W): the ladder's rung `qat`
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.formats import Format, quantise, signed_digits
 from fsrcnnx.exact.network import PIXEL, Layer, Network
 from fsrcnnx.learn import models, schema, store
-from fsrcnnx.learn.training.devices import ALONE, Team
+from fsrcnnx.learn.quantising.noise import Noise
 from fsrcnnx.learn.training.expand import fold
 
 
@@ -41,12 +41,14 @@ class LayerFormats:
         slope: Of the PReLU slopes; None without activation.
         out: After requantisation.
         digits: Most non-zero signed digits of a weight: few make cheap adders; 0: any number.
+        slope_digits: Most of a slope; 0: any number.
     """
 
     weight: Format
     slope: Format | None
     out: Format
     digits: int = 0
+    slope_digits: int = 0
 
 
 @lru_cache
@@ -62,33 +64,6 @@ def grid(to: Format, digits: int = 0) -> torch.Tensor:
     """
     raw = np.arange(to.lo, to.hi + 1)
     return torch.from_numpy(raw[signed_digits(raw) <= digits] if digits else raw)
-
-
-class Noise:
-    """Rounding noise: uniform over one step.
-
-    It is a random stretch of a fixed pool, as drawing it anew took a quarter of a training step.
-
-    Args:
-        generator: Source of the choice, on the CPU; its state is all that a resumed run needs.
-        team: Each of its processes takes its share of a whole batch's noise.
-    """
-
-    POOL = 1 << 23  # values
-
-    def __init__(self, generator: torch.Generator, team: Team = ALONE):
-        self.generator, self.team = generator, team
-        pool = torch.rand(self.POOL, generator=torch.Generator().manual_seed(0)) - 0.5
-        self.pool = pool.to(team.device)
-
-    def like(self, x: torch.Tensor) -> torch.Tensor:
-        """Choose noise of a dense tensor's shape and layout, -1/2..1/2."""
-        room = self.POOL - x.numel() * self.team.size
-        if room < 0:
-            whole = torch.rand(len(x) * self.team.size, *x.shape[1:], generator=self.generator)
-            return self.team.share(whole).to(x.device) - 0.5
-        start = torch.randint(room + 1, (1,), generator=self.generator).item()
-        return self.pool.as_strided(x.shape, x.stride(), start + self.team.rank * x.numel())
 
 
 class _Grid(torch.autograd.Function):
@@ -192,6 +167,15 @@ class QuantNet(nn.Module):
                                                layer.output_padding)
         return functional.conv2d(x, weight, bias, padding=layer.padding)
 
+    def slopes(self, name: str) -> torch.Tensor:
+        """Quantised slopes of a layer that has some, (out,)."""
+        formats = self.formats[name]
+        return on_grid(self.model.act[name].weight, formats.slope, digits=formats.slope_digits)
+
+    def activate(self, acc: torch.Tensor, name: str) -> torch.Tensor:
+        """PReLU, in a layer that has slopes; acc: (N, out, H, W)."""
+        return functional.prelu(acc, self.slopes(name)) if self.formats[name].slope else acc
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Upscale; x: (N, 1, H, W), pixel / 256; returns (N, 1, scale * H, scale * W)."""
         lr, frac, noise = x, PIXEL.frac, self.noise if self.training else None
@@ -199,10 +183,8 @@ class QuantNet(nn.Module):
             acc = self.accumulate(x, name, frac)     # (N, out, H, W)
             if self.model.anchor and name == self.model.names[-1]:
                 acc = acc + models.nearest(lr, self.model.scale)
-            if formats.slope:
-                slope = on_grid(self.model.act[name].weight, formats.slope)
-                acc = functional.prelu(acc, slope)
-            x = on_grid(acc, formats.out, noise, quiet=self.quiet.get(name, ()))
+            x = on_grid(self.activate(acc, name), formats.out, noise,
+                        quiet=self.quiet.get(name, ()))
             frac = formats.out.frac
         return x
 
@@ -249,7 +231,7 @@ def to_network(module: QuantNet, name: str | None = None,
         if (most := np.abs(bias).max()) >= 2**53:
             raise ModelError(f"a bias of {most:.3g} steps", where=f"layer {label}",
                              allowed="below 2^53", fix="give the formats fewer fraction bits")
-        slope = quantise(module.model.act[label].weight.detach().double().numpy(),
+        slope = quantise(module.slopes(label).detach().double().numpy(),
                          formats.slope) if formats.slope else None
         weight = quantise(weight.swapaxes(0, 1) if deconv else weight, formats.weight)
         layers.append(Layer(
@@ -270,7 +252,7 @@ def pack(module: QuantNet) -> dict:
     Returns:
         `state` (parameters by name) and `formats` (ap types by layer).
     """
-    formats = {name: [str(part or "") for part in (row.weight, row.slope, row.out, row.digits)]
+    formats = {name: [str(getattr(row, part.name) or "") for part in fields(row)]
                for name, row in module.formats.items()}
     return {"state": fold(module.model).state_dict(), "formats": formats}
 
@@ -295,6 +277,6 @@ def load_qat(path: str | Path) -> QuantNet:
     model = models.build(content["name"])
     store.restore(model, packed["state"], str(path))
     formats = {name: LayerFormats(*(Format.parse(part) if part else None for part in row[:3]),
-                                  int("".join(row[3:]) or 0))
+                                  *(int(part or 0) for part in row[3:]))
                for name, row in packed["formats"].items()}
     return QuantNet(model, formats).eval()

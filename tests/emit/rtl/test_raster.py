@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from fsrcnnx.emit.rtl.adders import digits, slope_cycles
+from fsrcnnx.emit.rtl.adders import slope_cycles
 from fsrcnnx.emit.rtl.plan import Build, make
 from fsrcnnx.emit.rtl.raster import raster
 from fsrcnnx.errors import InputError, Unrepresentable
+from fsrcnnx.exact import formats
 from fsrcnnx.exact.formats import Format
 from tests.networks import random_network
 
@@ -53,12 +54,12 @@ def test_two_lines_are_enough_for_1920():
 @pytest.mark.parametrize(("slope", "adders"), [
     (0, 0), (1, 0), (64, 0), (3, 1), (7, 1), (-7, 1), (-1, 1), (-8, 1), (5, 1), (85, 3), (-5, 2)])
 def test_a_slope_takes_an_adder_for_each_signed_digit_but_a_positive_one(slope, adders):
-    assert digits(slope) == adders
+    assert formats.adders(np.array([slope])).tolist() == [adders]
 
 
 def test_a_layer_waits_for_its_longest_slope():
     layer = random_network(np.random.default_rng(1)).layers[0]
-    assert slope_cycles(layer) == 1 + max(digits(int(slope)) for slope in layer.slope)
+    assert slope_cycles(layer) == 1 + formats.adders(layer.slope).max()
 
 
 def test_adders_refuse_a_pace_and_beats_of_their_own():

@@ -7,8 +7,9 @@ from torch.nn.utils import parametrize
 from fsrcnnx.learn import models
 from fsrcnnx.learn.quantising.calibrate import Bits, uniform
 from fsrcnnx.learn.quantising.equalise import equalise, fitted_formats
+from fsrcnnx.learn.quantising.noise import Noise
 from fsrcnnx.learn.quantising.picture import carry_picture, is_held
-from fsrcnnx.learn.quantising.quantnet import Noise, QuantNet, on_grid
+from fsrcnnx.learn.quantising.quantnet import QuantNet, on_grid
 from fsrcnnx.learn.training.optimisers import OPTIMISERS
 
 

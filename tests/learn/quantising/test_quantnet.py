@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fsrcnnx.exact.formats import Format, quantise, signed_digits
-from fsrcnnx.learn.quantising.quantnet import Noise, on_grid
+from fsrcnnx.learn.quantising.noise import Noise
+from fsrcnnx.learn.quantising.quantnet import on_grid
 
 TO = Format(True, 4, 2)  # -2 to 1.75 in quarters
 

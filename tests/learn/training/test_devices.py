@@ -15,8 +15,8 @@ import torch
 
 from fsrcnnx.errors import InputError
 from fsrcnnx.learn import models, store
+from fsrcnnx.learn.quantising.noise import Noise
 from fsrcnnx.learn.quantising.quantise import quantise
-from fsrcnnx.learn.quantising.quantnet import Noise
 from fsrcnnx.learn.torchfile import on_cpu
 from fsrcnnx.learn.training.devices import ALONE, Team, assemble, choose, workers
 from fsrcnnx.learn.training.expand import expand

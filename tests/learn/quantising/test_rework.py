@@ -1,4 +1,4 @@
-"""Even grays at the end of `quantise`, and of a file that was quantised without them."""
+"""Slopes and even grays at the end of `quantise`, and of a file that was quantised without them."""
 
 import pytest
 import torch
@@ -6,12 +6,15 @@ import torch
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact import even
 from fsrcnnx.exact.emulate import Emulator
+from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import mean_psnr
 from fsrcnnx.learn.quantising import level as levelling
+from fsrcnnx.learn.quantising import neighbours, slopes
+from fsrcnnx.learn.quantising.calibrate import Bits
 from fsrcnnx.learn.quantising.quantise import quantise
 from fsrcnnx.learn.quantising.quantnet import load_qat, to_network
-from fsrcnnx.learn.quantising.straighten import straighten
+from fsrcnnx.learn.quantising.rework import lighten, straighten
 
 
 @pytest.fixture
@@ -20,6 +23,10 @@ def few(monkeypatch):
     for name, value in {"BATCHES": 5, "PAIRED": 4, "STRIDES": range(1), "MOST": 6,
                         "LOST": 99.0}.items():
         monkeypatch.setattr(levelling, name, value)
+    for module in (slopes, neighbours):
+        monkeypatch.setattr(module, "BATCHES", 4)
+    monkeypatch.setattr(neighbours, "CHECKED", 2)
+    monkeypatch.setattr(slopes, "PRICES", (1e-6, 1e-3))
 
 
 @pytest.fixture
@@ -35,6 +42,11 @@ def weights(tmp_path):
 def exact(network):
     """Grays that stay themselves."""
     return int((even.interiors(network) == even.levels(network)[:, None, None]).all((1, 2)).sum())
+
+
+def most_digits(network):
+    """Signed digits of the slope that has the most."""
+    return max(int(signed_digits(layer.slope).max()) for layer in network.layers[:-1])
 
 
 def run(weights, files, output, **options):
@@ -80,3 +92,51 @@ def test_a_quantised_file_is_made_even(weights, files, few):
     assert source.read_bytes() == before
     with pytest.raises(InputError, match="the output is the input"):
         straighten(source, *files, source)
+
+
+@pytest.fixture
+def many(weights):
+    """The weights with slopes of three digits and more in W4A8."""
+    content = store.read_weights(weights)
+    for name, value in content["float"].items():
+        if name.startswith("act"):
+            value.uniform_(0.33, 0.36, generator=torch.Generator().manual_seed(8))
+    torch.save(content, weights)
+    return weights
+
+
+def test_quantising_limits_slopes_and_does_it_once(many, files, few, monkeypatch):
+    plain = run(many, files, "plain.pth", bits=Bits(4, 8))
+    done = run(many, files, "slim.pth", bits=Bits(4, 8), slope_digits=1, rounds=1)
+    assert most_digits(plain.network) > 1 == most_digits(done.network)
+    assert store.read_weights(many.with_name("slim.pth"))["label"] == "d4s3m1f3l3a_x2_w4a8"
+    with monkeypatch.context() as patch:  # killed between slopes and search
+        patch.setattr(neighbours, "search", lambda *args, **options: stopped())
+        with pytest.raises(KeyboardInterrupt):
+            run(many, files, "again.pth", bits=Bits(4, 8), slope_digits=1, rounds=1)
+    monkeypatch.setattr("fsrcnnx.learn.quantising.quantise.slim", None)
+    again = run(many, files, "again.pth", bits=Bits(4, 8), slope_digits=1, rounds=1)
+    assert again.network.content_hash() == done.network.content_hash()
+
+
+@pytest.mark.parametrize("digits", [-1, 9])
+def test_quantising_refuses_other_digits(weights, files, digits):
+    with pytest.raises(InputError, match="signed digits of slopes"):
+        run(weights, files, "w.pth", slope_digits=digits)
+
+
+def test_slopes_of_a_quantised_file_are_limited(many, files, few):
+    plain = run(many, files, "plain.pth", bits=Bits(4, 8))
+    source, output = (many.with_name(f"{name}.pth") for name in ("plain", "slim"))
+    done = lighten(source, *files, output, digits=1, rounds=2, progress=False)
+    network, said = to_network(load_qat(output)), store.read_weights(output)
+    assert network.content_hash() == done.network.content_hash() != plain.network.content_hash()
+    assert most_digits(plain.network) > 1 == most_digits(network)
+    assert done.adders[1] < done.adders[0] and said["eval_psnr"]["qat"] == done.psnr
+    assert [row[4] for row in said["qat"]["formats"].values()] == ["1", "1", "1", "1", ""]
+    assert not list(many.parent.glob(".slim*"))
+    even_too = straighten(output, *files, many.with_name("even.pth"), progress=False)
+    assert most_digits(even_too.network) == 1
+    for wrong in ({"digits": 0}, {"digits": 9}, {"rounds": -1}):
+        with pytest.raises(InputError, match="1..8 digits"):
+            lighten(source, *files, output, **wrong)

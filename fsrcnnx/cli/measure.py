@@ -1,4 +1,4 @@
-"""The commands that measure what was learnt: test, results, card.
+"""The commands that measure what was learnt: test, results, card, contrast.
 
 May import everything, heavy packages only inside a command.
 
@@ -94,4 +94,23 @@ def card(folder, pictures):
     click.echo(f"{cards.write(folder, pictures)}: written")
 
 
-COMMANDS = (test, results, card)
+@click.command()
+@click.argument("weights", type=FILE)
+@click.argument("eval_file", type=FILE)
+def contrast(weights, eval_file):
+    """Show what single pictures lose, from black to white.
+
+    Held-out pictures as they are, stretched and inverted, whole and in tiles, and stripes:
+    quantised weights against the float ones of the same file. EVAL_FILE is as `prepare --eval`
+    writes it.
+    """
+    from fsrcnnx.learn.quantising.contrast import MOST
+    from fsrcnnx.learn.quantising.contrast import contrast as learn
+
+    rows = [[kind, f"{lost.count}", f"{lost.mean:.3f}", f"{lost.above}", f"{lost.most:.2f}",
+             f"{lost.worst} (float {lost.plain:.1f} dB)"]
+            for kind, lost in learn(weights, eval_file).items()]
+    table(["class", "pictures", "dB lost, mean", f"above {MOST}", "most", "by"], rows)
+
+
+COMMANDS = (test, results, card, contrast)

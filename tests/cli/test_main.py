@@ -72,8 +72,8 @@ def test_help_imports_nothing_heavy(args):
 
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "slim", "level", "export", "results", "card",
-            "upscale", "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges", "bench",
-            "import", "hls", "hls-synth", "hls-cosim", "pnr"} == set(cli.main.commands)
+            "contrast", "upscale", "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges",
+            "bench", "import", "hls", "hls-synth", "hls-cosim", "pnr"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 
@@ -85,7 +85,7 @@ def test_help_lists_commands_under_headings_as_the_work_goes(capsys):
     assert [heading or name for heading, name in listed] == [
         "Use a network", "upscale", "demo",
         "Learn one", "prepare", "train", "quantise", "slim", "level", "export", "import",
-        "test",        "results", "card",
+        "test", "results", "card", "contrast",
         "Emit hardware", "rtl", "hls",
         "Prove it", "verify", "ranges", "bench", "sim", "synth", "pnr", "hls-synth", "hls-cosim",
         "Set up", "doctor"]

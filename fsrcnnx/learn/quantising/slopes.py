@@ -5,10 +5,11 @@ quantising.quadratic, quantising.quantnet and training.fit.
 
     slim(module, 2, batches, score, keep, "name")  # no slope has more than two digits
 
-In a quadratic model of the loss, in which the biases answer each change, a slope takes the value
-whose loss and adders together cost least, in turn, until none changes. First an adder weighs next
-to nothing, so that only those with too many digits must move; then it weighs more and more, with
-the loss modelled anew, until the held-out pictures have lost more than LOST.
+In the curvature of the loss, in which the biases answer each change, a slope takes the value whose
+loss and adders together cost least, in turn, until none changes. First an adder weighs next to
+nothing, so that only those with too many digits must move; then it weighs more and more, until the
+held-out pictures have lost more than LOST. The gradient is left out: training ended where it is
+none, and a sample of it is noise.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 
 USUAL = 2       # signed digits of a slope
 LOST = 0.01     # dB on the held-out pictures that fewer adders may cost
-BATCHES = 200   # for the model at each price
-PRICES = tuple(2.0**power for power in (-20, -15, -13, *range(-12, -6)))  # of an adder, in the loss
+BATCHES = 300   # for the curvature
+PRICES = tuple(2.0 ** (power / 2) for power in (-40, *range(-28, -12)))  # of an adder, in the loss
 FORBIDDEN = 1e3  # price of a value with too many digits
 LEAST = 1e-12   # gain of a change
 
@@ -108,17 +109,17 @@ class Slopes:
         at = (self.get()[0][:, None] == self.values).double().argmax(1, keepdim=True)
         return int(self.adders.gather(1, at).sum())
 
-    def choose(self, model: Quadratic, price: float) -> torch.Tensor:
+    def choose(self, model: Quadratic, start: torch.Tensor, price: float) -> torch.Tensor:
         """Choose values, the best change first, each for those before it, while changes pay.
 
         Args:
-            model: Of the loss, around the slopes as they are.
+            model: Of the loss around the start.
+            start: Slopes, (slopes,).
             price: Of an adder.
 
         Returns:
             (slopes,), the change; afterwards no slope has too many digits.
         """
-        start = self.get()[0]
         now, slope, own = start.clone(), model.gradient.clone(), model.curvature.diagonal() / 2
         costs = price * self.adders
         same = (self.values == start[:, None])
@@ -178,19 +179,21 @@ def slim(module: QuantNet, digits: int, batches: Batches, score: Callable[[], fl
     """
     start = score()
     slopes, best = Slopes(module, digits), None
-    with tqdm(total=len(PRICES) * BATCHES, desc=f"slopes {name}", unit="batch",
-              disable=not progress, mininterval=1) as bar:
-        for price in PRICES:
-            own, biases = slopes.get()
-            model = Quadratic(*curvature(module, slopes.gradients, batches.draw, BATCHES,
-                                         batches.generator, bar.update), len(own))
-            moved = slopes.choose(model, price)
-            slopes.set(own + moved, biases + model.answer(moved))
-            now = score()
-            log.info("%d adders in the slopes, %.3f dB", slopes.count(), now)
-            if best and now < start - LOST:
-                break
+    own, biases = slopes.get()
+    with tqdm(total=BATCHES, desc=f"slopes {name}", unit="batch", disable=not progress,
+              mininterval=1) as bar:
+        bend = curvature(module, slopes.gradients, batches.draw, BATCHES, batches.generator,
+                         bar.update)[1]
+    model = Quadratic(torch.zeros(len(bend), dtype=bend.dtype), bend, len(own))
+    for price in PRICES:
+        moved = slopes.choose(model, own, price)
+        slopes.set(own + moved, biases + model.answer(moved))
+        now = score()
+        log.info("%d adders in the slopes, %.3f dB", slopes.count(), now)
+        if not best or now >= start - LOST:
             best = now, slopes.get()
+        elif now < start - 2 * LOST:  # within, the next may be better by chance
+            break
     slopes.set(*best[1])
     for key, row in module.formats.items():
         module.formats[key] = replace(row, slope_digits=digits if row.slope else 0)

@@ -47,6 +47,19 @@ def test_the_graphs_take_the_plan_s_proof(monkeypatch, tmp_path):
     assert calls == {"prove": 1}
 
 
+def test_the_adders_of_slopes_are_counted(tmp_path):
+    told = folder.emit(NETWORK, tmp_path / "rtl", engine="adders", max_width=50)["layers"]
+
+    def adders(slope):  # where n and 3 n differ stands a digit; the positive ones are in 3 n
+        return (slope ^ 3 * slope).bit_count() - bool(3 * slope & ~slope)
+
+    want = [said["lanes"] * sum(map(adders, layer.slope.tolist()))
+            if layer.slope is not None else 0
+            for layer, said in zip(NETWORK.layers, told, strict=True)]
+    assert [said["slope_adders"] for said in told] == want and sum(want) > 0
+    assert f"| adders of the slopes | {sum(want)} |" in (tmp_path / "rtl/README.md").read_text()
+
+
 def test_a_writer_that_proves_again_is_caught(monkeypatch, tmp_path):
     right = folder.package
     monkeypatch.setattr(folder, "package", lambda plan: f"{right(plan)}"

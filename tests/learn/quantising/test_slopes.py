@@ -97,18 +97,20 @@ def test_formats_round_a_planted_slope_of_three_digits(module):
 
 def test_what_costs_too_much_is_taken_back(module, batches):
     other, start = copy.deepcopy(module), batches.generator.get_state()
-    scores = iter([30.0, 29.5, 30.0, 30.0 - 2 * slimming.LOST])
+    few = 30.0 - 1.5 * slimming.LOST
+    scores = iter([30.0, 29.5, few, 29.995, few, 29.9])
     kept, _ = run(module, batches, 2, lambda: next(scores))
-    assert kept == [30.0]  # the first, which must be, and the second
+    assert kept == [29.995]  # the first must be; then the third is the last that may
+    assert not list(scores)
     batches.generator.set_state(start)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slimming, "PRICES", slimming.PRICES[:2])
+        patch.setattr(slimming, "PRICES", slimming.PRICES[:3])
         run(other, batches)
     assert to_network(module).content_hash() == to_network(other).content_hash()
 
 
 def test_what_must_be_and_costs_too_much_is_said(module, batches, caplog):
-    scores = iter([30.0, 29.5, 29.4])
+    scores = iter([30.0, 29.5, 29.4])  # and no more
     assert run(module, batches, 2, lambda: next(scores)) == ([29.5], 29.5)
     assert "slopes of 2 signed digits cost 0.500 dB" in caplog.text
 
@@ -137,7 +139,7 @@ def test_no_single_change_pays_where_choosing_ends(module, seed, cost):
     root = torch.randn(size, size + 2, generator=generator, dtype=torch.float64)
     gradient = torch.randn(size, generator=generator, dtype=torch.float64)
     model = Quadratic(gradient * 0.1, root @ root.T / size, len(start))
-    moved = slopes.choose(model, cost)
+    moved = slopes.choose(model, start, cost)
 
     def whole(moved):
         raw = np.rint(((start + moved) * 32).numpy()).astype(int)

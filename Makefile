@@ -113,6 +113,7 @@ TAKES_export        := MODEL BITS
 TAKES_results       := MODEL BITS DATA
 TAKES_cards         := DATA
 TAKES_hls           := MODEL BITS WIDTH HEIGHT STRATEGY REUSE
+TAKES_c             := MODEL BITS
 TAKES_csim          := MODEL BITS SEED IMAGES
 TAKES_ranges        := MODEL BITS SEED IMAGES
 TAKES_rtl           := MODEL BITS ENGINE CYCLES
@@ -156,7 +157,7 @@ override SCALE   := $(lastword $(subst _x, ,$(FLOAT)))
 override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls csim \
+.PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls c csim \
         hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
         verify-models bench synth pnr lint doctor clean
 .NOTPARALLEL:
@@ -220,6 +221,9 @@ cards: setup ## measure every shipped model on DATA/test and write its card anew
 hls: setup ## write the hls4ml project for frames of WIDTH x HEIGHT
 	@$(FSRCNNX) hls $(call q,$(MODEL)) -o $(call q,$(HLS)) --width $(WIDTH) --height $(HEIGHT) \
 	  --strategy $(STRATEGY) --reuse $(REUSE)
+
+c: setup ## write the network as plain C99: a header, a source, an example
+	@$(FSRCNNX) c $(call q,$(MODEL)) -o $(call q,$(WORK)/c)
 
 csim: setup ## compile the HLS C++ and compare it bit for bit, on IMAGES whole
 	@$(FSRCNNX) verify $(call q,$(MODEL)) --rungs golden,hls$(if $(IMAGES),$(comma)hls-pictures) \

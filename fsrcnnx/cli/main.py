@@ -18,7 +18,7 @@ from fsrcnnx.cli.sections import Sections
 SECTIONS = {  # as the work goes
     "Use a network": use.COMMANDS,
     "Learn one": (*learn.COMMANDS, *import_model.COMMANDS, *measure.COMMANDS),
-    "Emit hardware": emit.COMMANDS,
+    "Emit hardware and C": emit.COMMANDS,
     "Prove it": (*prove.COMMANDS, *core.COMMANDS, *pnr.COMMANDS, *vitis.COMMANDS),
     "Set up": setup.COMMANDS,
 }

@@ -73,7 +73,7 @@ def test_help_imports_nothing_heavy(args):
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "slim", "level", "export", "results", "card",
             "contrast", "upscale", "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges",
-            "bench", "import", "hls", "hls-synth", "hls-cosim", "pnr"} == set(cli.main.commands)
+            "bench", "import", "hls", "c", "hls-synth", "hls-cosim", "pnr"} == set(cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 
@@ -86,7 +86,7 @@ def test_help_lists_commands_under_headings_as_the_work_goes(capsys):
         "Use a network", "upscale", "demo",
         "Learn one", "prepare", "train", "quantise", "slim", "level", "export", "import",
         "test", "results", "card", "contrast",
-        "Emit hardware", "rtl", "hls",
+        "Emit hardware and C", "rtl", "hls", "c",
         "Prove it", "verify", "ranges", "bench", "sim", "synth", "pnr", "hls-synth", "hls-cosim",
         "Set up", "doctor"]
     assert "..." not in out.partition("Use a network")[2], "a line that was cut says little"

@@ -42,5 +42,7 @@ CASES = (
          says="--max-width: given without --engine rtl"),
     Case("core-in-ascii", ("rtl", "fsrcnn-x_x2", "-o", "core"), code=0, keeps=("core",),
          env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+    Case("a-prefix-that-is-code", ("c", "fsrcnn-x_x2", "-o", "core", "--prefix", "a(){}int b"),
+         says="--prefix: prefix"),
     Case("negative-scale", ("prepare", ".", "-o", "a.h5", "--scale", "-2"), says="scale"),
 )

@@ -1,0 +1,1 @@
+"""From the integer network to plain C99: the plan, its writers, and `folder`, the door."""

@@ -11,8 +11,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "fsrcnnx"
 GROUND = {"", "media", "media/pictures"}
 EXACT = GROUND | {"exact", "exact/onnx"}
 LEARN = EXACT | {"learn", "learn/training", "learn/quantising"}
-EMIT = EXACT | {"emit", "emit/rtl", "emit/hls"}
-EVERY_WAY = LEARN | EMIT | {"prove/builds", "prove/simulation", "prove/hls", "prove/engines"}
+EMIT = EXACT | {"emit", "emit/rtl", "emit/hls", "emit/c"}
+EVERY_WAY = LEARN | EMIT | {"prove/builds", "prove/simulation", "prove/hls", "prove/c",
+                            "prove/engines"}
 PROVE = EVERY_WAY | {"prove/ladder", "prove"}
 # what the files of each folder may import of the package; the first is what lies at the top
 ALLOWED = {
@@ -25,11 +26,13 @@ ALLOWED = {
     "learn/training": LEARN - {"learn/quantising"},
     "learn/quantising": LEARN,
     "emit": EXACT | {"emit"},
-    "emit/rtl": EMIT - {"emit/hls"},
-    "emit/hls": EMIT - {"emit/rtl"},
+    "emit/rtl": EMIT - {"emit/hls", "emit/c"},
+    "emit/hls": EMIT - {"emit/rtl", "emit/c"},
+    "emit/c": EMIT - {"emit/rtl", "emit/hls"},
     "prove/builds": {"", "prove/builds"},
     "prove/simulation": EXACT | {"prove/builds", "prove/simulation"},
     "prove/hls": EMIT | {"prove/builds", "prove/hls"},
+    "prove/c": EMIT | {"prove/builds", "prove/c"},
     "prove/engines": EVERY_WAY,
     "prove": EVERY_WAY | {"prove"},
     "prove/ladder": PROVE,

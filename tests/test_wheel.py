@@ -54,9 +54,11 @@ COMMANDS = {
     "pnr": (["pnr", "net"], {2}, "net"),
     "synth": (["synth", "core", "--device", "ecp5"], {0}, "ECP5"),
     "hls": (["hls", "net/model.onnx", "-o", "hls", "--width", "8", "--height", "6"], {0}, ""),
+    "c": (["c", "net/model.onnx", "-o", "reference"], {0}, "bytes of work memory"),
     "hls-synth": (["hls-synth", "hls"], {0}, "SKIP"),
     "hls-cosim": (["hls-cosim", "hls", "--model", "net/model.onnx"], {0}, "SKIP"),
-    "verify": (["verify", "net/model.onnx", "--rungs", "golden,emulate,rtl-icarus"], {0}, "PASS"),
+    "verify": (["verify", "net/model.onnx", "--rungs", "golden,emulate,c,rtl-icarus"], {0},
+               "PASS"),
     "ranges": (["ranges", "net/model.onnx", "--plot", "ranges.png"], {0}, ""),
     "bench": (["bench", "net/model.onnx", "--size", "32x24", "--rounds", "1", "--contenders",
                "golden,emulate"], {0}, ""),
@@ -130,9 +132,10 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for needed in ("fsrcnnx/sim/photo_tb.sv", "fsrcnnx/sim/fsrcnnx_check_tb.sv",
                    "fsrcnnx/rtl/fsrcnnx_top.sv", "fsrcnnx/rtl/EMITTED.md", "fsrcnnx/rtl/LICENSE",
-                   "fsrcnnx/hls/fsrcnnx_test.cpp", "fsrcnnx/models/fsrcnn-x_x2/model.onnx"):
+                   "fsrcnnx/hls/fsrcnnx_test.cpp", "fsrcnnx/c/LICENSE",
+                   "fsrcnnx/models/fsrcnn-x_x2/model.onnx"):
         assert needed in names
-    for folder in ("rtl", "hls"):
+    for folder in ("rtl", "hls", "c"):
         have = {f"fsrcnnx/{path.relative_to(ROOT)}" for path in (ROOT / folder).rglob("*")
                 if path.is_file()}
         assert have == {name for name in names if name.startswith(f"fsrcnnx/{folder}/")}

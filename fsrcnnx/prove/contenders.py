@@ -75,6 +75,7 @@ class Contender:
 CONTENDER = {contender.name: contender for contender in (
     Contender("golden", "golden", slow=True),
     Contender("emulate", "emulate"),
+    Contender("c", "c", narrow=True),
     Contender("onnx", "onnx", narrow=True),
     Contender("hls", "hls4ml", slow=True, package="hls4ml"),
 )}

@@ -73,7 +73,8 @@ def test_help_imports_nothing_heavy(args):
 def test_commands():
     assert {"prepare", "train", "test", "quantise", "slim", "level", "export", "results", "card",
             "contrast", "upscale", "rtl", "sim", "verify", "synth", "doctor", "demo", "ranges",
-            "bench", "import", "hls", "c", "hls-synth", "hls-cosim", "pnr"} == set(cli.main.commands)
+            "bench", "import", "hls", "c", "hls-synth", "hls-cosim", "pnr"} == set(
+                cli.main.commands)
     for command in cli.main.commands.values():
         assert command.help
 

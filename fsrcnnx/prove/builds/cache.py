@@ -26,7 +26,7 @@ from fsrcnnx.owned import read_list, whole, write_list
 from fsrcnnx.prove.builds.home import LOGGED, LOGS, VARIABLE, check_ours, home, remove
 
 KIND = "a build"
-KEY = re.compile(r"(?:icarus|verilator|hls|runtime|graph)-[0-9a-f]{24}")
+KEY = re.compile(r"(?:icarus|verilator|hls|c|runtime|graph)-[0-9a-f]{24}")
 SCRATCH = re.compile(rf"({KEY.pattern})-[a-z0-9_]{{8}}")  # as tempfile names them
 LOCK = re.compile(rf"({KEY.pattern})\.lock")
 LOG = re.compile(r"(?:failed-)?[a-z0-9-]+-[a-z0-9_]{8}\.log")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fsrcnnx.exact.emulate import Emulator
     from fsrcnnx.exact.onnx.model import Model
+    from fsrcnnx.prove.c.library import Library
     from fsrcnnx.prove.hls.frames import Simulated
     from fsrcnnx.prove.simulation.simulate import Result
 
@@ -35,13 +36,13 @@ class Ran:
         planes: Raw luma (s*H, s*W) each, integers; None where a simulation stopped.
         seconds: Time of each.
         error: What went wrong besides values, if something did.
-        report: What a simulation says of itself; the emulator that ran.
+        report: What a simulation says of itself; the emulator or the library that ran.
     """
 
     planes: tuple[np.ndarray | None, ...]
     seconds: tuple[float, ...]
     error: CheckError | None = None
-    report: Result | Simulated | Emulator | None = None
+    report: Result | Simulated | Emulator | Library | None = None
 
     def whole(self) -> tuple[np.ndarray, ...]:
         """The planes, all of them.

@@ -1,4 +1,4 @@
-"""The engines that are software: bicubic, float, golden, emulated, ONNX, and the module trained.
+"""The engines that are software: bicubic, float, golden, emulated, C, ONNX, the module trained.
 
 May import the errors and the ground; the rest only inside an engine, so that the command line can
 read the table.
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from fsrcnnx.exact.emulate import Emulator
     from fsrcnnx.exact.onnx.model import Model
+    from fsrcnnx.prove.c.library import Library
 
 
-def one_by_one(run: Callable[[np.ndarray], np.ndarray], report: Emulator | None = None) -> Run:
+def one_by_one(run: Callable[[np.ndarray], np.ndarray],
+               report: Emulator | Library | None = None) -> Run:
     """Run planes one after the other, timing each.
 
     Args:
@@ -83,6 +85,15 @@ def emulate(model: Model, *, emulator: Emulator | None = None) -> Iterator[Run]:
 
     emulator = emulator or Emulator(model.network)
     yield one_by_one(emulator, emulator)
+
+
+@contextmanager
+def c(model: Model) -> Iterator[Run]:
+    """The generated C99, compiled."""
+    from fsrcnnx.prove.c.library import build
+
+    library = build(model.network)
+    yield one_by_one(library.upscale, library)
 
 
 @contextmanager

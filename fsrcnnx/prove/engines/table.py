@@ -21,6 +21,7 @@ ENGINE = {engine.name: engine for engine in (
     Engine("hls", "hls4ml project in g++", hardware.hls, busy="compile and run C++"),
     Engine("rtl", "emitted core in a simulator", hardware.rtl, busy=SIMULATE),
     Engine("bicubic", "without a network", software.bicubic, network=False, exact=False),
+    Engine("c", "generated C99, compiled", software.c, offered=False),
     Engine("qat", "torch module of quantisation-aware training", software.qat, offered=False),
     Engine("qonnx", "model.onnx in qonnx", software.qonnx, offered=False),
     Engine("hls4ml", "hls4ml's g++ emulation", hardware.hls4ml, offered=False),

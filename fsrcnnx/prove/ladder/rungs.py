@@ -17,6 +17,7 @@ from fsrcnnx.errors import InputError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.compare import Divergence, first_difference
 from fsrcnnx.install import advice
+from fsrcnnx.media.imaging import bicubic
 from fsrcnnx.prove.engines.table import ENGINE
 from fsrcnnx.prove.ladder import hardware as rungs_hardware
 from fsrcnnx.prove.ladder.rung import Climbed, Context, Rung, Skip, run
@@ -67,6 +68,16 @@ def _emulate(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
                    locate=locate)
 
 
+def _c(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The network, and the enlargement before it on made-up frames, which need not be enlarged."""
+    ran, network = run(context, "c", stimuli), context.network
+    wrong = sum(int((ran.report.enlarge(s.lr) != bicubic(
+        s.lr, network.prescale, network.in_format.hi)).sum()) for s in stimuli if s.path is None)
+    fault = f"{wrong} pixels of the enlargement differ from bicubic's" if wrong else ""
+    return Climbed(stimuli, ran.planes, ran.seconds, f"compiling: {ran.report.seconds:.0f} s",
+                   fault)
+
+
 def _rung(name: str, engine: str, climb: Climb | None = None, **options) -> Rung:
     """A rung that is one engine on all frames, unless it says how it climbs."""
     return Rung(name, ENGINE[engine].what, climb or partial(_every, engine=engine), **options)
@@ -79,6 +90,7 @@ RUNG = {rung.name: rung for rung in (
     _rung("uint8-onnx", "onnx"),
     _rung("golden", "golden", against="-"),
     _rung("emulate", "emulate", _emulate),
+    _rung("c", "c", _c, optional=True),
     Rung("hls", "hls4ml project in g++, tiles", rungs_hardware.hls_tiles, optional=True),
     Rung("hls-pictures", "hls4ml project in g++, whole pictures", rungs_hardware.hls_pictures,
          optional=True),

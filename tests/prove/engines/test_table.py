@@ -97,7 +97,8 @@ def test_every_rung_and_contender_runs_an_engine_of_the_table(model, monkeypatch
         with pytest.raises(ladder_rung.RuledOut, match="planted"):
             rung.climb(context, [stimulus])
     assert len(asked) == len(rungs) == len(RUNG) - 1
-    assert set(asked) == {"float", "qat", "qonnx", "onnx", "golden", "emulate", "hls", "rtl"}
+    assert set(asked) == {"float", "qat", "qonnx", "onnx", "golden", "emulate", "c", "hls",
+                          "rtl"}
     assert set(asked) <= ENGINE.keys()
 
 
@@ -148,7 +149,7 @@ def test_an_engine_that_is_wrong_turns_the_ladder_and_the_benchmark_red(model, m
 # --- what each gives -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["golden", "emulate", "onnx", "qonnx"])
+@pytest.mark.parametrize("name", ["golden", "emulate", "c", "onnx", "qonnx"])
 def test_the_exact_engines_agree_frame_by_frame(model, name):
     with ENGINE[name].prepare(model) as run:
         for _ in range(2):  # prepared once, run again and again

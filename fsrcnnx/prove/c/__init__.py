@@ -1,0 +1,1 @@
+"""C references compiled and called."""

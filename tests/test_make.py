@@ -221,8 +221,7 @@ def test_one_name_goes_through_the_whole_line(given, named):
 
 
 def test_bits_are_those_of_the_label():
-    from fsrcnnx.learn.quantising.calibrate import MIXED, Bits
-    from fsrcnnx.learn.quantising.quantise import label
+    from fsrcnnx.learn.quantising.calibrate import MIXED, Bits, label
 
     for text in ("w4a8", "w8a8", "w8a8s6", "w16a2s2d8", "w4a6-mixed", "w8a8d2-mixed"):
         usual = Bits.parse(text.removesuffix(MIXED))

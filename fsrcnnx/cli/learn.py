@@ -27,8 +27,7 @@ teacher_option = click.option("--teacher", type=FILE, help="Weights of a larger 
                               "pictures make half of the loss; `none`: without.")
 
 # of `quantise`
-OF_FINE_TUNING = ("optimiser", "teacher", "lr", "rounds", "slope_digits", "even",
-                  "batch_size")
+OF_FINE_TUNING = ("optimiser", "teacher", "lr", "rounds", "slope_digits", "even", "batch_size")
 
 
 def _teacher(given, own, taught):
@@ -152,13 +151,15 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 @click.option("--slope-digits", type=click.IntRange(0, 8), help="Most signed digits of a PReLU "
               "slope, each an adder where nothing multiplies; 0: any number; if not given, 2 with "
               "weights of 7 bits and fewer or few digits, else any.")
+@click.option("--contrast/--no-contrast", default=None, help="Whether patches from black to white "
+              "lie beside the file's; if not given, with weights and maps of 8 bits and more.")
 @click.option("--even/--no-even", default=True, show_default=True,
               help="Whether grays are made to stay themselves, at the end.")
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
 @device_option
 def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
-             rounds, slope_digits, device, **settings):
+             rounds, slope_digits, contrast, device, **settings):
     """Quantise float weights to the number contract.
 
     The same command resumes. TRAIN_FILE and EVAL_FILE are as `prepare` writes them.
@@ -168,6 +169,7 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
     from fsrcnnx.learn import store
     from fsrcnnx.learn.quantising import quantise as learn
     from fsrcnnx.learn.quantising.calibrate import MIXED, Bits, ends
+    from fsrcnnx.learn.quantising.edges import usual_contrast
     from fsrcnnx.learn.quantising.slopes import usual_digits
     from fsrcnnx.learn.training import recipes
     from fsrcnnx.learn.training.devices import assemble
@@ -185,6 +187,8 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
     steps = own.fine if steps is None else steps
     if slope_digits is None:
         slope_digits = usual_digits([usual, *by_layer.values()])
+    if contrast is None:
+        contrast = usual_contrast([usual, *by_layer.values()])
     with assemble(device) as team, made(output.parent):
         done = learn.quantise(weights, train_file, eval_file, output,
                               bits=usual, layers=by_layer,
@@ -192,7 +196,8 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
                               teacher=_teacher(teacher, own, own.fine_taught),
                               lr=own.fine_lr if lr is None else lr,
                               rounds=own.rounds if rounds is None else rounds,
-                              slope_digits=slope_digits if steps else 0, team=team,
+                              slope_digits=slope_digits if steps else 0, contrast=contrast,
+                              team=team,
                               **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "

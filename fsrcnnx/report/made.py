@@ -119,7 +119,9 @@ class Made:
         searched = f", {times} of moves to neighbouring weights" if rounds else ""
         return f"Integers: {steps:,} steps with noise of the power of rounding{stairs}{rule}, " \
                f"a tenth as many in which the biases alone learn{searched}." \
-            + self._taught(content.get("fine_teacher", ""))
+            + self._taught(content.get("fine_teacher", "")) + (
+                " Patches from black to white lay beside those of the data."
+                if content.get("contrast") else "")
 
     @staticmethod
     def _taught(teacher: str) -> str:

@@ -101,6 +101,26 @@ def ends(model: models.Net) -> dict[str, Bits]:
     return {name: Bits() for name in (model.names[0], model.names[-1])}
 
 
+def label(name: str, usual: Bits, bits: Mapping[str, Bits]) -> str:
+    """Name a quantised network.
+
+    Args:
+        name: Of the float network.
+        usual: Widths that were asked for.
+        bits: Widths by layer name.
+
+    Returns:
+        The name itself at 8 bits, else with the widths: `fsrcnn-x_x2_w4a8`, and `-mixed` if some
+        layers have others.
+    """
+    mixed = MIXED if set(bits.values()) != {usual} else ""
+    if usual == Bits() and not mixed:
+        return name
+    slopes = f"s{usual.slope}" if usual.slope != Bits.slope else ""
+    digits = f"d{usual.digits}" if usual.digits else ""
+    return f"{name}_w{usual.weight}a{usual.activation}{slopes}{digits}{mixed}"
+
+
 def nearest_format(x: torch.Tensor, signed: bool, bits: int, least: float = 0.0) -> Format:
     """The format of a width with the least squared error.
 

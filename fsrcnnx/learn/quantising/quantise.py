@@ -35,7 +35,8 @@ from fsrcnnx.files import check_apart, check_output
 from fsrcnnx.learn import data, models, sources, store, torchfile
 from fsrcnnx.learn.evaluate import float_run, largest_loss, mean_psnr, psnrs
 from fsrcnnx.learn.quantising import neighbours
-from fsrcnnx.learn.quantising.calibrate import MIXED, Bits, calibrate, uniform
+from fsrcnnx.learn.quantising.calibrate import Bits, calibrate, label, uniform
+from fsrcnnx.learn.quantising.edges import beside
 from fsrcnnx.learn.quantising.level import level
 from fsrcnnx.learn.quantising.noise import Noise
 from fsrcnnx.learn.quantising.quantnet import QuantNet, load_qat, pack, to_network
@@ -103,32 +104,12 @@ def _layer_bits(model: models.Net, bits: Bits, layers: Mapping[str, Bits]) -> di
     return {**uniform(model, bits), **layers}
 
 
-def label(name: str, usual: Bits, bits: Mapping[str, Bits]) -> str:
-    """Name a quantised network.
-
-    Args:
-        name: Of the float network.
-        usual: Widths that were asked for.
-        bits: Widths by layer name.
-
-    Returns:
-        The name itself at 8 bits, else with the widths: `fsrcnn-x_x2_w4a8`, and `-mixed` if some
-        layers have others.
-    """
-    mixed = MIXED if set(bits.values()) != {usual} else ""
-    if usual == Bits() and not mixed:
-        return name
-    slopes = f"s{usual.slope}" if usual.slope != Bits.slope else ""
-    digits = f"d{usual.digits}" if usual.digits else ""
-    return f"{name}_w{usual.weight}a{usual.activation}{slopes}{digits}{mixed}"
-
-
 def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
              output: str | Path, *, bits: Bits = W8A8, layers: Mapping[str, Bits] | None = None,
              steps: int = 30000, lr: float = 1e-3, batch_size: int = 16, seed: int = 123,
              optimiser: str = "adam", teacher: str | Path | None = None, rounds: int = 0,
-             slope_digits: int = 0, even: bool = False, stop_after: int | None = None,
-             team: Team = ALONE, progress: bool = True) -> Quantised:
+             slope_digits: int = 0, contrast: bool = False, even: bool = False,
+             stop_after: int | None = None, team: Team = ALONE, progress: bool = True) -> Quantised:
     """Quantise a float network and fine-tune it under the number contract.
 
     Called again after a kill, it goes on to the identical result from the hidden checkpoints
@@ -152,6 +133,8 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
         rounds: Most rounds of the search for better weights of few bits, after the biases.
         slope_digits: Most signed digits of a slope, to which they are brought before the search;
             0: any number.
+        contrast: Whether patches of full contrast lie beside those of the file; what the float
+            network makes of them is their target.
         even: Whether constant frames are brought to stay as they are, at last; not after
             calibration only.
         stop_after: Stop, resumably, after this many steps of a stage, or rounds.
@@ -186,12 +169,17 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
     patches = data.read_patches(train_file, model.picture_scale, model.prescale)
     plan = Plan(name, seed, lr, max(1, steps), 1, batch_size, len(patches[0]),
                 f"{weights} {by_layer}, {rounds} rounds"
-                + (f", slopes of {slope_digits} digits" if slope_digits else ""),
+                + (f", slopes of {slope_digits} digits" if slope_digits else "")
+                + (", full contrast" if contrast else ""),
                 "joint", optimiser=optimiser,
                 data=data.fingerprint(patches, pairs))
     lessons = teach(teacher if steps else None, train_file, model.picture_scale, team=team,
                     progress=progress)
     plan = replace(plan, teacher=lessons.teacher)
+    if contrast:
+        patches, lessons = beside(patches, lessons, model,
+                                  data.PROTOCOLS[note.protocol if note else "paper"], seed,
+                                  team=team)
     x, y = Batches(*patches, CALIBRATION, torch.Generator().manual_seed(seed), FULL_RANGE).draw()
     start, prepared = prepared_for(model, by_layer, x, y)
     module = calibrate(start, x, y, by_layer)
@@ -213,7 +201,7 @@ def quantise(weights: str | Path, train_file: str | Path, eval_file: str | Path,
                         "fine_lr": lr, "fine_teacher": lessons.teacher, "rounds": rounds,
                         "fine_optimiser": optimiser, "fine_batch_size": batch_size,
                         "version": __version__, "seed": seed, "step": step, "complete": False,
-                        "evened": evened,
+                        "contrast": contrast, "evened": evened,
                         "eval_psnr": {"float": float_psnr, "calibrated": calibrated,
                                       "qat": value}}, output)
 

@@ -92,7 +92,7 @@ def _lessons(model: models.Net, train_file: Path, scale: int, device: torch.devi
         return _read(kept, tuple(hr.shape))
     if model.prescale > 1:
         lr, _ = data.read_patches(train_file, scale, model.prescale)
-    patches = _upscale(model.to(device), lr, hr.shape[1:], progress)
+    patches = upscale(model.to(device), lr, hr.shape[1:], progress)
     try:
         with atomic(kept) as part:
             np.save(part, patches)
@@ -113,9 +113,19 @@ def _read(kept: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @torch.no_grad()
-def _upscale(model: models.Net, lr: torch.Tensor, shape: torch.Size, progress: bool) -> np.ndarray:
-    """uint8 (N, *shape), rounded half to even and clipped."""
-    log.info("%s: %d patches by the teacher", model.name, len(lr))
+def upscale(model: models.Net, lr: torch.Tensor, shape: torch.Size, progress: bool) -> np.ndarray:
+    """Upscale many patches.
+
+    Args:
+        model: Float network.
+        lr: uint8 (N, p, p), as enter it.
+        shape: Of what it makes of one.
+        progress: Show a progress bar.
+
+    Returns:
+        uint8 (N, *shape), rounded half to even and clipped.
+    """
+    log.info("%s: %d patches upscaled", model.name, len(lr))
     device = next(model.parameters()).device
     out = np.empty((len(lr), *shape), np.uint8)
     for start in tqdm(range(0, len(lr), AT_ONCE), desc=f"teacher {model.name}", unit="batch",

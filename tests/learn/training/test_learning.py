@@ -16,8 +16,8 @@ from fsrcnnx.learn import models, store
 from fsrcnnx.learn.data import prepare, read_patches, read_pictures
 from fsrcnnx.learn.evaluate import float_run
 from fsrcnnx.learn.quantising import neighbours
-from fsrcnnx.learn.quantising.calibrate import Bits
-from fsrcnnx.learn.quantising.quantise import label, quantise
+from fsrcnnx.learn.quantising.calibrate import Bits, label
+from fsrcnnx.learn.quantising.quantise import quantise
 from fsrcnnx.learn.quantising.quantnet import load_qat, qat_run, to_network
 from fsrcnnx.learn.training.train import train
 from fsrcnnx.media.imaging import psnr

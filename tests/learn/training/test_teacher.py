@@ -57,8 +57,8 @@ def test_lessons_are_kept_and_those_of_other_weights_or_patches_are_others(
         files, kept, tmp_path, monkeypatch):
     first = teach(weights(tmp_path), files[0], 2, progress=False)
     assert [path.name.rpartition("-")[0] for path in kept()] == [".train.d6s3m1f3l3_x2"]
-    work, done = teacher._upscale, []
-    monkeypatch.setattr(teacher, "_upscale", lambda *args: done.append(1) or work(*args))
+    work, done = teacher.upscale, []
+    monkeypatch.setattr(teacher, "upscale", lambda *args: done.append(1) or work(*args))
     again = teach(weights(tmp_path), files[0], 2, progress=False)
     assert torch.equal(again.patches, first.patches) and again.teacher == first.teacher
     assert not done

@@ -73,6 +73,8 @@ module fsrcnnx_hls_top #(
   logic [DimBits-1:0] unused_width, unused_height;   // always FrameWidth, FrameHeight
 
   // a size of 0 is illegal
+  logic unused_new;
+
   fsrcnnx_axis_guard #(
     .PixelBits(InBits), .MaxWidth(FrameWidth), .MaxHeight(FrameHeight), .DimBits(DimBits)
   ) u_guard (
@@ -82,7 +84,8 @@ module fsrcnnx_hls_top #(
     .in_valid_i(beat_valid), .in_ready_o(beat_ready), .in_data_i(beat_data),
     .in_sof_i(beat_sof), .in_eol_i(beat_eol),
     .out_valid_o(lr_valid), .out_ready_i(lr_ready), .out_data_o(lr_data),
-    .out_width_o(unused_width), .out_height_o(unused_height), .error_o);
+    .out_width_o(unused_width), .out_height_o(unused_height),
+    .out_new_o(unused_new), .error_o);
 
   always_ff @(posedge aclk) begin
     if (!aresetn) error_count_o <= '0;

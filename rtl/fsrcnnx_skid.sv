@@ -22,24 +22,21 @@ module fsrcnnx_skid #(
   output logic      [Width-1:0] out_data_o
 );
 
-  logic             spill_valid_q;
-  logic [Width-1:0] spill_q;
+  logic [Width-1:0] spill_q;  // full while not ready
   wire  logic       advance = out_ready_i || !out_valid_o;
-
-  assign in_ready_o = !spill_valid_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      out_valid_o   <= 1'b0;
-      spill_valid_q <= 1'b0;
+      out_valid_o <= 1'b0;
+      in_ready_o  <= 1'b1;
     end else begin
-      if (advance) out_valid_o <= spill_valid_q || in_valid_i;
-      spill_valid_q <= !advance && (spill_valid_q || in_valid_i);
+      if (advance) out_valid_o <= !in_ready_o || in_valid_i;
+      in_ready_o <= advance || (in_ready_o && !in_valid_i);
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (advance) out_data_o <= spill_valid_q ? spill_q : in_data_i;
+    if (advance) out_data_o <= in_ready_o ? in_data_i : spill_q;
     if (in_ready_o) spill_q <= in_data_i;
   end
 

@@ -62,6 +62,8 @@ module fsrcnnx_top #(
   logic [InBits-1:0]  lr_data;
   logic [DimBits-1:0] lr_width, lr_height;
 
+  logic unused_new;
+
   fsrcnnx_axis_guard #(
     .PixelBits(InBits), .MaxWidth(MaxWidth), .MaxHeight(MaxHeight), .DimBits(DimBits)
   ) u_guard (
@@ -69,7 +71,8 @@ module fsrcnnx_top #(
     .in_valid_i(beat_valid), .in_ready_o(beat_ready), .in_data_i(beat_data),
     .in_sof_i(beat_sof), .in_eol_i(beat_eol),
     .out_valid_o(lr_valid), .out_ready_i(lr_ready), .out_data_o(lr_data),
-    .out_width_o(lr_width), .out_height_o(lr_height), .error_o);
+    .out_width_o(lr_width), .out_height_o(lr_height),
+    .out_new_o(unused_new), .error_o);
 
   always_ff @(posedge aclk) begin
     if (!aresetn) error_count_o <= '0;

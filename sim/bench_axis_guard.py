@@ -14,7 +14,7 @@ from sim.tb import TB, config
 from sim.video import FAULTS, fuzz, repaired, video
 
 INPUTS = ["in_data_i", "in_sof_i", "in_eol_i", "frame_width_i", "frame_height_i"]
-OUTPUTS = ["out_data_o", "out_width_o", "out_height_o"]
+OUTPUTS = ["out_data_o", "out_width_o", "out_height_o", "out_new_o"]
 
 
 class GuardTB(TB):
@@ -23,6 +23,7 @@ class GuardTB(TB):
     def __init__(self, dut):
         super().__init__(dut, INPUTS, OUTPUTS)
         self.errors = 0
+        self.size = (0, 0)  # of the last frame
         cocotb.start_soon(self._count())
 
     async def _count(self):
@@ -38,8 +39,12 @@ async def check(tb: GuardTB, sent: list) -> None:
     tb.source.send(*({"in_data_i": b.data, "in_sof_i": b.sof, "in_eol_i": b.eol,
                       "frame_width_i": b.width, "frame_height_i": b.height} for b in sent))
     got = await tb.drain(sum(frame.size for frame in frames))
-    want = [{"out_data_o": int(v), "out_width_o": f.shape[1], "out_height_o": f.shape[0]}
-            for f in frames for v in f.ravel()]
+    want = []
+    for f in frames:
+        want += [{"out_data_o": int(v), "out_width_o": f.shape[1], "out_height_o": f.shape[0],
+                  "out_new_o": int(at == 0 and f.shape != tb.size)}
+                 for at, v in enumerate(f.ravel())]
+        tb.size = f.shape
     wrong = [i for i, (a, b) in enumerate(zip(got, want, strict=True)) if a != b]
     assert not wrong, f"beat {wrong[0]}: want {want[wrong[0]]}, got {got[wrong[0]]}"
     assert tb.errors == errors, f"{tb.errors} errors counted, {errors} made"

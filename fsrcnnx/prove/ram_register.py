@@ -2,8 +2,9 @@
 
 Imports the standard library. A block RAM gives its word 4 to 6 ns after the clock, with its output
 register after about 1; Yosys does not infer it (its issue 5814). A read port qualifies if every bit
-of it that anything looks at goes into one plain flip-flop of the same clock, without enable or
-reset, and nowhere else. The netlist does the same, clock by clock, as the rung `netlist` shows.
+of it that anything looks at goes into one plain flip-flop of the same clock, without reset and all
+with the same enable or none, and nowhere else. The netlist does the same, clock by clock, as the
+rung `netlist` shows.
 
     moved = absorb(netlist, "fsrcnnx_top")     # changed in place; flip-flops that went
 
@@ -18,13 +19,15 @@ RAM, FLIP_FLOP = "DP16KD", "TRELLIS_FF"
 PORTS, WIDTH = ("A", "B"), 18  # one of 36 bits has its word on the pins of both
 
 
-def _plain(cell: dict, clock: list) -> bool:
-    """Whether a cell is a flip-flop of a clock's rising edge, always enabled and never reset."""
+def _enable(cell: dict, clock: list) -> list | None:
+    """The enable of a flip-flop of a clock's rising edge without reset; None if it is none."""
     pins, given = cell["connections"], cell["parameters"]
-    return (cell["type"] == FLIP_FLOP and pins["CLK"] == clock
+    if (cell["type"] == FLIP_FLOP and pins["CLK"] == clock
             and given.get("CLKMUX", "CLK") == "CLK" and given.get("LSRMODE", "LSR") == "LSR"
-            and given.get("CEMUX", "1").strip() == "1" and pins.get("LSR", ["0"]) == ["0"]
-            and given.get("LSRMUX", "LSR") == "LSR" and given.get("REGSET") == "RESET")
+            and pins.get("LSR", ["0"]) == ["0"] and given.get("LSRMUX", "LSR") == "LSR"
+            and given.get("REGSET") == "RESET"):
+        return {"1": ["1"], "CE": pins.get("CE")}.get(given.get("CEMUX", "1").strip())
+    return None
 
 
 def _sinks(module: dict) -> dict[int, list[tuple[str, str]]]:
@@ -65,9 +68,12 @@ def absorb(netlist: dict, top: str) -> int:
             if (not outputs or len(registers) < len(outputs) or pins[f"WE{port}"] != ["0"]
                     or pins[f"RST{port}"] != ["0"] or pins[f"OCE{port}"] != ["1"]
                     or given.get(f"REGMODE_{port}", "NOREG") != "NOREG"
-                    or given.get(f"CLK{port}MUX", f"CLK{port}") != f"CLK{port}"
-                    or not all(_plain(register, pins[f"CLK{port}"]) for register in registers)):
+                    or given.get(f"CLK{port}MUX", f"CLK{port}") != f"CLK{port}"):
                 continue
+            enables = [_enable(register, pins[f"CLK{port}"]) for register in registers]
+            if not enables[0] or any(enable != enables[0] for enable in enables):
+                continue
+            pins[f"OCE{port}"] = enables[0]
             given[f"REGMODE_{port}"] = "OUTREG"
             for pin, users in outputs.items():
                 pins[pin] = module["cells"].pop(users[0][0])["connections"]["Q"]

@@ -68,10 +68,10 @@ ECP5 = {
 KEPT = "counts before packing; hierarchy kept, nothing optimised across a module's border"
 DEVICES = {
     "xcup": Device(
-        "UltraScale+", "synth_xilinx -family xcup -noiopad -noclkbuf", XILINX, KEPT),
-    "ecp5": Device("ECP5", "synth_ecp5 -noflatten{noabc9}", ECP5,
+        "UltraScale+", "synth_xilinx -family xcup -noiopad -noclkbuf -top {top}", XILINX, KEPT),
+    "ecp5": Device("ECP5", "synth_ecp5 -noflatten{noabc9} -top {top}", ECP5,
                    f"{KEPT}; a carry cell takes two LUT sites"),
-    "xc7": Device("7 series", "synth_xilinx -family xc7 -noiopad -noclkbuf", XILINX,
+    "xc7": Device("7 series", "synth_xilinx -family xc7 -noiopad -noclkbuf -top {top}", XILINX,
                   f"{KEPT}; area only: Yosys is known to make a wrong netlist of DSP48E1"),
 }
 
@@ -116,7 +116,7 @@ def run_yosys(folder: Path, command: str, top: str = TOP) -> tuple[dict, str]:
 
     Args:
         folder: Folder of RTL.
-        command: Yosys' command for it, with {noabc9} where that may stand.
+        command: Yosys' commands for it, parted by "; ", with {noabc9} and {top} where those stand.
         top: Name of the top module.
 
     Returns:
@@ -130,7 +130,7 @@ def run_yosys(folder: Path, command: str, top: str = TOP) -> tuple[dict, str]:
     script = "\n".join([
         f"read_verilog -sv {' '.join(manifests.sources(folder))}",
         f"hierarchy -check -top {top}",
-        f"{command.format(noabc9=noabc9(yosys.path))} -top {top}",
+        *command.format(noabc9=noabc9(yosys.path), top=top).split("; "),
         "write_json netlist.json",
     ])
     with scratch() as folder_of_work:

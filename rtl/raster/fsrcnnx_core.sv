@@ -23,6 +23,7 @@ module fsrcnnx_core #(
   input  wire logic                in_valid_i,
   output logic                     in_ready_o,
   input  wire logic [InBits-1:0]   in_data_i,
+  input  wire logic                in_new_i,
   input  wire logic [DimBits-1:0]  in_width_i,
   input  wire logic [DimBits-1:0]  in_height_i,
 
@@ -60,7 +61,8 @@ module fsrcnnx_core #(
     .Room     (fsrcnnx_pkg::RING_WORDS * Scale),
     .Spare    (Scale - 1)
   ) u_sequencer (
-    .clk_i, .rst_ni, .in_valid_i, .in_ready_o, .in_data_i, .in_width_i, .in_height_i,
+    .clk_i, .rst_ni, .in_valid_i, .in_ready_o, .in_data_i, .in_new_i, .in_width_i,
+    .in_height_i,
     .step_o(stream_step[0]), .line_o(stream_line[0]), .live_o(stream_live[0]),
     .data_o(stream_data[InBits-1:0]), .width_o, .height_o, .line_read_i);
 

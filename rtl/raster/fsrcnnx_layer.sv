@@ -7,7 +7,7 @@
 // A deconvolution has a lane of sums per output phase (TDC), and so has a sub-pixel convolution.
 // Anchor: the LR pixel of the centre goes on beside the outputs, or, in the last layer, is added to
 // each sum; the first layer finds it in its own column.
-// Latency from a window's newest step: 3 (0 where Side is 1) + Sums + AnchorCycles + Slopes + 3.
+// Latency from a window's newest step: 4 (0 where Side is 1) + Sums + AnchorCycles + Slopes + 3.
 
 `default_nettype none
 

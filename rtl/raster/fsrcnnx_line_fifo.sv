@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Line FIFO: pixels in as they come, whole lines out without a gap.
 //
-// It counts whole lines, so that whoever takes a line finds all of it. Full is said one clock late
-// by a register, with room kept for the pixel on its way.
+// It counts whole lines, so that whoever takes a line finds all of it. What the counts say comes one
+// clock late from registers: full with room kept for the pixels on their way.
 // Latency 2 cycles from pop_i to data_o, 0 where nothing was popped. Backpressure: in_ready_o, from
 // a register. Python twin: collections.deque.
 
@@ -10,23 +10,21 @@
 
 module fsrcnnx_line_fifo #(
   parameter int Width   = 8,
-  parameter int Depth   = 32,    // a power of two; two lines keep one coming while one goes
-  parameter int DimBits = 5
+  parameter int Depth   = 32     // a power of two; two lines keep one coming while one goes
 ) (
   input  wire logic               clk_i,
   input  wire logic               rst_ni,
 
-  input  wire logic [DimBits-1:0] width_i,   // of a line; changes only while the FIFO is empty
+  input  wire logic             in_valid_i,
+  output logic                  in_ready_o,
+  input  wire logic [Width-1:0] in_data_i,
+  input  wire logic             in_last_i,   // of a line
 
-  input  wire logic               in_valid_i,
-  output logic                    in_ready_o,
-  input  wire logic [Width-1:0]   in_data_i,
-
-  output logic                    pixel_o,   // there is a pixel
-  output logic                    line_o,    // there is a whole line
-  input  wire logic               take_i,    // one line less: its first pixel is popped
-  input  wire logic               pop_i,
-  output logic      [Width-1:0]   data_o
+  output logic                  pixel_o,     // there is a pixel
+  output logic                  line_o,      // there is a whole line
+  input  wire logic             take_i,      // one line less: its first pixel is popped
+  input  wire logic             pop_i,
+  output logic      [Width-1:0] data_o
 );
 
   localparam int AddrBits = $clog2(Depth);
@@ -37,16 +35,10 @@ module fsrcnnx_line_fifo #(
 
   // ---------------------------------------------------------------- where it is written and read
   logic [AddrBits-1:0] write_q, read_q;
-  logic [AddrBits:0]   pixels_q, lines_q, pixels_d, lines_d;
-  logic [DimBits-1:0]  x_q;
-  logic                push, last;
+  logic [AddrBits:0]   pixels_q, lines_q;
+  logic                push;
 
-  always_comb begin
-    push     = in_valid_i && in_ready_o;
-    last     = x_q == width_i - 1'b1;
-    pixels_d = pixels_q + (AddrBits+1)'(push) - (AddrBits+1)'(pop_i);
-    lines_d  = lines_q + (AddrBits+1)'(push && last) - (AddrBits+1)'(take_i);
-  end
+  assign push = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -54,19 +46,17 @@ module fsrcnnx_line_fifo #(
       read_q     <= '0;
       pixels_q   <= '0;
       lines_q    <= '0;
-      x_q        <= '0;
       in_ready_o <= 1'b0;
       pixel_o    <= 1'b0;
       line_o     <= 1'b0;
     end else begin
       if (push) write_q <= write_q + 1'b1;
-      if (push) x_q <= last ? '0 : x_q + 1'b1;
       if (pop_i) read_q <= read_q + 1'b1;
-      pixels_q   <= pixels_d;
-      lines_q    <= lines_d;
-      in_ready_o <= pixels_d < (AddrBits+1)'(Depth - 1);
-      pixel_o    <= pixels_d != '0;
-      line_o     <= lines_d != '0;
+      pixels_q   <= pixels_q + (AddrBits+1)'(push) - (AddrBits+1)'(pop_i);
+      lines_q    <= lines_q + (AddrBits+1)'(push && in_last_i) - (AddrBits+1)'(take_i);
+      in_ready_o <= pixels_q < (AddrBits+1)'(Depth - 2);
+      pixel_o    <= pixels_q > (AddrBits+1)'(pop_i);
+      line_o     <= lines_q > (AddrBits+1)'(take_i);
     end
   end
 

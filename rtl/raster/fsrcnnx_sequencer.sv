@@ -7,7 +7,8 @@
 // last rows out. Each line pushes one out, that of After lines before: it begins only if the output
 // has room for that one, if it is of a frame (credits); so nothing behind ever waits. A frame of
 // another size waits until the core is empty, then lines of zeros of its width go first: the size
-// is one register for all. A step every Interval clocks: of 1, a line is one burst, step_o is 1.
+// is one register for all. A step every Interval clocks: of 1, a
+// line is one burst, step_o is 1.
 // A frame takes Interval * max(width + Gap, MinSlots) * (height + Pad) clocks. Latency 2 cycles.
 
 `default_nettype none
@@ -28,10 +29,11 @@ module fsrcnnx_sequencer #(
   input  wire logic                 clk_i,
   input  wire logic                 rst_ni,
 
-  // pixels of whole frames, the size beside each
+  // pixels of whole frames; beside the first one of a frame of another size, new and the size
   input  wire logic                 in_valid_i,
   output logic                      in_ready_o,
   input  wire logic [PixelBits-1:0] in_data_i,
+  input  wire logic                 in_new_i,
   input  wire logic [DimBits-1:0]   in_width_i,
   input  wire logic [DimBits-1:0]   in_height_i,
 
@@ -59,11 +61,13 @@ module fsrcnnx_sequencer #(
   end
 
   // ---------------------------------------------------------------- size: one for the whole core
-  logic same, load, settle_q, empty_q, fifo_ready, pixel_waits, line_waits;
+  logic       load, loaded_q, empty_q, push, push_q, last_x, fifo_ready, pixel_waits, line_waits;
+  logic [1:0] settle_q;  // what follows from the size is not there yet
 
-  assign same       = in_width_i == width_o && in_height_i == height_o;
-  assign load       = in_valid_i && !same && empty_q && !pixel_waits && !settle_q;
-  assign in_ready_o = same && fifo_ready;
+  assign in_ready_o = fifo_ready && (!in_new_i || (loaded_q && settle_q == '0));
+  assign push       = in_valid_i && in_ready_o;
+  // a pixel of before is seen to wait two clocks after it was pushed
+  assign load       = in_valid_i && in_new_i && !loaded_q && empty_q && !pixel_waits && !push_q;
 
   logic [SlotBits-1:0] slots_q;    // slots of a line
   logic [RoomBits-1:0] need_q;     // pixels that it may take at the output
@@ -73,13 +77,17 @@ module fsrcnnx_sequencer #(
     if (!rst_ni) begin
       width_o  <= '0;
       height_o <= '0;
-      settle_q <= 1'b0;
+      loaded_q <= 1'b0;
+      settle_q <= '0;
+      push_q   <= 1'b0;
     end else begin
-      settle_q <= load;  // what follows from the size is there a clock after it
       if (load) begin
         width_o  <= in_width_i;
         height_o <= in_height_i;
       end
+      loaded_q <= load || (loaded_q && !push);
+      settle_q <= {settle_q[0], load};
+      push_q   <= push;
     end
   end
 
@@ -89,12 +97,14 @@ module fsrcnnx_sequencer #(
   end
 
   // ---------------------------------------------------------------- pixels that wait
-  logic begins_real, pop;
+  logic begins_real, pop, unused_first;
 
-  fsrcnnx_line_fifo #(.Width(PixelBits), .Depth(FifoDepth), .DimBits(DimBits)) u_fifo (
-    .clk_i, .rst_ni, .width_i(width_o), .in_valid_i(in_valid_i && same), .in_ready_o(fifo_ready),
-    .in_data_i, .pixel_o(pixel_waits), .line_o(line_waits), .take_i(begins_real), .pop_i(pop),
-    .data_o);
+  fsrcnnx_turn #(.Bits(DimBits)) u_x (
+    .clk_i, .rst_ni, .count_i(width_o), .step_i(push), .first_o(unused_first), .last_o(last_x));
+
+  fsrcnnx_line_fifo #(.Width(PixelBits), .Depth(FifoDepth)) u_fifo (
+    .clk_i, .rst_ni, .in_valid_i(push), .in_ready_o(fifo_ready), .in_data_i, .in_last_i(last_x),
+    .pixel_o(pixel_waits), .line_o(line_waits), .take_i(begins_real), .pop_i(pop), .data_o);
 
   // ---------------------------------------------------------------- cycle 0: which step is next
   logic                 busy_q;        // in a line, or in the slots after it
@@ -102,9 +112,9 @@ module fsrcnnx_sequencer #(
   logic                 real_q;        // it is a line of the frame
   logic [DimBits-1:0]   left_q;        // steps left of the line
   logic [SlotBits-1:0]  rest_q;        // slots left, those between the lines included
-  logic [DimBits-1:0]   row_q;         // lines of the frame that have begun
   logic [DrainBits-1:0] zeros_q;       // lines of zeros since its last one
   logic [RoomBits-1:0]  room_q;
+  logic                 between, unused_last; // two frames
   logic                 roomy_q, due, waits, padded, may_begin, begins, begins_zero, step;
   logic                 pushes, takes;  // the line pushed out next is of a frame; takes its room
 
@@ -124,10 +134,10 @@ module fsrcnnx_sequencer #(
   end
 
   always_comb begin
-    may_begin   = !busy_q && due && (roomy_q || !pushes) && !settle_q;
-    padded      = row_q != '0 || zeros_q >= DrainBits'(Pad);
+    may_begin   = !busy_q && due && (roomy_q || !pushes) && settle_q == '0;
+    padded      = !between || zeros_q >= DrainBits'(Pad);
     begins_real = may_begin && waits && padded;
-    begins_zero = may_begin && !begins_real && row_q == '0 && zeros_q != DrainBits'(Drain);
+    begins_zero = may_begin && !begins_real && between && zeros_q != DrainBits'(Drain);
     begins      = begins_real || begins_zero;
     // of 1, the FIFO holds the whole line
     step        = begins ||
@@ -135,12 +145,15 @@ module fsrcnnx_sequencer #(
     pop         = begins_real || (step && in_line_q && real_q);
   end
 
+  fsrcnnx_turn #(.Bits(DimBits)) u_row (
+    .clk_i, .rst_ni, .count_i(height_o), .step_i(begins_real), .first_o(between),
+    .last_o(unused_last));
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       busy_q    <= 1'b0;
       in_line_q <= 1'b0;
       real_q    <= 1'b0;
-      row_q     <= '0;
       zeros_q   <= DrainBits'(Drain);
     end else begin
       if (begins) begin
@@ -151,7 +164,6 @@ module fsrcnnx_sequencer #(
         busy_q <= rest_q != SlotBits'(1);
         if (left_q == DimBits'(1)) in_line_q <= 1'b0;
       end
-      if (begins_real) row_q <= row_q == height_o - 1'b1 ? '0 : row_q + 1'b1;
       if (load || begins_real) zeros_q <= '0;
       else if (begins_zero) zeros_q <= zeros_q + 1'b1;
     end
@@ -181,17 +193,23 @@ module fsrcnnx_sequencer #(
     assign takes  = begins && pushes;
   end
 
+  logic takes_q, read_q;
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
+      takes_q <= 1'b0;
+      read_q  <= 1'b0;
       room_q  <= RoomBits'(Room);
       roomy_q <= 1'b0;
       empty_q <= 1'b0;
     end else begin
-      if (takes && !line_read_i) room_q <= room_q - need_q;
-      else if (line_read_i && !takes) room_q <= room_q + need_q;
-      // a clock late; the next line is further off
+      takes_q <= takes;
+      read_q  <= line_read_i;
+      if (takes_q && !read_q) room_q <= room_q - need_q;
+      else if (read_q && !takes_q) room_q <= room_q + need_q;
+      // two clocks late; the next line is 4 off, or more
       roomy_q <= room_q >= need_q;
-      empty_q <= !busy_q && row_q == '0 && zeros_q == DrainBits'(Drain) && !pixel_waits &&
+      empty_q <= !busy_q && between && zeros_q == DrainBits'(Drain) && !pixel_waits &&
                  room_q == RoomBits'(Room);
     end
   end

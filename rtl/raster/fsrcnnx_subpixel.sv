@@ -7,7 +7,7 @@
 // others after it; with the last reading the line's room is free. A beat is a word or an equal part
 // of it; out_keep_o says which pixels of a line's last beat there are, the others are 0.
 // Phase py*Scale + px at [(py*Scale + px)*PixelBits]; output: leftmost pixel in the low bits.
-// An LR line takes Scale * ceil(Scale*width / PixelsPerBeat) clocks. Latency 5 cycles.
+// An LR line takes Scale * ceil(Scale*width / PixelsPerBeat) clocks. Latency 6 cycles.
 // Python twin: numpy reshape and transpose (fsrcnnx.exact.tdc.gather).
 
 `default_nettype none
@@ -22,8 +22,8 @@ module fsrcnnx_subpixel #(
   input  wire logic                               clk_i,
   input  wire logic                               rst_ni,
 
-  input  wire logic [DimBits-1:0]                 width_i,   // LR; changes only in between frames,
-  input  wire logic [DimBits-1:0]                 height_i,  // while nothing is here
+  input  wire logic [DimBits-1:0]                 width_i,   // LR; changes only while nothing is
+  input  wire logic [DimBits-1:0]                 height_i,  // here, 4 clocks before a pixel or more
 
   // raster
   input  wire logic                               step_i,
@@ -62,24 +62,21 @@ module fsrcnnx_subpixel #(
   // ---------------------------------------------------------------- write side: LR pixels to words
   logic [Scale*WordBits-1:0] word_q;    // of HR line r at [r*WordBits]
   logic [Scale-1:0]          place_q;   // of the next pixel in the word, one bit set
-  logic [DimBits-1:0]        x_q;
   logic [AddrBits-1:0]       write_q;
-  logic                      pixel, last_x, write_word_q;
+  logic                      pixel, last_x, unused_x, write_word_q;
 
-  assign pixel  = step_i && line_i && live_i;
-  assign last_x = x_q == width_i - 1'b1;
+  assign pixel = step_i && line_i && live_i;
+
+  fsrcnnx_turn #(.Bits(DimBits)) u_x (
+    .clk_i, .rst_ni, .count_i(width_i), .step_i(pixel), .first_o(unused_x), .last_o(last_x));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       place_q      <= Scale'(1);
-      x_q          <= '0;
       write_q      <= '0;
       write_word_q <= 1'b0;
     end else begin
-      if (pixel) begin
-        x_q     <= last_x ? '0 : x_q + 1'b1;
-        place_q <= last_x || place_q[Scale-1] ? Scale'(1) : place_q << 1;
-      end
+      if (pixel) place_q <= last_x || place_q[Scale-1] ? Scale'(1) : place_q << 1;
       write_word_q <= pixel && (last_x || place_q[Scale-1]);
       if (write_word_q) write_q <= following(write_q);
     end
@@ -98,51 +95,60 @@ module fsrcnnx_subpixel #(
   end
 
   // ---------------------------------------------------------------- read side, cycle 0: which beat
-  logic [LeftBits-1:0]  line_q, left_q, left;   // HR pixels of a line; those to come
+  logic [LeftBits-1:0]  line_q, left_q;         // HR pixels of a line; those to come, this beat's too
+  logic                 short_q;                // a line is one beat
+  logic                 first_q, last_q;        // the next beat begins, ends a line
   logic [CountBits-1:0] fresh_q;                // words that the first HR line has yet to read
+  logic                 some_q;                 // there are some
   logic [AddrBits-1:0]  read_q, start_q;        // the next word; the LR line's first
   logic [PlaceBits-1:0] part_q;                 // beats of the word that have gone
   logic [Scale-1:0]     row_q;                  // HR line of the LR line, one bit set
-  logic [DimBits-1:0]   y_q;
-  logic                 go, first_q, beat, word_done, row_done, read_word, line_done, top;
+  logic                 go, beat, word_done, read_word, line_done, first_y, unused_y;
 
   always_comb begin
-    left      = first_q ? line_q : left_q;
-    row_done  = left <= LeftBits'(PixelsPerBeat);
-    word_done = row_done || part_q == PlaceBits'(Beats - 1);
-    beat      = go && (!row_q[0] || fresh_q != '0);
+    word_done = last_q || part_q == PlaceBits'(Beats - 1);
+    beat      = go && (!row_q[0] || some_q);
     read_word = beat && word_done && row_q[0];
-    line_done = beat && row_done && row_q[Scale-1];
-    top       = row_q[0] && y_q == '0;
+    line_done = beat && last_q && row_q[Scale-1];
   end
 
+  fsrcnnx_turn #(.Bits(DimBits)) u_y (
+    .clk_i, .rst_ni, .count_i(height_i), .step_i(line_done), .first_o(first_y),
+    .last_o(unused_y));
+
+  // which beat ends a line is found one beat ahead
   always_ff @(posedge clk_i) begin
-    line_q <= LeftBits'(width_i) * LeftBits'(Scale);
-    if (beat) left_q <= left - LeftBits'(PixelsPerBeat);
+    line_q  <= LeftBits'(width_i) * LeftBits'(Scale);
+    short_q <= line_q <= LeftBits'(PixelsPerBeat);
+    if (beat ? last_q : first_q) begin
+      left_q <= line_q;
+      last_q <= short_q;
+    end else if (beat) begin
+      left_q <= left_q - LeftBits'(PixelsPerBeat);
+      last_q <= left_q <= LeftBits'(2*PixelsPerBeat);
+    end
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       fresh_q     <= '0;
+      some_q      <= 1'b0;
       read_q      <= '0;
       start_q     <= '0;
       part_q      <= '0;
       row_q       <= Scale'(1);
-      y_q         <= '0;
       first_q     <= 1'b1;
       line_read_o <= 1'b0;
     end else begin
       fresh_q     <= fresh_q + CountBits'(write_word_q) - CountBits'(read_word);
+      some_q      <= fresh_q > CountBits'(read_word);  // a clock late
       line_read_o <= line_done;
       if (beat) begin
-        first_q <= row_done;
+        first_q <= last_q;
         part_q  <= word_done ? '0 : part_q + 1'b1;
-        if (word_done) read_q <= row_done && !line_done ? start_q : following(read_q);
-        if (row_done) row_q <= line_done ? Scale'(1) : row_q << 1;
-        if (line_done) begin
-          start_q <= following(read_q);
-          y_q     <= y_q == height_i - 1'b1 ? '0 : y_q + 1'b1;
-        end
+        if (word_done) read_q <= last_q && !line_done ? start_q : following(read_q);
+        if (last_q) row_q <= line_done ? Scale'(1) : row_q << 1;
+        if (line_done) start_q <= following(read_q);
       end
     end
   end
@@ -163,7 +169,7 @@ module fsrcnnx_subpixel #(
   end
 
   for (genvar p = 0; p < PixelsPerBeat; p++) begin : gen_keep
-    assign keep[p] = left > LeftBits'(p);
+    assign keep[p] = left_q > LeftBits'(p);
   end
 
   always_ff @(posedge clk_i) begin
@@ -182,8 +188,8 @@ module fsrcnnx_subpixel #(
       {part_q2, part_q1} <= {part_q1, part_q};
       {row_q2, row_q1}   <= {row_q1, row_q};
       {keep_q2, keep_q1} <= {keep_q1, keep};
-      {sof_q2, sof_q1}   <= {sof_q1, top && first_q};
-      {eol_q2, eol_q1}   <= {eol_q1, row_done};
+      {sof_q2, sof_q1}   <= {sof_q1, first_q && row_q[0] && first_y};
+      {eol_q2, eol_q1}   <= {eol_q1, last_q};
     end
   end
 

@@ -51,8 +51,9 @@ module fsrcnnx_top #(
   logic [InBits-1:0]  beat_data;
   logic [DimBits-1:0] beat_width, beat_height;
 
-  // the size travels with its beat, so that the next frame's may follow at once
-  fsrcnnx_skid #(.Width(InBits + 2*DimBits + 2)) u_in_skid (
+  // the size travels with its beat, so that the next frame's may follow at once; a frame's first
+  // pixel waits in the guard, which a source at the core's own rate must not feel
+  fsrcnnx_fifo #(.Width(InBits + 2*DimBits + 2)) u_in_fifo (
     .clk_i(aclk), .rst_ni(aresetn),
     .in_valid_i(s_axis_video_tvalid), .in_ready_o(s_axis_video_tready),
     .in_data_i({frame_height_i, frame_width_i, s_axis_video_tuser, s_axis_video_tlast,
@@ -60,7 +61,7 @@ module fsrcnnx_top #(
     .out_valid_o(beat_valid), .out_ready_i(beat_ready),
     .out_data_o({beat_height, beat_width, beat_sof, beat_eol, beat_data}));
 
-  logic               whole_valid, whole_ready, lr_valid, lr_ready;
+  logic               whole_valid, whole_ready, whole_new, lr_valid, lr_ready, lr_new;
   logic [InBits-1:0]  whole_data, lr_data;
   logic [DimBits-1:0] whole_width, whole_height, lr_width, lr_height;
 
@@ -71,15 +72,15 @@ module fsrcnnx_top #(
     .in_valid_i(beat_valid), .in_ready_o(beat_ready), .in_data_i(beat_data),
     .in_sof_i(beat_sof), .in_eol_i(beat_eol),
     .out_valid_o(whole_valid), .out_ready_i(whole_ready), .out_data_o(whole_data),
-    .out_width_o(whole_width), .out_height_o(whole_height), .error_o);
+    .out_width_o(whole_width), .out_height_o(whole_height), .out_new_o(whole_new), .error_o);
 
-  // the guard is combinational, and so is what the sequencer makes of the size
-  fsrcnnx_skid #(.Width(InBits + 2*DimBits)) u_lr_skid (
+  // the guard is combinational
+  fsrcnnx_skid #(.Width(InBits + 2*DimBits + 1)) u_lr_skid (
     .clk_i(aclk), .rst_ni(aresetn),
     .in_valid_i(whole_valid), .in_ready_o(whole_ready),
-    .in_data_i({whole_height, whole_width, whole_data}),
+    .in_data_i({whole_new, whole_height, whole_width, whole_data}),
     .out_valid_o(lr_valid), .out_ready_i(lr_ready),
-    .out_data_o({lr_height, lr_width, lr_data}));
+    .out_data_o({lr_new, lr_height, lr_width, lr_data}));
 
   always_ff @(posedge aclk) begin
     if (!aresetn) error_count_o <= '0;
@@ -94,7 +95,7 @@ module fsrcnnx_top #(
   fsrcnnx_core u_core (
     .clk_i(aclk), .rst_ni(aresetn),
     .in_valid_i(lr_valid), .in_ready_o(lr_ready), .in_data_i(lr_data),
-    .in_width_i(lr_width), .in_height_i(lr_height),
+    .in_new_i(lr_new), .in_width_i(lr_width), .in_height_i(lr_height),
     .step_o(hr_step), .line_o(hr_line), .live_o(hr_live), .data_o(hr_data),
     .width_o(width), .height_o(height), .line_read_i(line_read));
 

@@ -23,7 +23,7 @@ async def lines_go_out_without_a_gap(dut, push, take, width):
     Clock(dut.clk_i, 10, "ns").start()
     for port in (dut.rst_ni, dut.in_valid_i, dut.take_i, dut.pop_i):
         port.value = 0
-    dut.width_i.value = width
+    dut.in_last_i.value = 0
     for _ in range(3):
         await RisingEdge(dut.clk_i)
     dut.rst_ni.value = 1
@@ -41,6 +41,7 @@ async def lines_go_out_without_a_gap(dut, push, take, width):
         full += dut.in_ready_o.value == 0
         offered = offered or (bool(to_go) and not next(pauses))
         dut.in_valid_i.value = int(offered)
+        dut.in_last_i.value = int((total - len(to_go)) % width == width - 1)
         dut.in_data_i.value = to_go[0] if offered else random.getrandbits(bits)
         # what is driven now is sampled at the next edge: only a line that is there now is taken
         starts = left == 0 and not taken and dut.line_o.value == 1 and not next(rests)

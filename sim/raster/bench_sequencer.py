@@ -32,13 +32,22 @@ class Watch:
         Clock(dut.clk_i, 10, "ns").start()
         for port in (dut.rst_ni, dut.line_read_i):
             port.value = 0
-        fields = {name: getattr(dut, name) for name in ("in_data_i", "in_width_i", "in_height_i")}
+        fields = {name: getattr(dut, name) for name in (
+            "in_data_i", "in_new_i", "in_width_i", "in_height_i")}
         self.source = Source(dut.clk_i, dut.rst_ni, dut.in_valid_i, dut.in_ready_o, fields)
         self.source.pause = PATTERNS[idle]()
         self.seen: list[Step] = []
         self.starts: list[tuple[int, int]] = []  # clock, live of each line
         self.held = self.most = self.clock = 0
         cocotb.start_soon(self._run())
+
+    def send(self, sent: list[np.ndarray]) -> None:
+        """Send frames; the first pixel of one of another size than the last one's says so."""
+        size = (0, 0)
+        for frame in sent:
+            self.source.send(*({**beat, "in_new_i": int(at == 0 and frame.shape != size)}
+                               for at, beat in enumerate(beats(frame))))
+            size = frame.shape
 
     async def _run(self) -> None:
         dut, before, due, size = self.dut, BETWEEN_LINES, [], (0, 0)
@@ -116,8 +125,7 @@ async def frames_of_any_size(dut, idle, late):
     rng = np.random.default_rng(random.getrandbits(32))
     sent = frames(rng, config()["MaxWidth"], config()["PixelBits"])
     sent += [rng.integers(1, 256, (2, 3)) for _ in range(4)]
-    for frame in sent:
-        watch.source.send(*beats(frame))
+    watch.send(sent)
     await watch.finish(sum(len(frame) for frame in sent))
     check(watch.seen, sent)
     assert watch.most <= config()["Room"], "more is under way than the output holds"
@@ -133,8 +141,7 @@ async def frames_follow_at_the_promised_clocks(dut, width):
     watch = Watch(dut)
     rng = np.random.default_rng(1)
     sent = [rng.integers(0, 256, (5, width)) for _ in range(4)]
-    for frame in sent:
-        watch.source.send(*beats(frame))
+    watch.send(sent)
     await watch.finish(20)
     check(watch.seen, sent)
     first = [clock for clock, live in watch.starts if live][::5]

@@ -70,10 +70,16 @@ class Bench:
             for _ in range(interval - 1):
                 await RisingEdge(self.dut.clk_i)
 
+    async def size(self, width: int, height: int) -> None:
+        """Set the frame's size, as the sequencer does, some clocks before its first pixel."""
+        self.dut.width_i.value, self.dut.height_i.value = width, height
+        for _ in range(4):
+            await self.step(BETWEEN, 1)
+
     async def frame(self, frame: np.ndarray, interval: int, gap: int) -> None:
         """Send a frame and a line of zeros, each line when there is room for it."""
         height, width = frame.shape
-        self.dut.width_i.value, self.dut.height_i.value = width, height
+        await self.size(width, height)
         need, before = width + config()["Scale"] - 1, self.lines
         sent = 0
         for live, row in [*((1, row) for row in frame), (0, [0] * width)]:
@@ -112,7 +118,7 @@ async def no_gap_at_full_rate(dut):
     scale, beat, width = (config()[key] for key in ("Scale", "PixelsPerBeat", "MaxWidth"))
     bench = Bench(dut, "none")
     await bench.reset()
-    dut.width_i.value, dut.height_i.value = width, 4
+    await bench.size(width, 4)
     row, beats = [3] * width, scale * -(-scale * width // beat)
     gap = max(scale - 1, beats - width)
     start = bench.clock

@@ -17,8 +17,10 @@ module fsrcnnx_top (
   input wire logic clk, input wire logic rst_n, input wire logic we, input wire logic [9:0] wa,
   input wire logic [9:0] ra, input wire logic [35:0] d, output logic [35:0] q,
   output logic [17:0] early, output logic [7:0] rom_q, output logic signed [15:0] y,
-  output logic [20:0] sum, output logic [3:0] few_q
+  output logic [20:0] sum, output logic [3:0] few_q, output logic [8:0] slow_q
 );
+  (* no_rw_check *) logic [8:0] slow [0:1023];
+  logic [8:0] late;
   (* no_rw_check *) logic [35:0] one [0:1023];
   (* no_rw_check *) logic [17:0] two [0:1023];
   logic [7:0] rom [0:1023];
@@ -38,6 +40,9 @@ module fsrcnnx_top (
     early <= other ^ {18{rst_n}};
     rom_q <= out;
     few_q <= few[ra[3:0]];
+    if (we) slow[wa] <= d[8:0];
+    if (rst_n) late <= slow[ra];
+    if (rst_n) slow_q <= late;
     y <= $signed(d[7:0]) * $signed(d[15:8]);
     if (!rst_n) sum <= 21'h5;
     else if (we) sum <= sum - {3'b0, d[17:0]};
@@ -54,6 +59,7 @@ module tb;
   logic [15:0] y;
   logic [20:0] sum;
   logic [3:0] few_q;
+  logic [8:0] slow_q;
   logic [31:0] s = 32'h1234567;
   fsrcnnx_top u (.*);
   initial begin
@@ -66,7 +72,8 @@ module tb;
       rst_n = i > 4 && s[25:21] != 0;
       #1 clk = 1'b1;
       #1 clk = 1'b0;
-      if (i > 1030) $display("%h %h %h %h %h %h", q, early, rom_q, y, sum, few_q);
+      if (i > 1030) $display("%h %h %h %h %h %h %h", q, early, rom_q, y, sum, few_q,
+                            slow_q);
     end
     $finish;
   end
@@ -89,7 +96,7 @@ def test_a_netlist_does_what_its_source_does(tmp_path):
     (tmp_path / "core.sv").write_text(CORE)
     (tmp_path / "files.f").write_text("core.sv\n")
     netlist, moved, _ = mapped(tmp_path)
-    assert moved == 36 + 8  # and not the ones that something else looks at
+    assert moved == 36 + 8 + 9  # and not the ones that something else looks at
     cells = carried("sim", CELLS) / CELLS
     want = simulated(tmp_path, tmp_path / "core.sv")
     (tmp_path / "netlist.v").write_text(verilog(netlist))

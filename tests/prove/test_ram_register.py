@@ -13,7 +13,8 @@ def netlist():
     """A block RAM that reads two bits at port B, each into a flip-flop."""
     flip_flop = {"type": "TRELLIS_FF", "parameters": {"CEMUX": "1 ", "CLKMUX": "CLK",
                                                       "LSRMUX": "LSR", "REGSET": "RESET"},
-                 "port_directions": {"CLK": "input", "DI": "input", "LSR": "input", "Q": "output"}}
+                 "port_directions": {"CE": "input", "CLK": "input", "DI": "input", "LSR": "input",
+                                     "Q": "output"}}
     nine = f"{9:032b}"
     ram = {"type": "DP16KD", "parameters": {"REGMODE_A": "NOREG", "REGMODE_B": "NOREG",
                                             "DATA_WIDTH_A": nine, "DATA_WIDTH_B": nine,
@@ -44,14 +45,31 @@ def test_plain_registers_behind_every_bit_that_is_used_move():
     assert absorb(found, TOP) == 0
 
 
-def ff(key, value):
+def ff(key, value, at=1):
     """Change a parameter of a flip-flop."""
-    return lambda module: module["cells"]["ff1"]["parameters"].update({key: value})
+    return lambda module: module["cells"][f"ff{at}"]["parameters"].update({key: value})
 
 
 def pin(cell, name, *bits):
     """Change a pin of a cell."""
     return lambda module: module["cells"][cell]["connections"].update({name: list(bits)})
+
+
+def test_registers_with_one_enable_move_with_it():
+    found = netlist()
+    for at in range(2):
+        ff("CEMUX", "CE", at)(found["modules"][TOP])
+        pin(f"ff{at}", "CE", 8)(found["modules"][TOP])
+    assert absorb(found, TOP) == 2
+    cells = found["modules"][TOP]["cells"]
+    assert list(cells) == ["ram"] and cells["ram"]["connections"]["OCEB"] == [8]
+
+
+def of_two_enables(module):
+    """Each flip-flop has its own."""
+    for at in range(2):
+        ff("CEMUX", "CE", at)(module)
+        pin(f"ff{at}", "CE", 8 + at)(module)
 
 
 def looked_at(module):
@@ -64,6 +82,7 @@ def looked_at(module):
     ff("CEMUX", "CE"), ff("CLKMUX", "INV"), ff("REGSET", "SET"), ff("LSRMUX", "INV"),
     ff("LSRMODE", "PRLD"), pin("ff1", "CLK", 9), pin("ff1", "LSR", 9), pin("ff1", "DI", 5),
     pin("ram", "WEB", 3), pin("ram", "RSTB", 3), pin("ram", "OCEB", 3), pin("ram", "OCEB", "0"),
+    ff("CEMUX", "INV"), of_two_enables,
     looked_at, lambda module: module["ports"]["q"]["bits"].append(6),
     lambda module: module["cells"]["ff1"].update(type="OTHER"),
     lambda module: module["cells"]["ram"]["parameters"].update(CLKBMUX="INV"),

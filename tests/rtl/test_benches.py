@@ -25,11 +25,12 @@ SIMULATORS = [os.environ["SIM"]] if os.environ.get("SIM") else ["verilator", "ic
 SEED = int(os.environ.get("SEED") or 1)
 WAVES = os.environ.get("WAVES") == "1"
 USES = {  # module -> modules it needs, in order
-    "skid": [], "window": ["line_ram"], "requantise": [], "subpixel": ["line_ram"],
-    "axis_guard": [],
+    "skid": [], "turn": [], "window": ["line_ram"], "requantise": [], "subpixel": ["line_ram"],
+    "axis_guard": ["turn"],
 }
 CASES = {
     "skid": ("skid", {"Width": 16}),
+    "turn": ("turn", {"Bits": 4}),
     "window-3x3": ("window", {"PixelBits": 12, "Side": 3, "Before": 1, "MaxWidth": 16,
                               "DimBits": 5}),
     "window-2x2": ("window", {"PixelBits": 8, "Side": 2, "Before": 0, "MaxWidth": 16,

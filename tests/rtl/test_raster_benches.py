@@ -22,12 +22,14 @@ from tests.rtl.test_benches import SEED, SIMULATORS
 pytestmark = pytest.mark.sim
 RTL = ROOT / "rtl"
 USES = {  # module -> modules it needs, in order
-    "line_fifo": [], "sequencer": ["raster/line_fifo"], "slope": ["raster/delay"],
-    "requantise": [], "column": ["raster/delay", "raster/line_ram"], "subpixel": ["skid"],
+    "fifo": [], "line_fifo": [], "sequencer": ["turn", "raster/line_fifo"],
+    "slope": ["raster/delay"], "requantise": [], "column": ["raster/delay", "raster/line_ram"],
+    "subpixel": ["turn", "skid"],
 }
 SEQUENCER = {"PixelBits": 8, "DimBits": 5, "MaxWidth": 16}
 CASES = {
-    "line_fifo": ("line_fifo", {"Width": 9, "Depth": 16, "DimBits": 5}),
+    "fifo": ("fifo", {"Width": 16, "Depth": 8}),
+    "line_fifo": ("line_fifo", {"Width": 9, "Depth": 16}),
     "sequencer-burst": ("sequencer", SEQUENCER | {
         "FifoDepth": 32, "Interval": 1, "Pad": 1, "Gap": 1, "After": 3, "Drain": 4, "MinSlots": 4,
         "Room": 64, "Spare": 1}),
@@ -154,17 +156,21 @@ def test_a_fault_in_a_core_is_seen(tmp_path, case, fault):
 
 
 MUTANTS = {  # what is wrong -> case, what is replaced in its module
+    "a beat is pushed into a full FIFO": ("fifo", "beats_q < (AddrBits+1)'(Depth - 2)", "1'b1"),
+    "a short wait is felt": ("fifo", "(AddrBits+1)'(Depth - 2)", "(AddrBits+1)'(2)"),
     "a line is said to be whole too early": (
-        "line_fifo", "last     = x_q == width_i - 1'b1", "last     = x_q == '0"),
+        "line_fifo", "push && in_last_i", "push"),
     "a pixel is pushed into a full FIFO": (
-        "line_fifo", "pixels_d < (AddrBits+1)'(Depth - 1)", "1'b1"),
+        "line_fifo", "pixels_q < (AddrBits+1)'(Depth - 2)", "1'b1"),
+    "pixels come before what follows from their size": (
+        "sequencer-burst", "(loaded_q && settle_q == '0)", "loaded_q"),
     "no zeros between frames": (
         "sequencer-burst", "zeros_q >= DrainBits'(Pad)", "1'b1"),
     "credits are not counted": (
         "sequencer-burst", "room_q <= room_q - need_q;", "room_q <= room_q;"),
     "lines of zeros take room": ("sequencer-burst", "takes  = begins && pushes", "takes  = begins"),
     "the size changes under way": (
-        "sequencer-burst", "!same && empty_q && !pixel_waits && !settle_q", "!same && !settle_q"),
+        "sequencer-burst", "!loaded_q && empty_q && !pixel_waits && !push_q", "!loaded_q"),
     "one slot too few between lines": (
         "sequencer-paced", "rest_q <= slots_q - 1'b1;", "rest_q <= slots_q - 2'd2;"),
     "the last row stays inside": (
@@ -177,11 +183,11 @@ MUTANTS = {  # what is wrong -> case, what is replaced in its module
     "rounds half up": ("requantise-signed", "(floor[0] || wide[Shift-2:0] != '0)", "1'b1"),
     "rounds into the sign": ("requantise-signed", "(up_q && !under_q && floor_q == Most)", "1'b0"),
     "says nothing of the frame": ("requantise-unsigned", "if (outside_i) out_o", "if (1'b0) out_o"),
-    "keeps what is not there": ("subpixel-x2", "left > LeftBits'(p)", "1'b1"),
-    "reads before it is written": ("subpixel-x3", "(!row_q[0] || fresh_q != '0)", "1'b1"),
+    "keeps what is not there": ("subpixel-x2", "left_q > LeftBits'(p)", "1'b1"),
+    "reads before it is written": ("subpixel-x3", "(!row_q[0] || some_q)", "1'b1"),
     "the room comes back too early": (
-        "subpixel-x2", "line_done = beat && row_done && row_q[Scale-1]",
-        "line_done = beat && row_done"),
+        "subpixel-x2", "line_done = beat && last_q && row_q[Scale-1]",
+        "line_done = beat && last_q"),
 }
 
 

@@ -33,8 +33,8 @@ MUTANTS = {  # name -> case, what is replaced in its module
     "payload moves while stalled": (
         "skid", "if (advance) out_data_o <=", "if (1'b1) out_data_o <="),
     "a beat is lost after a stall": (
-        "skid", "spill_valid_q <= !advance && (spill_valid_q || in_valid_i)",
-        "spill_valid_q <= !advance && spill_valid_q"),
+        "skid", "in_ready_o <= advance || (in_ready_o && !in_valid_i)",
+        "in_ready_o <= advance || in_ready_o"),
     "the right border is not masked": (
         "window-3x3", "assign col_d[t] = out_width_d - cx_d > DimBits'(t - Before);",
         "assign col_d[t] = 1'b1;"),
@@ -43,8 +43,10 @@ MUTANTS = {  # name -> case, what is replaced in its module
         "assign row_d[t] = 1'b1;"),
     "ties are rounded up": ("requantise-shift1", "wide[0] && floor[0]", "wide[0]"),
     "line ends are wrong": ("subpixel-x2", "entry_eol && sub_q == RowBits'(Subs - 1)", "entry_eol"),
+    "a turn of one step too few": ("turn", "left_q == Bits'(1)", "left_q == Bits'(2)"),
     "lost starts of frame are not counted": (
         "axis_guard", "error   = state_q == Idle || in_sof_i;", "error   = 1'b0;"),
+    "another size is not said": ("axis_guard", "&& new_q", "&& 1'b0"),
     "a short line is not filled": (
         "axis_guard", "state_d = FillLine;", "state_d = Pixels;"),
 }

@@ -15,7 +15,7 @@ from fsrcnnx.errors import Unrepresentable
 from fsrcnnx.exact.formats import adders
 from fsrcnnx.exact.network import Layer
 
-COLUMN = 3       # latency of fsrcnnx_column where there is a line memory
+COLUMN = 4       # latency of fsrcnnx_column where there is a line memory
 REQUANTISE = 3   # of fsrcnnx_requantise
 SLOPE_BITS = 31  # of a constant slope in fsrcnnx_slope
 

@@ -29,10 +29,11 @@ from fsrcnnx.owned import check, whole_folder
 KIND = "an RTL folder"
 # users after what they use
 MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
-           "core", "subpixel", "axis_guard", "top")
-STALL_FREE = ("skid", "raster/delay", "raster/line_fifo", "raster/line_ram", "raster/column",
-              "raster/slope", "raster/requantise", "raster/layer", "raster/sequencer",
-              "raster/core", "raster/subpixel", "axis_guard", "raster/top")
+           "core", "subpixel", "turn", "axis_guard", "top")
+STALL_FREE = ("skid", "turn", "raster/delay", "raster/line_fifo", "raster/line_ram",
+              "raster/column", "raster/slope", "raster/requantise", "raster/layer",
+              "raster/sequencer", "raster/core", "raster/subpixel", "axis_guard", "raster/fifo",
+              "raster/top")
 
 
 def source_dir() -> Path:

@@ -21,7 +21,7 @@ from fsrcnnx.exact.formats import Format
 from fsrcnnx.owned import whole_folder
 
 TOP = "fsrcnnx_hls_top"
-MODULES = ("skid", "axis_guard", "hls_top")  # users after what they use
+MODULES = ("skid", "turn", "axis_guard", "hls_top")  # users after what they use
 DIM_BITS = 15  # any frame size that fsrcnnx_top could be asked for can be told from the right one
 CARRIED = ("network", "content_hash", "scale", "width", "height", "in_format", "out_format")
 

@@ -3,7 +3,7 @@
 May import numpy, exact.even, exact.golden and exact.network.
 
     ground = Ground(network)
-    ground.excess.sum()                            # 0.0: every gray stays itself in every phase
+    ground.exact                                   # 256: every gray stays itself in every phase
     ground.trial(2, channels, deltas)              # the same after each of many changes
 
 Inside a constant frame every window sees one vector, so that a network is one of 1x1 windows
@@ -15,10 +15,42 @@ from __future__ import annotations
 
 import numpy as np
 
-from fsrcnnx.exact import even, golden
-from fsrcnnx.exact.network import Network
+from fsrcnnx.exact import even
+from fsrcnnx.exact.network import Layer, Network
 
-CHUNK = 256  # changes that are tried at once
+CHUNK = 256    # changes that are tried at once
+MARGIN = 0.25  # levels before a limit from which it presses, so that other moves have room
+
+
+def pressed(over: np.ndarray, margin: float) -> np.ndarray:
+    """Tell how hard limits press: as the square of how far values are within a margin, or over.
+
+    Args:
+        over: By how much values are over their limits, in levels.
+        margin: In levels.
+
+    Returns:
+        0 until the margin before a limit, and the margin at it.
+    """
+    inside = np.maximum(over + margin, 0)
+    return inside * inside / margin
+
+
+def mapped(layer: Layer, shift: int, sums: np.ndarray, slope: np.ndarray | None) -> np.ndarray:
+    """Activate and requantise sums, in float64, which holds them exactly.
+
+    Args:
+        layer: Whose sums they are.
+        shift: Of its requantisation.
+        sums: Any shape, raw.
+        slope: Its slopes, shaped like the sums; None if it has none.
+
+    Returns:
+        Raw, in its output format.
+    """
+    if slope is not None:
+        sums = np.where(sums >= 0, sums * 2.0 ** layer.slope_format.frac, sums * slope)
+    return np.clip(np.rint(sums * 2.0**-shift), layer.out_format.lo, layer.out_format.hi)
 
 
 class Ground:
@@ -42,34 +74,56 @@ class Ground:
         # a tie goes to the even level; those at the ends saturate
         room = 2.0 ** self.shifts[-1] / 2
         self.room = np.where(self.levels % 2 == 0, room, np.ceil(room) - 1)
-        traced = golden.trace(self.flat, self.levels[:, None])
-        outs = [traced[layer.name][:, 0].astype(float) for layer in network.layers[:-1]]
-        self.maps = [self.levels[:, None].astype(float), *outs]
         self.weights = [layer.weight[:, :, 0, 0].T.astype(float) for layer in self.flat.layers[:-1]]
         last = self.flat.layers[-1]
         self.weights.append(last.weight[0].reshape(last.in_channels, -1).astype(float))
-        biases = [layer.bias.astype(float) for layer in self.flat.layers]
-        self.sums = [x @ weight + bias
-                     for x, weight, bias in zip(self.maps, self.weights, biases, strict=True)]
-        if network.anchor:
+        self.biases = [layer.bias.astype(float) for layer in self.flat.layers]
+        self.maps, self.sums = [self.levels[:, None].astype(float)], []
+        self._run(0)
+
+    def _run(self, index: int) -> None:
+        """Compute sums and maps from a layer on."""
+        del self.maps[index + 1 :], self.sums[index:]
+        for later, weight in list(enumerate(self.weights))[index:]:
+            self.sums.append(self.maps[later] @ weight + self.biases[later])
+            if later < len(self.weights) - 1:
+                self.maps.append(self._map(later, self.sums[later], slice(None)))
+        if self.network.anchor:
             self.sums[-1] += self.levels[:, None] * 2.0 ** self.shifts[-1]
         self.excess = self._excess(self.sums[-1])
 
-    def _excess(self, sums: np.ndarray) -> np.ndarray:
+    def move(self, index: int, channel: int, source: int, raw: int) -> None:
+        """Change a weight or a bias.
+
+        Args:
+            index: Of the layer.
+            channel: Whose sums change; of the last layer the phase, or -1 for all.
+            source: Channel that the weight reads, -1 of a bias.
+            raw: By how much.
+        """
+        if source >= 0:
+            self.weights[index][source, channel] += raw
+        else:
+            self.biases[index][max(channel, 0)] += raw
+        self._run(index)
+
+    def _over(self, sums: np.ndarray) -> np.ndarray:
         """How far sums (..., levels, phases) lie outside what becomes their level, in levels."""
         off = sums - self.levels[:, None] * 2.0 ** self.shifts[-1]
-        high, low = off - self.room[:, None], -off - self.room[:, None]
-        high[..., -1, :] = low[..., 0, :] = 0
-        return np.maximum(np.maximum(high, low), 0) / 2.0 ** self.shifts[-1]
+        over = np.abs(off) - self.room[:, None]
+        over[..., 0, :] = off[..., 0, :] - self.room[0]
+        over[..., -1, :] = -off[..., -1, :] - self.room[-1]
+        return over / 2.0 ** self.shifts[-1]
+
+    def _excess(self, sums: np.ndarray) -> np.ndarray:
+        """How hard limits press sums (..., levels, phases)."""
+        return pressed(self._over(sums), MARGIN)
 
     def _map(self, index: int, sums: np.ndarray, channels: np.ndarray | slice) -> np.ndarray:
         """Activate and requantise; the last axis of sums are the channels."""
         layer = self.flat.layers[index]
-        if layer.slope is not None:
-            sums = np.where(sums >= 0, sums * 2.0 ** layer.slope_format.frac,
-                            sums * layer.slope[channels])
-        to = layer.out_format
-        return np.clip(np.rint(sums * 2.0 ** -self.shifts[index]), to.lo, to.hi)
+        return mapped(layer, self.shifts[index], sums,
+                      None if layer.slope is None else layer.slope[channels])
 
     def trial(self, index: int, channels: np.ndarray, deltas: np.ndarray) -> np.ndarray:
         """Try many changes, each of one channel's sums in one layer.
@@ -107,6 +161,11 @@ class Ground:
         return got
 
     @property
+    def outside(self) -> np.ndarray:
+        """Whether each level comes out as another one in each phase, (levels, phases)."""
+        return self._over(self.sums[-1]) > 0
+
+    @property
     def exact(self) -> int:
         """Levels that stay themselves in every phase."""
-        return int((self.excess == 0).all(1).sum())
+        return int((~self.outside).all(1).sum())

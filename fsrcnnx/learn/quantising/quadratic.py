@@ -27,6 +27,7 @@ from fsrcnnx.learn.quantising.quantnet import QuantNet
 from fsrcnnx.learn.training.losses import ERROR_FLOOR
 
 PAIRED = 600    # of the moves, the best alone, whose pairs are looked at
+JOINED = 16     # batches whose gradients are multiplied at once
 DAMPING = 0.01  # of the curvature's diagonal: projections are noisy
 
 
@@ -87,8 +88,8 @@ def weight_gradients(layer: nn.Module, x: torch.Tensor, gradient: torch.Tensor) 
 
 
 def curvature(module: QuantNet, gradients: Callable[[dict], torch.Tensor], draw: Callable,
-              batches: int, generator: torch.Generator,
-              step: Callable[[], object]) -> tuple[torch.Tensor, torch.Tensor]:
+              batches: int, generator: torch.Generator, step: Callable[[], object], *,
+              sloped: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
     """Gradient and curvature of the joint loss, where the network is.
 
     The error of a patch has the curvature 2/n J'J, its logarithm at least that over the error; J'J,
@@ -101,28 +102,32 @@ def curvature(module: QuantNet, gradients: Callable[[dict], torch.Tensor], draw:
         batches: How many to draw.
         generator: Source of the signs.
         step: Called after each.
+        sloped: Whether the gradient is needed, which is half of the work.
 
     Returns:
-        (P,) and (P, P), float64; P variables.
+        (P,) and (P, P), float64; P variables; the gradient is 0 if it is not needed.
     """
-    slope, bend, seen = 0.0, 0.0, 0
-    for _ in range(batches):
+    slope, bend, seen, rows = 0.0, 0.0, 0, []
+    for number in range(1, batches + 1):
         x, y = draw()
         with watched(module) as kept:
             hr = module(x)
         error = ((hr - y) ** 2).mean((1, 2, 3)) + ERROR_FLOOR
-        error.log().sum().backward(retain_graph=True)
-        slope += gradients(kept).double().sum(0)
-        for _, *reached in kept.values():
-            for part in reached:
-                part.grad = None
+        if sloped:
+            error.log().sum().backward(retain_graph=True)
+            slope += gradients(kept).double().sum(0)
+            for _, *reached in kept.values():
+                for part in reached:
+                    part.grad = None
         signs = torch.randint(2, hr.shape, generator=generator) * 2 - 1
         weight = (2 / hr[0].numel() / error.detach()).sqrt()[:, None, None, None]
         (weight * signs * hr).sum().backward()
-        own = gradients(kept)
-        bend += own.T @ own
+        rows.append(gradients(kept))
         seen += len(x)
         step()
+        if number % JOINED == 0 or number == batches:
+            own, rows = torch.cat(rows), []
+            bend += own.T @ own
     return slope / seen, bend.double().div_(seen)
 
 

@@ -9,11 +9,15 @@ import torch
 from fsrcnnx.exact import even
 from fsrcnnx.learn import models
 from fsrcnnx.learn.quantising import level as levelling
+from fsrcnnx.learn.quantising import moves
 from fsrcnnx.learn.quantising.calibrate import Bits, uniform
 from fsrcnnx.learn.quantising.equalise import fitted_formats
 from fsrcnnx.learn.quantising.ground import Ground
 from fsrcnnx.learn.quantising.level import level, movable
+from fsrcnnx.learn.quantising.neighbours import Variables
+from fsrcnnx.learn.quantising.quadratic import DAMPING
 from fsrcnnx.learn.quantising.quantnet import QuantNet, load_qat, on_grid, to_network
+from fsrcnnx.learn.quantising.ramps import Ramps
 from fsrcnnx.learn.training.fit import Batches
 
 MODELS = Path(__file__).parents[3] / "models"
@@ -24,7 +28,7 @@ def batches(monkeypatch):
     """A few batches of noise, and of noise enlarged."""
     monkeypatch.setattr(levelling, "BATCHES", 6)
     monkeypatch.setattr(levelling, "PAIRED", 8)
-    monkeypatch.setattr(levelling, "STRIDES", range(1))
+    monkeypatch.setattr(moves, "STRIDES", range(1))
     generator = torch.Generator().manual_seed(1)
     lr = torch.randint(256, (12, 8, 8), generator=generator, dtype=torch.uint8)
     return Batches(lr, lr.repeat_interleave(2, 1).repeat_interleave(2, 2), 4, generator)
@@ -56,6 +60,42 @@ def test_what_was_put_out_of_level_comes_back(tilted, batches):
         assert torch.equal(weight, on_grid(weight, row.weight))
 
 
+@pytest.fixture
+def search(tilted):
+    """A search with a curvature of one for all."""
+    variables = Variables(tilted, list(tilted.formats))
+    count = sum(len(part) for part in variables.get())
+    return lambda ring: levelling._Search(tilted, variables, torch.eye(count).double(), ring)
+
+
+def test_what_a_search_holds_is_what_the_network_does(tilted, search):
+    """Sums, ramps and cost go on step by step: they stay those of the network."""
+    found = search(99)
+    found.heed_ramps()
+    before = found.ground.excess.sum(), found.ramps.excess
+    values = found.walk.values.copy()
+    for _ in range(3):
+        assert found.round(1.0)
+    network, moved = to_network(tilted), found.walk.values - values
+    assert (Ground(network).sums[-1] == found.ground.sums[-1]).all()
+    assert Ramps(network).excess == pytest.approx(found.ramps.excess)
+    assert found.ground.excess.sum() + found.ramps.excess < sum(before)
+    cost = (moved**2).sum() * (1 + DAMPING) / 2
+    assert found.walk.spent == pytest.approx(cost, rel=1e-6)
+    assert found.even().back == even.measure(network).back
+
+
+def test_what_makes_the_ring_worse_is_taken_back(tilted, search):
+    found, before = search(-1), to_network(tilted).content_hash()
+    assert not found.round(1.0)
+    found.walk.put()
+    assert found.walk.barred and to_network(tilted).content_hash() == before
+    moves = found.walk.moves(found.last)
+    assert not found.walk.barred & set(zip(moves.index.tolist(), (moves.way > 0).tolist(),
+                                           strict=True))
+    assert found.walk.spent == pytest.approx(0, abs=1e-9)
+
+
 def test_what_costs_too_much_is_taken_back(tilted, batches):
     before, scores = to_network(tilted).content_hash(), iter([30.0, 30.0 - 2 * levelling.LOST])
     kept, end = run(tilted, batches, lambda: next(scores))
@@ -64,7 +104,7 @@ def test_what_costs_too_much_is_taken_back(tilted, batches):
 
 
 def test_what_is_even_stays_as_it_is(batches):
-    module = load_qat(MODELS / "optimal-fsrcnn_x2" / "weights.pth")
+    module = load_qat(MODELS / "srcnn-955_x2" / "weights.pth")
     before = to_network(module).content_hash()
     assert run(module, batches) == ([], 30.0)
     assert to_network(module).content_hash() == before

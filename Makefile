@@ -17,13 +17,14 @@ STRATEGY ?= latency#      latency, resource or distributed_arithmetic, of the HL
 REUSE  ?= 1#              most uses of a multiplier per pixel in the HLS project
 DEVICE ?= xcup#            xcup (UltraScale+), ecp5 or xc7 (7 series), for synth
 FPGA   ?= ecp5-85#         ecp5-25, ecp5-45 or ecp5-85, for pnr
+RECORD ?=#               name of a record of silicon/, for record
 DUT    ?= rtl#             rtl (all benches) or hls (the wrapper of HLS), for sim
 PROJECT ?=#                HLS project, for hls-synth and hls-cosim; the one of `make hls` if empty
 HLS_RTL ?=#                what hls-synth wrote, for sim with DUT=hls
 REQUIRE ?=#                vitis: hls-synth and hls-cosim fail where it is missing
 
 VARIABLES := MODEL BITS SIM SEED WAVES DATA HOLDOUT STEPS IMAGES ENGINE CYCLES WIDTH HEIGHT STRATEGY \
-             REUSE DEVICE FPGA DUT PROJECT HLS_RTL REQUIRE
+             REUSE DEVICE FPGA RECORD DUT PROJECT HLS_RTL REQUIRE
 
 # A value may be a stranger's. Nothing of it is expanded before this: make would run a $(shell ...)
 # in it. Recipes quote what is left for the shell, by $(call q,value).
@@ -39,7 +40,7 @@ override holds = $(strip $(foreach one,$(2),$(findstring $(one),$(call given,$(1
 $(foreach name,$(VARIABLES),$(if $(call holds,$(name),$$)$(findstring $(newline),$(call \
   given,$(name))),$(error $(name) holds a $$ or a line break, which is not allowed; allowed: a plain \
   value)))
-$(foreach name,MODEL DATA IMAGES PROJECT HLS_RTL,$(if $(filter -%,$(call given,$(name))),$(error \
+$(foreach name,MODEL DATA IMAGES PROJECT HLS_RTL RECORD,$(if $(filter -%,$(call given,$(name))),$(error \
   $(name)=$(call given,$(name)) is not allowed; allowed: no - in front; fix: put ./ before it)))
 # names of files in build/ are made of MODEL
 $(if $(call holds,MODEL,; & | < > ( ) { } [ ] * ? ! $(hash) ~ ' " ` \ %),$(error \
@@ -123,6 +124,7 @@ TAKES_verify-models := SEED IMAGES
 TAKES_bench         := MODEL BITS
 TAKES_synth         := MODEL BITS ENGINE CYCLES DEVICE
 TAKES_pnr           := MODEL BITS ENGINE CYCLES FPGA SEED
+TAKES_record        := RECORD SEED
 TAKES_hls-synth     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_hls-cosim     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_lint          := MODEL BITS ENGINE CYCLES
@@ -159,7 +161,7 @@ override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls c csim \
         hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
-        verify-models bench synth pnr lint doctor clean
+        verify-models bench synth pnr record records lint doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -264,6 +266,13 @@ synth: rtl ## count LUT, FF, DSP and block RAM on DEVICE
 
 pnr: rtl ## place and route on FPGA with SEED: clock, bitstream; run again to resume
 	@$(FSRCNNX) pnr $(call q,$(RTL)) --device $(FPGA) --seed $(SEED)
+
+record: setup ## place and route the core of RECORD anew, all its seeds or SEED: silicon/; run again to resume
+	@.venv/bin/python scripts/record.py $(call q,$(RECORD)) \
+	  $(if $(filter-out file,$(origin SEED)),--seed $(SEED))
+
+records: setup ## list what is stored in silicon/, as rows of the README
+	@.venv/bin/python scripts/record.py
 
 # the default project is made first, another one is taken as it is
 hls-synth hls-cosim: $(if $(filter $(HLS),$(PROJECT)),hls)

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "hostile", "train", "quantise", "export", "rtl",
-           "results", "cards", "sim", "ranges", "verify", "bench", "synth", "pnr", "hls", "c",
-           "csim", "hls-matrix", "bench-hls", "lint", "clean", "doctor"]
+           "results", "cards", "sim", "ranges", "verify", "bench", "synth", "pnr", "record",
+           "records", "hls", "c", "csim", "hls-matrix", "bench-hls", "lint", "clean", "doctor"]
 
 
 def make(*args, **env):
@@ -26,7 +26,8 @@ def test_help_is_the_default_and_lists_every_target():
     for target in TARGETS:
         assert f"\n  {target} " in out
     for variable in ("MODEL", "SIM", "SEED", "WAVES", "DATA", "ENGINE", "CYCLES", "DEVICE",
-                     "WIDTH", "HEIGHT", "STRATEGY", "REUSE", "BITS", "STEPS", "HOLDOUT", "FPGA"):
+                     "WIDTH", "HEIGHT", "STRATEGY", "REUSE", "BITS", "STEPS", "HOLDOUT", "FPGA",
+                     "RECORD"):
         assert f"\n  {variable} " in out
 
 

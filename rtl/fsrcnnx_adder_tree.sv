@@ -5,7 +5,7 @@
 // are plain delays, so that trees of unequal size stay in step.
 // Each sum has a register and operands of its own, and a level sees only the one before: in one
 // vector of all nodes an event simulator visits every node for each that changes.
-// Latency Stages cycles under ce_i, one sum a cycle. The user proves that no sum leaves Width bits.
+// Latency Stages cycles, no enable. The user proves that no sum leaves Width bits.
 
 `default_nettype none
 
@@ -15,7 +15,6 @@ module fsrcnnx_adder_tree #(
   parameter int Stages = 1    // at least clog2(Inputs)
 ) (
   input  wire logic                    clk_i,
-  input  wire logic                    ce_i,
   input  wire logic [Inputs*Width-1:0] terms_i,
   output logic signed [Width-1:0]      sum_o
 );
@@ -28,7 +27,7 @@ module fsrcnnx_adder_tree #(
   end
 
   if (Stages == 0) begin : gen_wire  // one term: nothing to clock
-    wire logic unused_clock = &{1'b0, clk_i, ce_i};
+    wire logic unused_clock = &{1'b0, clk_i};
     assign sum_o = $signed(terms_i);
   end else begin : gen_tree
     for (genvar s = 0; s < Stages; s++) begin : gen_stage
@@ -40,10 +39,8 @@ module fsrcnnx_adder_tree #(
 
       if (s > 0) begin : gen_later
         assign came = gen_stage[s-1].sums;
-      end else if (Inputs == Came) begin : gen_even
-        assign came = terms_i;
       end else begin : gen_pad
-        assign came = {{(Came - Inputs)*Width{1'b0}}, terms_i};
+        assign came = (Came*Width)'(terms_i);
       end
 
       for (genvar n = 0; n < Sums; n++) begin : gen_sum
@@ -55,9 +52,7 @@ module fsrcnnx_adder_tree #(
         end else begin : gen_delay
           assign sum = came;
         end
-        always_ff @(posedge clk_i) begin
-          if (ce_i) sum_q <= sum;
-        end
+        always_ff @(posedge clk_i) sum_q <= sum;
         assign sums[n*Width +: Width] = sum_q;
       end
     end

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Core: the layers of fsrcnnx_pkg in a row, LR pixels in, output phases out.
+// Core: the sequencer and the layers of fsrcnnx_pkg in a row; frames in, a raster of phases out.
 //
-// fsrcnnx_pkg holds one 32-bit field per layer (and per lane) of every parameter, fsrcnnx_mem_pkg
-// what the memories hold. Streams lie side by side in flat vectors, stream 0 the input, stream l+1
-// the output of layer l, so that a bench can watch any of them by the same expression. Each stream
-// carries the frame size with it and, in a network with an anchor, the LR pixel above the samples,
-// from the first layer to the last.
+// fsrcnnx_pkg holds one 32-bit field per layer of every parameter. Streams lie side by side in flat
+// vectors, stream 0 what the sequencer sends, stream l+1 the output of layer l, so that a bench can
+// watch any of them by the same expression: a beat is a pixel of the frame. Each stream carries, in
+// a network with an anchor, the LR pixel above the samples, from the first layer to the last.
+// No step waits: what leaves here must be taken, and the room for it come back to the sequencer.
 
 `default_nettype none
 
@@ -22,103 +22,100 @@ module fsrcnnx_core #(
 
   input  wire logic                in_valid_i,
   output logic                     in_ready_o,
-  input  wire logic [InBits-1:0]  in_data_i,
-  input  wire logic [DimBits-1:0] in_width_i,
-  input  wire logic [DimBits-1:0] in_height_i,
+  input  wire logic [InBits-1:0]   in_data_i,
+  input  wire logic                in_new_i,
+  input  wire logic [DimBits-1:0]  in_width_i,
+  input  wire logic [DimBits-1:0]  in_height_i,
 
-  // phase py*Scale + px at [(py*Scale + px)*OutBits +: OutBits]
-  output logic                     out_valid_o,
-  input  wire logic                out_ready_i,
-  output logic [Scale*Scale*OutBits-1:0] out_data_o,
-  output logic      [DimBits-1:0] out_width_o,
-  output logic      [DimBits-1:0] out_height_o
+  // raster; phase py*Scale + px at [(py*Scale + px)*OutBits +: OutBits]
+  output logic                     step_o,
+  output logic                     line_o,
+  output logic                     live_o,
+  output logic      [Scale*Scale*OutBits-1:0] data_o,
+
+  // size of the frames that are in the core or behind it
+  output logic      [DimBits-1:0]  width_o,
+  output logic      [DimBits-1:0]  height_o,
+
+  input  wire logic                line_read_i   // room for a line behind the core again
 );
 
-  logic [Layers:0]                stream_valid, stream_ready;
-  logic [fsrcnnx_pkg::STREAM_BITS-1:0]         stream_data;
-  logic [(Layers+1)*DimBits-1:0] stream_width, stream_height;
+  logic [Layers:0]                      stream_step, stream_line, stream_live;
+  logic [Layers:0]                      stream_valid, stream_ready;
+  logic [fsrcnnx_pkg::STREAM_BITS-1:0]  stream_data;
 
-  assign stream_valid[0]                = in_valid_i;
-  assign in_ready_o                     = stream_ready[0];
-  assign stream_data[InBits-1:0]       = in_data_i;
-  assign stream_width[DimBits-1:0]     = in_width_i;
-  assign stream_height[DimBits-1:0]    = in_height_i;
+  // for whoever watches
+  wire logic unused_watched = &{1'b0, stream_valid, stream_ready};
+  assign stream_valid = stream_step & stream_line & stream_live;
+  assign stream_ready = '1;
+
+  fsrcnnx_sequencer #(
+    .PixelBits(InBits), .DimBits(DimBits),
+    .FifoDepth(fsrcnnx_pkg::FIFO_DEPTH),
+    .Interval (fsrcnnx_pkg::INTERVAL),
+    .Pad      (fsrcnnx_pkg::PAD),
+    .Gap      (fsrcnnx_pkg::GAP),
+    .After    (fsrcnnx_pkg::AFTER),
+    .Drain    (fsrcnnx_pkg::DRAIN),
+    .MinSlots (fsrcnnx_pkg::MIN_SLOTS),
+    .Room     (fsrcnnx_pkg::RING_WORDS * Scale),
+    .Spare    (Scale - 1)
+  ) u_sequencer (
+    .clk_i, .rst_ni, .in_valid_i, .in_ready_o, .in_data_i, .in_new_i, .in_width_i,
+    .in_height_i,
+    .step_o(stream_step[0]), .line_o(stream_line[0]), .live_o(stream_live[0]),
+    .data_o(stream_data[InBits-1:0]), .width_o, .height_o, .line_read_i);
 
   for (genvar l = 0; l < Layers; l++) begin : gen_layer
     localparam int InLsb    = fsrcnnx_pkg::STREAM_LSB[l*32 +: 32];
     localparam int InWidth  = fsrcnnx_pkg::STREAM_WIDTH[l*32 +: 32];
     localparam int OutLsb   = fsrcnnx_pkg::STREAM_LSB[(l+1)*32 +: 32];
     localparam int OutWidth = fsrcnnx_pkg::STREAM_WIDTH[(l+1)*32 +: 32];
-    localparam int Lanes    = fsrcnnx_pkg::LAYER_LANES[l*32 +: 32];
-    localparam int Lane     = fsrcnnx_pkg::LAYER_LANE_FIRST[l*32 +: 32];
-
-    localparam int Outputs   = fsrcnnx_pkg::LAYER_OUTPUTS[l*32 +: 32];
-    localparam int FoldOut   = fsrcnnx_pkg::LAYER_FOLD_OUT[l*32 +: 32];
-    localparam int AccBits   = fsrcnnx_pkg::LAYER_ACC_BITS[l*32 +: 32];
-    localparam int SlopeBits = fsrcnnx_pkg::LAYER_SLOPE_BITS[l*32 +: 32];
-    // its places in fsrcnnx_mem_pkg
-    localparam int Words       = FoldOut * ((Outputs + FoldOut - 1) / FoldOut);
-    localparam int WeightsLsb  = fsrcnnx_pkg::LAYER_WEIGHTS_LSB[l*32 +: 32];
-    localparam int WeightsBits = fsrcnnx_pkg::LAYER_WEIGHTS_WIDTH[l*32 +: 32];
-    localparam int BiasLanes   = fsrcnnx_pkg::LAYER_BIAS_LANES[l*32 +: 32];
-    localparam int BiasesLsb   = fsrcnnx_pkg::LAYER_BIASES_LSB[l*32 +: 32];
-    localparam int SlopesLsb   = fsrcnnx_pkg::LAYER_SLOPES_LSB[l*32 +: 32];
+    localparam int Outputs  = fsrcnnx_pkg::LAYER_OUTPUTS[l*32 +: 32];
+    localparam int Slope    = fsrcnnx_pkg::LAYER_SLOPE_FIRST[l*32 +: 32];
 
     fsrcnnx_layer #(
+      .Layer      (l),
       .MaxWidth   (fsrcnnx_pkg::MAX_WIDTH),
-      .DimBits    (DimBits),
       .InChannels (fsrcnnx_pkg::LAYER_IN_CHANNELS[l*32 +: 32]),
       .InBits     (fsrcnnx_pkg::LAYER_IN_BITS[l*32 +: 32]),
-      .InSigned   (fsrcnnx_pkg::LAYER_IN_SIGNED[l*32 +: 32]),
       .Side       (fsrcnnx_pkg::LAYER_SIDE[l*32 +: 32]),
       .Before     (fsrcnnx_pkg::LAYER_BEFORE[l*32 +: 32]),
-      .Lanes      (Lanes),
-      .LaneRow    (fsrcnnx_pkg::LANE_ROW[Lane*32 +: Lanes*32]),
-      .LaneRows   (fsrcnnx_pkg::LANE_ROWS[Lane*32 +: Lanes*32]),
-      .LaneCol    (fsrcnnx_pkg::LANE_COL[Lane*32 +: Lanes*32]),
-      .LaneCols   (fsrcnnx_pkg::LANE_COLS[Lane*32 +: Lanes*32]),
+      .Lanes      (fsrcnnx_pkg::LAYER_LANES[l*32 +: 32]),
       .Outputs    (Outputs),
-      .FoldIn     (fsrcnnx_pkg::LAYER_FOLD_IN[l*32 +: 32]),
-      .FoldOut    (FoldOut),
-      .Stages     (fsrcnnx_pkg::LAYER_STAGES[l*32 +: 32]),
-      .WeightBits (fsrcnnx_pkg::LAYER_WEIGHT_BITS[l*32 +: 32]),
-      .AccBits    (AccBits),
-      .HasSlope   (fsrcnnx_pkg::LAYER_HAS_SLOPE[l*32 +: 32]),
-      .SlopeBits  (SlopeBits),
+      .FoldOut    (fsrcnnx_pkg::LAYER_FOLD_OUT[l*32 +: 32]),
+      .SumBits    (fsrcnnx_pkg::LAYER_SUM_BITS[l*32 +: 32]),
+      .AccBits    (fsrcnnx_pkg::LAYER_ACC_BITS[l*32 +: 32]),
+      .SumCycles  (fsrcnnx_pkg::LAYER_SUM_LATENCY[l*32 +: 32]),
+      .SlopeCycles(fsrcnnx_pkg::LAYER_SLOPE_LATENCY[l*32 +: 32]),
+      .SlopeBits  (fsrcnnx_pkg::LAYER_SLOPE_BITS[l*32 +: 32]),
       .SlopeFrac  (fsrcnnx_pkg::LAYER_SLOPE_FRAC[l*32 +: 32]),
+      .ValueBits  (fsrcnnx_pkg::LAYER_VALUE_BITS[l*32 +: 32]),
+      .Slopes     (fsrcnnx_pkg::SLOPES[Slope*32 +: Outputs*32]),
       .Shift      (fsrcnnx_pkg::LAYER_SHIFT[l*32 +: 32]),
       .OutBits    (fsrcnnx_pkg::LAYER_OUT_BITS[l*32 +: 32]),
       .OutSigned  (fsrcnnx_pkg::LAYER_OUT_SIGNED[l*32 +: 32]),
       .AnchorBits (fsrcnnx_pkg::ANCHOR_BITS),
       .CarryIn    (l > 0 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
       .CarryOut   (l < Layers - 1 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
-      .AnchorShift(fsrcnnx_pkg::ANCHOR_SHIFT),
-      .WeightsBits(WeightsBits),
-      .LaneWeights(fsrcnnx_pkg::LANE_WEIGHTS_LSB[Lane*32 +: Lanes*32]),
-      .Weights    (fsrcnnx_mem_pkg::WEIGHTS[WeightsLsb +: WeightsBits]),
-      .BiasLanes  (BiasLanes),
-      .Biases     (fsrcnnx_mem_pkg::BIASES[BiasesLsb +: BiasLanes*Words*AccBits]),
-      .Slopes     (fsrcnnx_mem_pkg::SLOPES[SlopesLsb +: Words*SlopeBits])
+      .AnchorShift(fsrcnnx_pkg::ANCHOR_SHIFT)
     ) u_layer (
       .clk_i, .rst_ni,
-      .in_valid_i  (stream_valid[l]),
-      .in_ready_o  (stream_ready[l]),
-      .in_data_i   (stream_data[InLsb +: InWidth]),
-      .in_width_i  (stream_width[l*DimBits +: DimBits]),
-      .in_height_i (stream_height[l*DimBits +: DimBits]),
-      .out_valid_o (stream_valid[l+1]),
-      .out_ready_i (stream_ready[l+1]),
-      .out_data_o  (stream_data[OutLsb +: OutWidth]),
-      .out_width_o (stream_width[(l+1)*DimBits +: DimBits]),
-      .out_height_o(stream_height[(l+1)*DimBits +: DimBits])
+      .step_i(stream_step[l]),
+      .line_i(stream_line[l]),
+      .live_i(stream_live[l]),
+      .data_i(stream_data[InLsb +: InWidth]),
+      .step_o(stream_step[l+1]),
+      .line_o(stream_line[l+1]),
+      .live_o(stream_live[l+1]),
+      .data_o(stream_data[OutLsb +: OutWidth])
     );
   end
 
-  assign out_valid_o          = stream_valid[Layers];
-  assign stream_ready[Layers] = out_ready_i;
-  assign out_data_o           = stream_data[fsrcnnx_pkg::STREAM_BITS-1 -: Scale*Scale*OutBits];
-  assign out_width_o          = stream_width[Layers*DimBits +: DimBits];
-  assign out_height_o         = stream_height[Layers*DimBits +: DimBits];
+  assign step_o = stream_step[Layers];
+  assign line_o = stream_line[Layers];
+  assign live_o = stream_live[Layers];
+  assign data_o = stream_data[fsrcnnx_pkg::STREAM_BITS-1 -: Scale*Scale*OutBits];
 
 endmodule
 

@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// One layer: window, folded multiply-accumulate lanes, PReLU and requantisation, skid buffer.
+// One layer: column, sums, PReLU and requantisation; nothing in it ever waits.
 //
-// A convolution has one lane over the whole window. A deconvolution has scale*scale lanes, one per
-// output phase, each over the rectangle of taps that lands on it (TDC): nothing is multiplied by
-// an inserted zero. A sub-pixel convolution has a lane per phase too, each over the whole window
-// and with biases of its own. All lanes run the same steps. One pixel takes FoldIn*FoldOut cycles.
-// Latency after the window: FoldIn*FoldOut + Stages + 9 cycles. Backpressure stalls this layer
-// only: the skid buffer cuts ready.
-// Anchor: the LR pixel at the window's centre goes on beside the outputs, or, in the last layer,
-// is added to each sum; the first layer finds it among its samples.
+// The raster goes through as it comes, some lines, steps and clocks later: that of the centres goes
+// out. Sums are formed and activated whether somebody looks or not; the output register is 0 where
+// the centre is not in the frame, which is the next layer's border.
+// Sums come from a graph of shifts and adders, all of them every clock, or from multipliers in turns,
+// FoldOut slices of them per step; cells activate a slice, and the last one completes the pixel.
+// A deconvolution has a lane of sums per output phase (TDC).
+// Anchor: the LR pixel of the centre goes on beside the outputs, or, in the last layer, is added to
+// each sum; the first layer finds it in its own column.
+// Latency from a window's newest step: 4 (0 where Side is 1) + Sums + AnchorCycles + SlopeCycles + 3,
+// and 1 with slices.
 
 `default_nettype none
 
 module fsrcnnx_layer #(
+  parameter int Layer      = 0,    // which graph, or which fields of the package
+  parameter int Graph      = fsrcnnx_pkg::GRAPHS,  // sums by a graph, else by multipliers
   parameter int MaxWidth   = 16,
-  parameter int DimBits    = 5,
-  // input: InChannels samples, channel 0 in the low bits
+  // input: InChannels samples, channel 0 in the low bits, and the anchor above them
   parameter int InChannels = 1,
   parameter int InBits     = 8,
-  parameter int InSigned   = 0,
-  // window and lanes; lane l covers rows LaneRow.. and columns LaneCol.. of the window
   parameter int Side       = 3,
   parameter int Before     = 1,
+  // sums: Outputs of each lane
   parameter int Lanes      = 1,
-  parameter bit [Lanes*32-1:0] LaneRow  = {Lanes{32'd0}},
-  parameter bit [Lanes*32-1:0] LaneRows = {Lanes{32'd3}},
-  parameter bit [Lanes*32-1:0] LaneCol  = {Lanes{32'd0}},
-  parameter bit [Lanes*32-1:0] LaneCols = {Lanes{32'd3}},
-  // arithmetic
-  parameter int Outputs    = 2,    // per lane
-  parameter int FoldIn     = 1,
+  parameter int Outputs    = 2,
   parameter int FoldOut    = 1,
-  parameter int Stages     = 4,    // of the adder trees, clog2 of the most products per sum
-  parameter int WeightBits = 8,
-  parameter int AccBits    = 20,
-  parameter int HasSlope   = 1,
+  parameter int SumBits    = 20,
+  parameter int AccBits    = 20,   // SumBits, or more where the anchor is added
+  parameter int SumCycles  = 3,    // latency of the graph
+  // PReLU: a slope of 32 bits for each output; SlopeCycles 0 for none
+  parameter int SlopeCycles = 0,
   parameter int SlopeBits  = 8,
-  parameter int SlopeFrac  = 7,
+  parameter int SlopeFrac  = 0,
+  parameter int ValueBits  = 20,   // of a value after it
+  parameter bit [Outputs*32-1:0] Slopes = '0,
+  // requantisation
   parameter int Shift      = 14,
   parameter int OutBits    = 8,
   parameter int OutSigned  = 1,
@@ -45,225 +45,230 @@ module fsrcnnx_layer #(
   parameter int AnchorBits  = 0,
   parameter int CarryIn     = 0,
   parameter int CarryOut    = 0,
-  parameter int AnchorShift = 0,
-  // contents of the memories, word 0 in the low bits; the weights of lane l from LaneWeights on
-  parameter int WeightsBits = 1,
-  parameter bit [Lanes*32-1:0] LaneWeights = '0,
-  parameter bit [WeightsBits-1:0] Weights  = '0,
-  parameter int Outs = (Outputs + FoldOut - 1) / FoldOut,  // derived, not to be set
-  parameter int BiasLanes = 1,  // Lanes, each with its own biases; 1: they share them
-  parameter bit [BiasLanes*FoldOut*Outs*AccBits-1:0] Biases = '0,
-  parameter bit [FoldOut*Outs*SlopeBits-1:0] Slopes = '0
+  parameter int AnchorShift = 0
 ) (
-  input  wire logic                                clk_i,
-  input  wire logic                                rst_ni,
+  input  wire logic                                 clk_i,
+  input  wire logic                                 rst_ni,
 
-  input  wire logic                                in_valid_i,
-  output logic                                     in_ready_o,
-  input  wire logic [CarryIn+InChannels*InBits-1:0] in_data_i,
-  input  wire logic [DimBits-1:0]                  in_width_i,
-  input  wire logic [DimBits-1:0]                  in_height_i,
+  input  wire logic                                 step_i,
+  input  wire logic                                 line_i,
+  input  wire logic                                 live_i,
+  input  wire logic [CarryIn+InChannels*InBits-1:0] data_i,
 
   // output o of lane l at [(l*Outputs + o)*OutBits +: OutBits]; the anchor above
-  output logic                                     out_valid_o,
-  input  wire logic                                out_ready_i,
-  output logic      [CarryOut+Lanes*Outputs*OutBits-1:0] out_data_o,
-  output logic      [DimBits-1:0]                  out_width_o,
-  output logic      [DimBits-1:0]                  out_height_o
+  output logic                                      step_o,
+  output logic                                      line_o,
+  output logic                                      live_o,
+  output logic      [CarryOut+Lanes*Outputs*OutBits-1:0] data_o
 );
 
-  localparam int PixelBits = InChannels * InBits;
-  localparam int StepBits  = $clog2(FoldIn*FoldOut) > 0 ? $clog2(FoldIn*FoldOut) : 1;
-  localparam int SliceBits = $clog2(FoldOut) > 0 ? $clog2(FoldOut) : 1;
-  localparam int PartBits  = $clog2(FoldIn) > 0 ? $clog2(FoldIn) : 1;
-  localparam int AccCycle  = Stages + 3;    // a step's sums are there
-  localparam int OutCycle  = AccCycle + 4;  // a step's outputs are there
-  localparam int TapsBits  = Side*Side*PixelBits;
-  localparam int DataBits  = Lanes*Outputs*OutBits;
+  localparam int PixelBits    = InChannels * InBits;
+  localparam int Outs         = (Outputs + FoldOut - 1) / FoldOut;  // of a lane in a slice
+  localparam int Sums         = Lanes * Outs;
+  localparam int SliceBits    = $clog2(FoldOut) > 0 ? $clog2(FoldOut) : 1;
+  localparam int DataBits     = Lanes * Outputs * OutBits;
+  localparam int After        = Side - 1 - Before;
+  localparam int Carry        = CarryIn > 0 ? CarryIn : 1;
+  localparam int Anchor       = AnchorBits > 0 ? AnchorBits : 1;
+  localparam int AnchorCycles = AnchorBits > 0 && CarryOut == 0 ? 1 : 0;
+  localparam int Cycles       = AnchorCycles + SlopeCycles + 3;    // from sums to outputs
 
-  if (FoldIn < 1 || FoldOut < 1 || (FoldOut - 1)*Outs >= Outputs) begin : gen_bad_fold
-    fsrcnnx_error_layer_fold_leaves_a_step_without_outputs u_error ();
+  if (FoldOut < 1 || (FoldOut - 1)*Outs >= Outputs || (Graph != 0 && FoldOut > 1))
+  begin : gen_bad_fold
+    fsrcnnx_error_layer_fold_leaves_a_slice_without_outputs u_error ();
   end
 
-  // ---------------------------------------------------------------- window
-  logic                           win_valid, win_ready;
-  logic [CarryIn+TapsBits-1:0]    win_data;
-  logic [DimBits-1:0]             win_width, win_height;
+  // a word of slopes for each slice
+  function automatic bit [FoldOut*Outs*SlopeBits-1:0] slope_words();
+    slope_words = '0;
+    for (int o = 0; o < Outputs; o++) begin
+      slope_words[o*SlopeBits +: SlopeBits] = Slopes[o*32 +: SlopeBits];
+    end
+  endfunction
 
-  if (Side == 1) begin : gen_pointwise
-    assign win_valid  = in_valid_i;
-    assign in_ready_o = win_ready;
-    assign win_data   = in_data_i;
-    assign win_width  = in_width_i;
-    assign win_height = in_height_i;
-  end else begin : gen_window
-    fsrcnnx_window #(
-      .PixelBits(PixelBits), .CarryBits(CarryIn), .Side(Side), .Before(Before),
-      .MaxWidth(MaxWidth), .DimBits(DimBits)
-    ) u_window (
-      .clk_i, .rst_ni, .in_valid_i, .in_ready_o, .in_data_i, .in_width_i, .in_height_i,
-      .out_valid_o(win_valid), .out_ready_i(win_ready), .out_data_o(win_data),
-      .out_width_o(win_width), .out_height_o(win_height));
-  end
+  // ---------------------------------------------------------------- column
+  logic                      step, line, live;
+  logic [Side*PixelBits-1:0] column;
+  logic [Carry-1:0]          carry;
 
-  // ---------------------------------------------------------------- cycle 0: steps of one window
-  // step_q = out_q*FoldIn + in_q
-  logic                 ce, last_in, last_out;
-  logic [StepBits-1:0]  step_q;
-  logic [PartBits-1:0]  in_q;
-  logic [SliceBits-1:0] out_q;
+  fsrcnnx_column #(
+    .PixelBits(PixelBits), .CarryBits(CarryIn), .Side(Side), .Before(Before), .MaxWidth(MaxWidth)
+  ) u_column (
+    .clk_i, .rst_ni, .step_i, .line_i, .live_i, .data_i,
+    .step_o(step), .column_o(column), .line_o(line), .live_o(live), .carry_o(carry));
 
-  assign last_in   = in_q == PartBits'(FoldIn - 1);
-  assign last_out  = out_q == SliceBits'(FoldOut - 1);
-  assign win_ready = ce && last_in && last_out;
+  // ---------------------------------------------------------------- anchor: the centre's LR pixel
+  logic [Anchor-1:0] centre;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      step_q <= '0;
-      in_q   <= '0;
-      out_q  <= '0;
-    end else if (ce && win_valid) begin
-      step_q <= last_in && last_out ? '0 : step_q + 1'b1;
-      in_q   <= last_in ? '0 : in_q + 1'b1;
-      if (last_in) out_q <= last_out ? '0 : out_q + 1'b1;
+  if (AnchorBits == 0 || CarryIn > 0) begin : gen_carried
+    assign centre = Anchor'(carry);
+  end else begin : gen_sample
+    wire logic unused_carry = &{1'b0, carry};
+    if (After == 0) begin : gen_newest
+      assign centre = column[Anchor-1:0];
+    end else begin : gen_older
+      logic [After*Anchor-1:0] row_q;  // the centre's row, the step before first
+      always_ff @(posedge clk_i) begin
+        if (step) row_q <= (After*Anchor)'({row_q, column[Before*PixelBits +: Anchor]});
+      end
+      assign centre = row_q[(After-1)*Anchor +: Anchor];
     end
   end
 
-  // What travels with a step: bit or field of cycle c at [c-1].
-  logic [OutCycle-1:0]           done_q;   // a slice of sums is complete
-  logic [OutCycle*SliceBits-1:0] slice_q;  // which
-  logic [OutCycle*2*DimBits-1:0] size_q;
+  // ---------------------------------------------------------------- sums
+  logic [Sums*SumBits-1:0] sums;
+  logic [SliceBits-1:0]    slice;   // two clocks before its sums
+  logic                    sum_done, sum_line, sum_live;
+  logic [Anchor-1:0]       sum_anchor;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) done_q <= '0;
-    else if (ce) done_q <= {done_q[OutCycle-2:0], win_valid && last_in};
+  if (Graph != 0) begin : gen_graph
+    logic [3*SumCycles-1:0] flags_q;  // of cycle c at [3*(c-1)]
+
+    fsrcnnx_graph #(
+      .Layer(Layer), .ColumnBits(Side*PixelBits), .SumsBits(Sums*SumBits)
+    ) u_graph (
+      .clk_i, .column_i(column), .sums_o(sums));
+
+    fsrcnnx_delay #(.Width(Anchor), .Cycles(SumCycles)) u_anchor (
+      .clk_i, .data_i(centre), .data_o(sum_anchor));
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) flags_q <= '0;
+      else flags_q <= (3*SumCycles)'({flags_q, step, line, live});
+    end
+
+    assign {sum_done, sum_line, sum_live} = flags_q[3*(SumCycles-1) +: 3];
+    assign slice = '0;
+  end else begin : gen_mac
+    fsrcnnx_mac #(
+      .Layer(Layer), .PixelBits(PixelBits), .Side(Side), .Lanes(Lanes), .FoldOut(FoldOut),
+      .Outs(Outs), .SumBits(SumBits), .BesideBits(Anchor + 2), .SliceBits(SliceBits)
+    ) u_mac (
+      .clk_i, .rst_ni, .step_i(step), .column_i(column), .beside_i({centre, line, live}),
+      .slice_o(slice), .done_o(sum_done), .beside_o({sum_anchor, sum_line, sum_live}),
+      .sums_o(sums));
   end
 
+  // ---------------------------------------------------------------- flags beside the cells
+  logic [3*Cycles-1:0] flags_q;    // of cycle c at [3*(c-1)]
+  logic                outside_q;  // of the cycle before the last
+  logic                done, done_line, done_live;
+
   always_ff @(posedge clk_i) begin
-    if (ce) begin
-      slice_q <= {slice_q[(OutCycle-1)*SliceBits-1:0], out_q};
-      size_q  <= {size_q[(OutCycle-1)*2*DimBits-1:0], win_height, win_width};
+    if (!rst_ni) flags_q <= '0;
+    else flags_q <= (3*Cycles)'({flags_q, sum_done, sum_line, sum_live});
+  end
+
+  always_ff @(posedge clk_i) outside_q <= flags_q[3*(Cycles-3) +: 2] != 2'b11;
+
+  assign {done, done_line, done_live} = flags_q[3*(Cycles-1) +: 3];
+
+  // ---------------------------------------------------------------- cells: anchor, PReLU, pixels
+  logic [Sums*AccBits-1:0]   accs;
+  logic [Outs*SlopeBits-1:0] slopes;   // of a slice's outputs
+  logic [Sums*OutBits-1:0]   outs;
+
+  if (AnchorCycles == 0) begin : gen_no_anchor
+    assign accs = sums;
+  end else begin : gen_anchor
+    always_ff @(posedge clk_i) begin
+      for (int s = 0; s < Sums; s++) begin
+        accs[s*AccBits +: AccBits] <= AccBits'($signed(sums[s*SumBits +: SumBits])) +
+                                      (AccBits'(sum_anchor) << AnchorShift);
+      end
     end
   end
 
-  // ---------------------------------------------------------------- lanes, up to cycle OutCycle
-  logic [Outs*SlopeBits-1:0] slopes;
+  if (FoldOut > 1 && SlopeCycles > 0) begin : gen_slopes
+    logic [SliceBits-1:0] addr;
 
-  if (HasSlope != 0) begin : gen_slopes
+    fsrcnnx_delay #(.Width(SliceBits), .Cycles(AnchorCycles)) u_addr (
+      .clk_i, .data_i(slice), .data_o(addr));
     fsrcnnx_rom #(
-      .Width(Outs*SlopeBits), .Depth(FoldOut), .AddrBits(SliceBits), .Contents(Slopes)
-    ) u_slopes (
-      .clk_i, .en_i(ce), .addr_i(slice_q[(AccCycle-2)*SliceBits +: SliceBits]), .data_o(slopes));
+      .Width(Outs*SlopeBits), .Depth(FoldOut), .AddrBits(SliceBits), .Contents(slope_words())
+    ) u_slopes (.clk_i, .addr_i(addr), .data_o(slopes));
   end else begin : gen_no_slopes
+    wire logic unused_slopes = &{1'b0, slopes};
     assign slopes = '0;
   end
 
-  logic [AccBits-1:0]            anchor;  // added to every sum
-  logic [Lanes*Outs*OutBits-1:0] lane_out;
+  for (genvar s = 0; s < Sums; s++) begin : gen_cell
+    wire logic signed [AccBits-1:0] acc = $signed(accs[s*AccBits +: AccBits]);
+    logic signed [ValueBits-1:0]    value;
 
-  for (genvar l = 0; l < Lanes; l++) begin : gen_lane
-    localparam int Row    = LaneRow[l*32 +: 32];
-    localparam int Rows   = LaneRows[l*32 +: 32];
-    localparam int Col    = LaneCol[l*32 +: 32];
-    localparam int Cols   = LaneCols[l*32 +: 32];
-    localparam int Ins    = (Rows*Cols*InChannels + FoldIn - 1) / FoldIn;
-    localparam int Lsb    = LaneWeights[l*32 +: 32];
-    localparam int Biased = FoldOut*Outs*AccBits;  // bits of a lane's biases
-
-    logic [Rows*Cols*PixelBits-1:0] taps;
-    logic [Outs*AccBits-1:0]        acc;
-
-    for (genvar r = 0; r < Rows; r++) begin : gen_row
-      assign taps[r*Cols*PixelBits +: Cols*PixelBits] =
-          win_data[((Row + r)*Side + Col)*PixelBits +: Cols*PixelBits];
+    if (SlopeCycles == 0) begin : gen_linear
+      assign value = ValueBits'(acc);
+    end else if (FoldOut == 1) begin : gen_constant
+      fsrcnnx_slope #(
+        .AccBits(AccBits), .Slope(Slopes[(s % Outputs)*32 +: 32]), .Frac(SlopeFrac),
+        .Stages(SlopeCycles - 1), .ValueBits(ValueBits)
+      ) u_slope (.clk_i, .acc_i(acc), .value_o(value));
+    end else begin : gen_table
+      fsrcnnx_prelu #(
+        .AccBits(AccBits), .SlopeBits(SlopeBits), .Frac(SlopeFrac), .ValueBits(ValueBits)
+      ) u_prelu (
+        .clk_i, .acc_i(acc), .slope_i(slopes[(s % Outs)*SlopeBits +: SlopeBits]),
+        .value_o(value));
     end
 
-    fsrcnnx_mac_lane #(
-      .SampleBits(InBits), .SampleSigned(InSigned), .Inputs(Rows*Cols*InChannels),
-      .Outputs(Outputs), .FoldIn(FoldIn), .FoldOut(FoldOut), .WeightBits(WeightBits),
-      .AccBits(AccBits), .Stages(Stages),
-      .Weights(Weights[Lsb +: FoldIn*FoldOut*Outs*Ins*WeightBits]),
-      .Biases(Biases[(BiasLanes > 1 ? l*Biased : 0) +: Biased])
-    ) u_mac (
-      .clk_i, .ce_i(ce), .step_i(step_q), .step_in_i(in_q), .step_out_i(out_q),
-      .window_i(taps), .acc_o(acc));
+    fsrcnnx_requantise #(
+      .ValueBits(ValueBits), .Shift(Shift), .OutBits(OutBits), .OutSigned(OutSigned)
+    ) u_requantise (
+      .clk_i, .value_i(value), .outside_i(outside_q), .out_o(outs[s*OutBits +: OutBits]));
+  end
 
-    for (genvar j = 0; j < Outs; j++) begin : gen_cell
-      fsrcnnx_requantise #(
-        .AccBits(AccBits), .HasSlope(HasSlope), .SlopeBits(SlopeBits), .SlopeFrac(SlopeFrac),
-        .Shift(Shift), .OutBits(OutBits), .OutSigned(OutSigned)
-      ) u_requantise (
-        .clk_i, .ce_i(ce), .acc_i(acc[j*AccBits +: AccBits] + anchor),
-        .slope_i(slopes[j*SlopeBits +: SlopeBits]),
-        .out_o(lane_out[(l*Outs + j)*OutBits +: OutBits]));
+  // ---------------------------------------------------------------- the pixel
+  logic [Anchor-1:0] anchor;
+
+  if (CarryOut > 0) begin : gen_carry
+    fsrcnnx_delay #(.Width(Anchor), .Cycles(Cycles)) u_anchor (
+      .clk_i, .data_i(sum_anchor), .data_o(anchor));
+  end else begin : gen_no_carry
+    wire logic unused_anchor = &{1'b0, sum_anchor, anchor};
+    assign anchor = '0;
+  end
+
+  if (FoldOut == 1) begin : gen_whole
+    wire logic unused_slice = &{1'b0, slice};
+    assign {step_o, line_o, live_o} = {done, done_line, done_live};
+    assign data_o[DataBits-1:0]     = outs;
+    if (CarryOut > 0) begin : gen_carry
+      assign data_o[DataBits +: CarryOut] = anchor;
     end
-  end
+  end else begin : gen_slices
+    logic [SliceBits-1:0] of;   // the slice that is there
+    wire  logic last = done && of == SliceBits'(FoldOut - 1);
 
-  // ---------------------------------------------------------------- collect the slices of a pixel
-  logic                         full_q, skid_ready;
-  logic [CarryOut+DataBits-1:0] pixel_q;
-  logic [2*DimBits-1:0]         pixel_size_q;
-  wire  logic [SliceBits-1:0] slice = slice_q[(OutCycle-1)*SliceBits +: SliceBits];
+    fsrcnnx_delay #(.Width(SliceBits), .Cycles(Cycles + 2)) u_slice (
+      .clk_i, .data_i(slice), .data_o(of));
 
-  assign ce = !full_q || skid_ready;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) full_q <= 1'b0;
-    else if (ce) full_q <= done_q[OutCycle-1] && slice == SliceBits'(FoldOut - 1);
-  end
-
-  for (genvar l = 0; l < Lanes; l++) begin : gen_collect_lane
-    for (genvar o = 0; o < Outputs; o++) begin : gen_collect
-      always_ff @(posedge clk_i) begin
-        if (ce && done_q[OutCycle-1] && slice == SliceBits'(o / Outs)) begin
-          pixel_q[(l*Outputs + o)*OutBits +: OutBits] <=
-              lane_out[(l*Outs + o % Outs)*OutBits +: OutBits];
+    for (genvar l = 0; l < Lanes; l++) begin : gen_lane
+      for (genvar o = 0; o < Outputs; o++) begin : gen_output
+        always_ff @(posedge clk_i) begin
+          if (done && of == SliceBits'(o / Outs)) begin
+            data_o[(l*Outputs + o)*OutBits +: OutBits] <=
+                outs[(l*Outs + o % Outs)*OutBits +: OutBits];
+          end
         end
       end
     end
-  end
 
-  // outputs past the last one, where Outs does not divide Outputs
-  if (Outs*FoldOut > Outputs) begin : gen_surplus
-    wire logic unused_surplus = &{1'b0, lane_out};
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (ce) pixel_size_q <= size_q[(OutCycle-1)*2*DimBits +: 2*DimBits];
-  end
-
-  // ---------------------------------------------------------------- anchor
-  if (AnchorBits == 0) begin : gen_no_anchor
-    assign anchor = '0;
-  end else begin : gen_anchor
-    localparam int Cycles = CarryOut > 0 ? OutCycle : AccCycle;
-    logic [AnchorBits-1:0]        lr;
-    logic [Cycles*AnchorBits-1:0] lr_q;  // cycle c at [(c-1)*AnchorBits]
-
-    if (CarryIn > 0) begin : gen_carried
-      assign lr = win_data[TapsBits +: AnchorBits];
-    end else begin : gen_sample
-      assign lr = win_data[(Before*Side + Before)*PixelBits +: AnchorBits];
+    if (Outs*FoldOut > Outputs) begin : gen_surplus  // past the last output
+      wire logic unused_surplus = &{1'b0, outs};
     end
 
     always_ff @(posedge clk_i) begin
-      if (ce) lr_q <= {lr_q[(Cycles-1)*AnchorBits-1:0], lr};
+      if (!rst_ni) {step_o, line_o, live_o} <= '0;
+      else begin
+        step_o <= last;
+        if (last) {line_o, live_o} <= {done_line, done_live};
+      end
     end
 
     if (CarryOut > 0) begin : gen_carry
-      assign anchor = '0;
-      always_ff @(posedge clk_i) begin
-        if (ce) pixel_q[DataBits +: AnchorBits] <= lr_q[(Cycles-1)*AnchorBits +: AnchorBits];
-      end
-    end else begin : gen_add
-      assign anchor = AccBits'(lr_q[(Cycles-1)*AnchorBits +: AnchorBits]) << AnchorShift;
+      always_ff @(posedge clk_i) if (last) data_o[DataBits +: CarryOut] <= anchor;
     end
   end
-
-  fsrcnnx_skid #(.Width(CarryOut + DataBits + 2*DimBits)) u_skid (
-    .clk_i, .rst_ni,
-    .in_valid_i(full_q), .in_ready_o(skid_ready), .in_data_i({pixel_size_q, pixel_q}),
-    .out_valid_o, .out_ready_i, .out_data_o({out_height_o, out_width_o, out_data_o}));
 
 endmodule
 

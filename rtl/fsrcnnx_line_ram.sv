@@ -1,33 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
-// Line memory: one write port, one read port, one clock; the one RAM template of the core.
+// Line memory, one slice: gives what was stored in this place of the line above, stores anew.
 //
-// The read word appears one cycle after re_i and holds until the next read. A word written in the
-// same cycle as it is read comes out as it was or as it becomes: users never do that.
-// Contents are not initialised; users mask what they have not written.
+// The address counts the steps of a line from 0. Each slice registers step and line and counts for
+// itself, and its hierarchy is kept while tools look for equal registers: no net runs to all RAMs.
+// A word is read in the clock after its step and registered twice, so that the RAM's output meets a
+// flip-flop at once; it is written over three clocks later. So reading and writing never meet as
+// long as lines begin 4 clocks apart or more.
+// Latency 4 cycles; data_i is sampled with data_o. Outside a line data_o is 0. Contents are not
+// initialised: the sequencer begins with lines of zeros.
 
 `default_nettype none
 
+(* keep_hierarchy *)
 module fsrcnnx_line_ram #(
-  parameter int Width    = 8,
-  parameter int Depth    = 16,
-  parameter int AddrBits = 4
+  parameter int Width = 8,
+  parameter int Depth = 16
 ) (
-  input  wire logic                clk_i,
+  input  wire logic             clk_i,
 
-  input  wire logic                we_i,
-  input  wire logic [AddrBits-1:0] waddr_i,
-  input  wire logic [Width-1:0]    wdata_i,
-
-  input  wire logic                re_i,
-  input  wire logic [AddrBits-1:0] raddr_i,
-  output logic      [Width-1:0]    rdata_o
+  input  wire logic             step_i,   // a step of the raster
+  input  wire logic             line_i,   // it is in a line, else between two
+  output logic      [Width-1:0] data_o,   // cycle 4
+  input  wire logic [Width-1:0] data_i    // cycle 4
 );
 
-  logic [Width-1:0] mem [0:Depth-1];
+  localparam int AddrBits = $clog2(Depth) > 0 ? $clog2(Depth) : 1;
+
+  (* no_rw_check *) logic [Width-1:0] mem [0:Depth-1];
+
+  logic [AddrBits-1:0] addr_q, addr_q1, addr_q2, addr_q3;  // of cycles 1 to 4
+  logic                step_q, store_q1, store_q2, store_q3, store_q4;
+  logic                blank_q1, blank_q2, blank_q3;  // between lines; resets without a LUT
+  logic [Width-1:0]    word_q1, word_q2;
 
   always_ff @(posedge clk_i) begin
-    if (we_i) mem[waddr_i] <= wdata_i;
-    if (re_i) rdata_o <= mem[raddr_i];
+    step_q                                   <= step_i;
+    {store_q4, store_q3, store_q2, store_q1} <= {store_q3, store_q2, store_q1, step_i && line_i};
+    {blank_q3, blank_q2, blank_q1}           <= {blank_q2, blank_q1, !line_i};
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (blank_q1) addr_q <= '0;
+    else if (step_q) addr_q <= addr_q + 1'b1;
+    {addr_q3, addr_q2, addr_q1} <= {addr_q2, addr_q1, addr_q};
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (store_q4) mem[addr_q3] <= data_i;
+    word_q1 <= mem[addr_q];
+  end
+
+  always_ff @(posedge clk_i) begin
+    word_q2 <= word_q1;
+    if (blank_q3) data_o <= '0;
+    else data_o <= word_q2;
   end
 
 endmodule

@@ -1,156 +1,214 @@
 // SPDX-License-Identifier: Apache-2.0
-// Subpixel to raster: Scale*Scale phases of each LR pixel in, lines of HR pixels out.
+// Subpixel to raster: Scale*Scale phases of each LR pixel in, lines of HR pixels out; output FIFO.
 //
-// An LR line becomes Scale HR lines, so its beats are read Scale times from a ring of MaxWidth
-// entries and freed by the last reading. Input never waits for a whole line to be emitted: at
-// Scale*Scale/PixelsPerBeat cycles per LR pixel the stage runs without a gap.
-// Phase py*Scale + px at bits [(py*Scale + px)*PixelBits]. Output: leftmost pixel in the low bits.
-// Latency 3 cycles. Python twin: numpy reshape and transpose (fsrcnnx.exact.tdc.gather).
+// Input is never refused: the sequencer has counted the room. A word holds the HR pixels of Scale
+// LR pixels in one HR line, Scale*Scale of them; a ring of RAMs, one for each HR line of an LR
+// line, takes a word into every RAM at once. The first HR line is read as its words come, the
+// others after it; with the last reading the line's room is free. A beat is a word or an equal part
+// of it; out_keep_o says which pixels of a line's last beat there are, the others are 0.
+// Phase py*Scale + px at [(py*Scale + px)*PixelBits]; output: leftmost pixel in the low bits.
+// An LR line takes Scale * ceil(Scale*width / PixelsPerBeat) clocks. Latency 6 cycles.
+// Python twin: numpy reshape and transpose (fsrcnnx.exact.tdc.gather).
 
 `default_nettype none
 
 module fsrcnnx_subpixel #(
   parameter int PixelBits     = 8,
   parameter int Scale         = 2,
-  parameter int PixelsPerBeat = 1,   // 1 or Scale
-  parameter int MaxWidth      = 16,
+  parameter int PixelsPerBeat = 4,   // divides Scale*Scale
+  parameter int Words         = 16,  // of the ring
   parameter int DimBits       = 5
 ) (
   input  wire logic                               clk_i,
   input  wire logic                               rst_ni,
 
-  input  wire logic                               in_valid_i,
-  output logic                                    in_ready_o,
-  input  wire logic [Scale*Scale*PixelBits-1:0]   in_data_i,
-  input  wire logic [DimBits-1:0]                 in_width_i,
-  input  wire logic [DimBits-1:0]                 in_height_i,
+  input  wire logic [DimBits-1:0]                 width_i,   // LR; changes only while nothing is
+  input  wire logic [DimBits-1:0]                 height_i,  // here, 4 clocks before a pixel or more
+
+  // raster
+  input  wire logic                               step_i,
+  input  wire logic                               line_i,
+  input  wire logic                               live_i,
+  input  wire logic [Scale*Scale*PixelBits-1:0]   data_i,
+
+  output logic                                    line_read_o,  // there is room for a line again
 
   output logic                                    out_valid_o,
   input  wire logic                               out_ready_i,
   output logic      [PixelsPerBeat*PixelBits-1:0] out_data_o,
+  output logic      [PixelsPerBeat-1:0]           out_keep_o,
   output logic                                    out_sof_o,
   output logic                                    out_eol_o
 );
 
-  localparam int EntryBits = Scale*Scale*PixelBits;
-  localparam int LineBits  = Scale*PixelBits;                 // one HR line's part of an entry
-  localparam int Subs      = Scale/PixelsPerBeat;             // beats per entry and HR line
-  localparam int AddrBits  = $clog2(MaxWidth) > 0 ? $clog2(MaxWidth) : 1;
-  localparam int CountBits = $clog2(MaxWidth + 1);
-  localparam int RowBits   = $clog2(Scale) > 0 ? $clog2(Scale) : 1;
+  localparam int WordPixels = Scale*Scale;
+  localparam int WordBits   = WordPixels*PixelBits;
+  localparam int PartBits   = Scale*PixelBits;               // one LR pixel's part of a word
+  localparam int BeatBits   = PixelsPerBeat*PixelBits;
+  localparam int Beats      = WordPixels/PixelsPerBeat;      // of a word
+  localparam int AddrBits   = $clog2(Words) > 0 ? $clog2(Words) : 1;
+  localparam int CountBits  = $clog2(Words + 1);
+  localparam int PlaceBits  = $clog2(WordPixels) > 0 ? $clog2(WordPixels) : 1;
+  localparam int LeftBits   = DimBits + $clog2(Scale + 1);   // HR pixels of a line
 
-  if (Subs*PixelsPerBeat != Scale) begin : gen_bad_beat
-    fsrcnnx_error_subpixel_needs_pixels_per_beat_that_divide_the_scale u_error ();
+  if (Beats*PixelsPerBeat != WordPixels) begin : gen_bad_beat
+    fsrcnnx_error_subpixel_needs_pixels_per_beat_that_divide_the_scale_squared u_error ();
   end
 
   function automatic logic [AddrBits-1:0] following(input logic [AddrBits-1:0] addr);
-    following = addr == AddrBits'(MaxWidth - 1) ? '0 : addr + 1'b1;
+    following = addr == AddrBits'(Words - 1) ? '0 : addr + 1'b1;
   endfunction
 
-  // ---------------------------------------------------------------- write side: mark lines, frames
-  logic [DimBits-1:0]  x_q, y_q, width_q, height_q;
-  logic [AddrBits-1:0] write_q;
-  logic                write, first, last_x, last_y;
+  // ---------------------------------------------------------------- write side: LR pixels to words
+  logic [Scale*WordBits-1:0] word_q;    // of HR line r at [r*WordBits]
+  logic [Scale-1:0]          place_q;   // of the next pixel in the word, one bit set
+  logic [AddrBits-1:0]       write_q;
+  logic                      pixel, last_x, unused_x, write_word_q;
 
-  assign first  = x_q == '0 && y_q == '0;
-  assign last_x = x_q == (first ? in_width_i : width_q) - 1'b1;
-  assign last_y = y_q == (first ? in_height_i : height_q) - 1'b1;
-  assign write  = in_valid_i && in_ready_o;
+  assign pixel = step_i && line_i && live_i;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      x_q     <= '0;
-      y_q     <= '0;
-      write_q <= '0;
-    end else if (write) begin
-      x_q     <= last_x ? '0 : x_q + 1'b1;
-      write_q <= following(write_q);
-      if (last_x) y_q <= last_y ? '0 : y_q + 1'b1;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (write && first) begin
-      width_q  <= in_width_i;
-      height_q <= in_height_i;
-    end
-  end
-
-  // ---------------------------------------------------------------- ring
-  logic [AddrBits-1:0]  read_addr, read_q, line_q;   // next entry; first entry of the line
-  logic [CountBits-1:0] fresh_q, held_q;             // entries not yet read; not yet freed
-  logic                 read, read_new, free;
-  logic [EntryBits-1:0] entry;
-  logic                 entry_sof, entry_eol;
-
-  fsrcnnx_line_ram #(.Width(EntryBits + 2), .Depth(MaxWidth), .AddrBits(AddrBits)) u_ring (
-    .clk_i, .we_i(write), .waddr_i(write_q), .wdata_i({first, last_x, in_data_i}),
-    .re_i(read), .raddr_i(read_addr), .rdata_o({entry_sof, entry_eol, entry}));
-
-  assign in_ready_o = held_q != CountBits'(MaxWidth);
+  fsrcnnx_turn #(.Bits(DimBits)) u_x (
+    .clk_i, .rst_ni, .count_i(width_i), .step_i(pixel), .first_o(unused_x), .last_o(last_x));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      fresh_q <= '0;
-      held_q  <= '0;
+      place_q      <= Scale'(1);
+      write_q      <= '0;
+      write_word_q <= 1'b0;
     end else begin
-      fresh_q <= fresh_q + CountBits'(write) - CountBits'(read_new);
-      held_q  <= held_q + CountBits'(write) - CountBits'(free);
+      if (pixel) place_q <= last_x || place_q[Scale-1] ? Scale'(1) : place_q << 1;
+      write_word_q <= pixel && (last_x || place_q[Scale-1]);
+      if (write_word_q) write_q <= following(write_q);
     end
   end
 
-  // ---------------------------------------------------------------- read side
-  // entry_valid_q: the entry read last is being emitted, part sub_q of HR line row_q.
-  logic               entry_valid_q, entry_done, line_done, out_free, emit;
-  logic [RowBits-1:0] row_q, row_d;
-  logic [RowBits-1:0] sub_q;
+  for (genvar r = 0; r < Scale; r++) begin : gen_word
+    for (genvar p = 0; p < Scale; p++) begin : gen_part
+      always_ff @(posedge clk_i) begin
+        if (pixel && place_q[p]) begin
+          word_q[r*WordBits+p*PartBits +: PartBits] <= data_i[r*PartBits +: PartBits];
+        end else if (pixel && place_q[0]) begin
+          word_q[r*WordBits+p*PartBits +: PartBits] <= '0;
+        end
+      end
+    end
+  end
+
+  // ---------------------------------------------------------------- read side, cycle 0: which beat
+  logic [LeftBits-1:0]  line_q, left_q;         // HR pixels of a line; those to come, this beat's too
+  logic                 short_q;                // a line is one beat
+  logic                 first_q, last_q;        // the next beat begins, ends a line
+  logic [CountBits-1:0] fresh_q;                // words that the first HR line has yet to read
+  logic                 some_q;                 // there are some
+  logic [AddrBits-1:0]  read_q, start_q;        // the next word; the LR line's first
+  logic [PlaceBits-1:0] part_q;                 // beats of the word that have gone
+  logic [Scale-1:0]     row_q;                  // HR line of the LR line, one bit set
+  logic                 go, beat, word_done, read_word, line_done, first_y, unused_y;
 
   always_comb begin
-    out_free   = !out_valid_o || out_ready_i;
-    emit       = entry_valid_q && out_free;
-    entry_done = emit && sub_q == RowBits'(Subs - 1);
-    line_done  = entry_done && entry_eol;
-    free       = entry_done && row_q == RowBits'(Scale - 1);
+    word_done = last_q || part_q == PlaceBits'(Beats - 1);
+    beat      = go && (!row_q[0] || some_q);
+    read_word = beat && word_done && row_q[0];
+    line_done = beat && last_q && row_q[Scale-1];
+  end
 
-    row_d      = row_q;
-    read_addr  = read_q;
-    if (line_done) begin
-      row_d = row_q == RowBits'(Scale - 1) ? '0 : row_q + 1'b1;
-      // back to the start of the line, or on to the next one
-      if (row_q != RowBits'(Scale - 1)) read_addr = line_q;
+  fsrcnnx_turn #(.Bits(DimBits)) u_y (
+    .clk_i, .rst_ni, .count_i(height_i), .step_i(line_done), .first_o(first_y),
+    .last_o(unused_y));
+
+  // which beat ends a line is found one beat ahead
+  always_ff @(posedge clk_i) begin
+    line_q  <= LeftBits'(width_i) * LeftBits'(Scale);
+    short_q <= line_q <= LeftBits'(PixelsPerBeat);
+    if (beat ? last_q : first_q) begin
+      left_q <= line_q;
+      last_q <= short_q;
+    end else if (beat) begin
+      left_q <= left_q - LeftBits'(PixelsPerBeat);
+      last_q <= left_q <= LeftBits'(2*PixelsPerBeat);
     end
-    read       = (entry_done || !entry_valid_q) && (row_d != '0 || fresh_q != '0);
-    read_new   = read && row_d == '0;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      entry_valid_q <= 1'b0;
-      out_valid_o   <= 1'b0;
-      row_q         <= '0;
-      sub_q         <= '0;
-      read_q        <= '0;
-      line_q        <= '0;
+      fresh_q     <= '0;
+      some_q      <= 1'b0;
+      read_q      <= '0;
+      start_q     <= '0;
+      part_q      <= '0;
+      row_q       <= Scale'(1);
+      first_q     <= 1'b1;
+      line_read_o <= 1'b0;
     end else begin
-      if (entry_done || !entry_valid_q) entry_valid_q <= read;
-      if (out_free) out_valid_o <= entry_valid_q;
-      if (emit) sub_q <= entry_done ? '0 : sub_q + 1'b1;
-      row_q  <= row_d;
-      read_q <= read ? following(read_addr) : read_addr;
-      if (line_done && row_d == '0) line_q <= read_addr;
+      fresh_q     <= fresh_q + CountBits'(write_word_q) - CountBits'(read_word);
+      some_q      <= fresh_q > CountBits'(read_word);  // a clock late
+      line_read_o <= line_done;
+      if (beat) begin
+        first_q <= last_q;
+        part_q  <= word_done ? '0 : part_q + 1'b1;
+        if (word_done) read_q <= last_q && !line_done ? start_q : following(read_q);
+        if (last_q) row_q <= line_done ? Scale'(1) : row_q << 1;
+        if (line_done) start_q <= following(read_q);
+      end
     end
   end
 
-  // ---------------------------------------------------------------- output register
-  wire logic [LineBits-1:0] line = entry[row_q*LineBits +: LineBits];
+  // ---------------------------------------------------------------- cycles 1 and 2: ring
+  logic [Scale*WordBits-1:0]  words_q1, words_q2;
+  logic                       valid_q1, valid_q2, sof_q1, sof_q2, eol_q1, eol_q2;
+  logic [PixelsPerBeat-1:0]   keep, keep_q1, keep_q2;
+  logic [PlaceBits-1:0]       part_q1, part_q2;
+  logic [Scale-1:0]           row_q1, row_q2;
+
+  for (genvar r = 0; r < Scale; r++) begin : gen_ring
+    (* no_rw_check *) logic [WordBits-1:0] mem [0:Words-1];
+    always_ff @(posedge clk_i) begin
+      if (write_word_q) mem[write_q] <= word_q[r*WordBits +: WordBits];
+      if (go) words_q1[r*WordBits +: WordBits] <= mem[read_q];
+    end
+  end
+
+  for (genvar p = 0; p < PixelsPerBeat; p++) begin : gen_keep
+    assign keep[p] = left_q > LeftBits'(p);
+  end
 
   always_ff @(posedge clk_i) begin
-    if (emit) begin
-      out_data_o <= line[sub_q*(PixelsPerBeat*PixelBits) +: PixelsPerBeat*PixelBits];
-      out_sof_o  <= entry_sof && row_q == '0 && sub_q == '0;
-      out_eol_o  <= entry_eol && sub_q == RowBits'(Subs - 1);
+    if (!rst_ni) begin
+      valid_q1 <= 1'b0;
+      valid_q2 <= 1'b0;
+    end else if (go) begin
+      valid_q1 <= beat;
+      valid_q2 <= valid_q1;
     end
   end
+
+  always_ff @(posedge clk_i) begin
+    if (go) begin
+      words_q2           <= words_q1;
+      {part_q2, part_q1} <= {part_q1, part_q};
+      {row_q2, row_q1}   <= {row_q1, row_q};
+      {keep_q2, keep_q1} <= {keep_q1, keep};
+      {sof_q2, sof_q1}   <= {sof_q1, first_q && row_q[0] && first_y};
+      {eol_q2, eol_q1}   <= {eol_q1, last_q};
+    end
+  end
+
+  // ---------------------------------------------------------------- cycle 3: the beat
+  logic [WordBits-1:0] word;
+  logic [BeatBits-1:0] data;
+
+  always_comb begin
+    word = '0;
+    for (int r = 0; r < Scale; r++) begin
+      if (row_q2[r]) word = word | words_q2[r*WordBits +: WordBits];
+    end
+    data = word[part_q2*BeatBits +: BeatBits];
+  end
+
+  fsrcnnx_skid #(.Width(BeatBits + PixelsPerBeat + 2)) u_skid (
+    .clk_i, .rst_ni,
+    .in_valid_i(valid_q2), .in_ready_o(go), .in_data_i({sof_q2, eol_q2, keep_q2, data}),
+    .out_valid_o, .out_ready_i, .out_data_o({out_sof_o, out_eol_o, out_keep_o, out_data_o}));
 
 endmodule
 

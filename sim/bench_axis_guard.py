@@ -9,8 +9,7 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from sim.bench_window import PAIRS
-from sim.tb import TB, config
+from sim.tb import PAIRS, TB, config
 from sim.video import FAULTS, fuzz, repaired, video
 
 INPUTS = ["in_data_i", "in_sof_i", "in_eol_i", "frame_width_i", "frame_height_i"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of fsrcnnx_window: the window around every pixel, against numpy's padding."""
+"""Bench of fsrcnnx_window: the newest columns, still between steps, against numpy's windows."""
 
 from __future__ import annotations
 
@@ -7,87 +7,36 @@ import random
 
 import cocotb
 import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
 
-from sim.frames import beats, frames
-from sim.tb import TB, config
-
-PAIRS = [("none", "none"), ("none", "randomly"), ("randomly", "none"), ("regular", "regular"),
-         ("bursts", "bursts"), ("randomly", "one_long"), ("one_long", "randomly")]
-
-
-def bench(dut) -> TB:
-    return TB(dut, ["in_data_i", "in_width_i", "in_height_i"],
-              ["out_data_o", "out_width_o", "out_height_o"])
-
-
-def windows(frame: np.ndarray) -> list[int]:
-    """All windows as the port gives them: tap (r, c) at bit (r*Side + c)*PixelBits, then carry."""
-    side, before, bits = (config()[key] for key in ("Side", "Before", "PixelBits"))
-    padded = np.pad(frame & ((1 << bits) - 1), ((before, side - 1 - before),) * 2)
-    views = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
-    return [sum(int(tap) << (bits * at) for at, tap in enumerate((*window.ravel(), carry)))
-            for window, carry in zip(views.reshape(-1, side, side), frame.ravel() >> bits,
-                                     strict=True)]
-
-
-def sendable(seed: int) -> list[np.ndarray]:
-    """Frames of pixels with their carried bits above."""
-    return frames(np.random.default_rng(seed), config()["MaxWidth"],
-                  config()["PixelBits"] + config().get("CarryBits", 0))
+from sim.tb import config
 
 
 @cocotb.test()
-@cocotb.parametrize(pattern=PAIRS)
-async def frames_back_to_back(dut, pattern):
-    tb = bench(dut)
-    await tb.reset(*pattern)
-    sent = sendable(random.getrandbits(32))
-    for frame in sent:
-        tb.source.send(*beats(frame))
-    got = await tb.drain(sum(frame.size for frame in sent))
-    at = 0
-    for index, frame in enumerate(sent):
-        part, at = got[at : at + frame.size], at + frame.size
-        for pixel, (beat, want) in enumerate(zip(part, windows(frame), strict=True)):
-            where = f"frame {index} {frame.shape} y {pixel // frame.shape[1]}"
-            assert beat["out_data_o"] == want, f"{where} x {pixel % frame.shape[1]}"
-            assert (beat["out_height_o"], beat["out_width_o"]) == frame.shape, where
-    assert len({beat["out_data_o"] for beat in got}) > len(got) // 2
-    assert pattern[1] == "none" or tb.sink.stalled > 0
-
-
-@cocotb.test()
-async def a_frame_alone_comes_out_whole(dut):
-    tb = bench(dut)
-    await tb.reset()
-    for frame in sendable(random.getrandbits(32)):
-        tb.source.send(*beats(frame))
-        got = await tb.drain(frame.size)  # nothing follows that could push it out
-        assert [beat["out_data_o"] for beat in got] == windows(frame)
-
-
-@cocotb.test()
-async def a_frame_loses_at_most_its_lines_below(dut):
-    tb = bench(dut)
-    await tb.reset()
-    frame = np.random.default_rng(1).integers(0, 256, (6, config()["MaxWidth"]), dtype=np.int64)
-    after = config()["Side"] - 1 - config()["Before"]
-    for _ in range(3):
-        tb.source.send(*beats(frame))
-    await tb.clocks(3 * (frame.shape[0] + after) * frame.shape[1] + 8)
-    assert len(tb.sink.beats) >= 3 * frame.size - after
-
-
-@cocotb.test()
-async def reset_in_the_middle_forgets_the_frame(dut):
-    tb = bench(dut)
-    await tb.reset()
-    rng = np.random.default_rng(random.getrandbits(32))
-    frame = rng.integers(0, 256, (5, 7), dtype=np.int64)
-    tb.source.send(*beats(frame)[:20])
-    await tb.clocks(30)
-    await tb.reset()
-    tb.sink.beats.clear()
-    tb.source.send(*beats(frame))
-    got = await tb.drain(frame.size)
-    assert [beat["out_data_o"] for beat in got] == windows(frame)
+@cocotb.parametrize(interval=[1, 2, 7])
+async def windows_hold_from_step_to_step(dut, interval):
+    side, bits = config()["Side"], config()["PixelBits"]
+    line = np.random.default_rng(random.getrandbits(32)).integers(0, 1 << bits, (side, 60))
+    want = [sum(int(tap) << bits * at for at, tap in enumerate(window.ravel())) for window in
+            np.lib.stride_tricks.sliding_window_view(line, (side, side))[0]]
+    Clock(dut.clk_i, 10, "ns").start()
+    dut.step_i.value = 0
+    await RisingEdge(dut.clk_i)
+    got = []
+    for column in line.T:
+        dut.column_i.value = sum(int(tap) << bits * at for at, tap in enumerate(column))
+        dut.step_i.value = 1
+        await RisingEdge(dut.clk_i)
+        held = []
+        for _ in range(interval - 1):
+            dut.step_i.value = 0
+            dut.column_i.value = random.getrandbits(side * bits)  # what is no step must not matter
+            await RisingEdge(dut.clk_i)
+            held.append(dut.window_o.value)
+        assert len(set(map(str, held))) <= 1, "the window moves between steps"
+        got += held[:1]
+        if interval == 1:
+            got.append(dut.window_o.value)  # of the step before
+    got = got[side - 1:] if interval > 1 else got[side:]
+    assert [int(word) for word in got] == want[:len(got)] and len(got) > 40

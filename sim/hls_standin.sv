@@ -42,14 +42,20 @@ output wire ap_idle;
   localparam int DimBits = fsrcnnx_pkg::DIM_BITS;
   localparam int Pixels  = Scale*Scale*Width*Height;
 
-  logic                     core_ready, core_valid, raster_ready;
-  logic [Scale*Scale*8-1:0] core_data;
-  logic [DimBits-1:0]       core_width, core_height;
-  logic                     unused_sof, unused_eol;
+  logic                     core_ready, hr_step, hr_line, hr_live, line_read;
+  logic [Scale*Scale*8-1:0] hr_data;
+  logic [DimBits-1:0]       width, height;
+  logic                     unused_keep, unused_sof, unused_eol;
 
   // a real IP has no such package; the lint asks that every constant of it is used
   wire  logic unused_constants = &{1'b0, fsrcnnx_pkg::CONTENT_HASH, fsrcnnx_pkg::PIXELS_PER_BEAT,
                                    fsrcnnx_pkg::IN_BITS, fsrcnnx_pkg::OUT_BITS};
+
+  logic seen_q;  // a pixel: the size is new with the first one only
+  always_ff @(posedge ap_clk) begin
+    if (!ap_rst_n) seen_q <= 1'b0;
+    else if (lr_TVALID && lr_TREADY) seen_q <= 1'b1;
+  end
 
   // the IP takes nothing before it is started
   assign lr_TREADY = core_ready && ap_start;
@@ -57,18 +63,19 @@ output wire ap_idle;
   fsrcnnx_core u_core (
     .clk_i(ap_clk), .rst_ni(ap_rst_n),
     .in_valid_i(lr_TVALID && ap_start), .in_ready_o(core_ready), .in_data_i(lr_TDATA),
-    .in_width_i(DimBits'(Width)), .in_height_i(DimBits'(Height)),
-    .out_valid_o(core_valid), .out_ready_i(raster_ready), .out_data_o(core_data),
-    .out_width_o(core_width), .out_height_o(core_height));
+    .in_new_i(!seen_q), .in_width_i(DimBits'(Width)), .in_height_i(DimBits'(Height)),
+    .step_o(hr_step), .line_o(hr_line), .live_o(hr_live), .data_o(hr_data),
+    .width_o(width), .height_o(height), .line_read_i(line_read));
 
   fsrcnnx_subpixel #(
-    .PixelBits(8), .Scale(Scale), .PixelsPerBeat(1), .MaxWidth(Width), .DimBits(DimBits)
+    .PixelBits(8), .Scale(Scale), .PixelsPerBeat(1), .Words(fsrcnnx_pkg::RING_WORDS),
+    .DimBits(DimBits)
   ) u_subpixel (
-    .clk_i(ap_clk), .rst_ni(ap_rst_n),
-    .in_valid_i(core_valid), .in_ready_o(raster_ready), .in_data_i(core_data),
-    .in_width_i(core_width), .in_height_i(core_height),
+    .clk_i(ap_clk), .rst_ni(ap_rst_n), .width_i(width), .height_i(height),
+    .step_i(hr_step), .line_i(hr_line), .live_i(hr_live), .data_i(hr_data),
+    .line_read_o(line_read),
     .out_valid_o(hr_TVALID), .out_ready_i(hr_TREADY), .out_data_o(hr_TDATA),
-    .out_sof_o(unused_sof), .out_eol_o(unused_eol));
+    .out_keep_o(unused_keep), .out_sof_o(unused_sof), .out_eol_o(unused_eol));
 
   logic [31:0] count_q;
   wire  logic  last = hr_TVALID && hr_TREADY && count_q == 32'(Pixels - 1);

@@ -60,6 +60,9 @@ def one_long() -> Iterator[bool]:
 
 PATTERNS: dict[str, Callable[[], Iterator[bool]]] = {
     "none": none, "regular": regular, "randomly": randomly, "bursts": bursts, "one_long": one_long}
+# of the source and of the sink
+PAIRS = [("none", "none"), ("none", "randomly"), ("randomly", "none"), ("regular", "regular"),
+         ("bursts", "bursts"), ("randomly", "one_long"), ("one_long", "randomly")]
 
 
 class Source:

@@ -11,7 +11,7 @@ import re
 
 import click
 
-from fsrcnnx.cli.options import NUMBER, folder_option, max_width_option, model_argument
+from fsrcnnx.cli.options import NUMBER, folder_option, model_argument
 from fsrcnnx.cli.tables import table
 from fsrcnnx.errors import InputError
 from fsrcnnx.owned import check
@@ -44,6 +44,23 @@ def reuse_of(values: tuple[str, ...]) -> tuple[int, dict[str, int]]:
     return every, layers
 
 
+def frame_size(text: str) -> tuple[int, int]:
+    """Read `--frame WIDTHxHEIGHT`.
+
+    Args:
+        text: The text.
+
+    Returns:
+        Width and height.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not (found := re.fullmatch("([0-9]{1,5})x([0-9]{1,5})", text)):
+        raise InputError(f"{text!r}", where="--frame", allowed="WIDTHxHEIGHT, e.g. 320x240")
+    return int(found[1]), int(found[2])
+
+
 def enlarged(manifest: dict) -> str:
     """Say what hardware expects of its input, if that is not the picture itself.
 
@@ -65,25 +82,40 @@ def enlarged(manifest: dict) -> str:
               help="Multipliers in turns, or shifts and adders at one LR pixel a clock.")
 @click.option("--cycles-per-pixel", type=int, default=None,
               help="Clocks per LR pixel.  [default: 16; adders: 1]")
+@click.option("--frame", metavar="WIDTHxHEIGHT", default=None,
+              help="LR frame size to keep up with, instead of clocks per LR pixel.")
+@click.option("--fps", type=NUMBER, default=60.0, help="Frames a second, with --frame.")
+@click.option("--mhz", type=NUMBER, default=100.0, help="Clock in MHz, with --frame.")
 @click.option("--pixels-per-beat", type=int, default=None,
-              help="HR pixels per output beat.  [default: 1; adders: the scale squared]")
-@max_width_option
-@click.option("--max-height", type=int, default=1920, help="Highest LR frame.")
-def rtl(model, output, engine, cycles_per_pixel, pixels_per_beat, max_width, max_height):
+              help="HR pixels per output beat.  [default: the fewest that keep the rate]")
+@click.option("--multiplier-bits", type=int, default=25,
+              help="Bits of a multiplier's wide factor: two products share one where it fits.")
+@click.option("--max-width", type=int, default=None,
+              help="Widest LR frame.  [default: that of --frame, or 1920]")
+@click.option("--max-height", type=int, default=None,
+              help="Highest LR frame.  [default: that of --frame, or 1920]")
+def rtl(model, output, engine, cycles_per_pixel, frame, fps, mhz, pixels_per_beat, multiplier_bits,
+        max_width, max_height):
     """Emit a self-contained folder of SystemVerilog."""
+    from fsrcnnx.emit.rtl.build import Video
     from fsrcnnx.emit.rtl.folder import emit
     from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove.builds import cache
 
+    video = None if frame is None else Video(*frame_size(frame), fps, mhz)
     manifest = emit(Model.open(model).network, output, engine=engine,
                     cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,
-                    max_width=max_width, max_height=max_height, keep=cache.keep)
+                    max_width=max_width, max_height=max_height, multiplier_bits=multiplier_bits,
+                    video=video, keep=cache.keep)
     adders, slopes = (sum(layer.get(key, 0) for layer in manifest["layers"])
                       for key in ("adders", "slope_adders"))
+    used = f", {manifest['utilisation']:.0%} used" if manifest["multipliers"] else ""
     click.echo(f"{output}: {manifest['network']} {manifest['content_hash'][:12]}, "
-               f"{manifest['cycles_per_pixel']} cycles per LR pixel, "
+               f"{manifest['cycles_per_pixel_expected']} cycles per LR pixel, "
+               f"{manifest['clocks_per_frame']} clocks per frame of "
+               f"{manifest['max_width']}x{manifest['max_height']}, "
                f"{f'{adders} adders and {slopes} of the slopes, ' if adders else ''}"
-               f"{manifest['multipliers']} multipliers{enlarged(manifest)}")
+               f"{manifest['multipliers']} multipliers{used}{enlarged(manifest)}")
 
 
 @click.command()

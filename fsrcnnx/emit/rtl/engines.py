@@ -4,7 +4,7 @@ May import the integer network, the ranges and what an engine is made of. An eng
 that gives each layer its work; what it decided, the plan carries and the writers print.
 
     mac = ENGINES["mac"]
-    mac.works(network, [lanes(layer) for layer in network.layers], prove(network), 16, None)
+    mac.works(network, [lanes(layer) for layer in network.layers], prove(network), Pace(16), None)
 """
 
 from __future__ import annotations
@@ -14,12 +14,26 @@ from dataclasses import dataclass
 
 from fsrcnnx import limits
 from fsrcnnx.emit.rtl.adders import whole
-from fsrcnnx.emit.rtl.fold import Fold, fold
+from fsrcnnx.emit.rtl.fold import Fold, fold, per_multiplier
 from fsrcnnx.emit.rtl.graphs import Keep, LayerGraph, layer_graphs
 from fsrcnnx.emit.rtl.lanes import Lane
 from fsrcnnx.emit.rtl.memories import Memory, memories, placed
-from fsrcnnx.exact.network import Layer, Network
+from fsrcnnx.exact.network import Network
 from fsrcnnx.exact.ranges import LayerRange
+
+LANE = 6  # latency of fsrcnnx_mac_lane, its adder tree aside
+
+@dataclass(frozen=True)
+class Pace:
+    """What is asked of an engine.
+
+    Args:
+        cycles: Most clocks per LR pixel.
+        multiplier_bits: Bits of a multiplier's wide factor.
+    """
+
+    cycles: int
+    multiplier_bits: int = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,73 +41,65 @@ class Work:
     """How an engine forms the sums of one layer.
 
     Args:
-        fold: The layer's steps.
+        fold: The layer's turns.
+        latency: Clocks from a window's newest column to its last slice of sums.
+        sum_bits: Bits of a sum, without the anchor.
         memories: What it reads, in its place.
         graph: Its constant products, or None.
     """
 
     fold: Fold
-    memories: tuple[Memory, ...]
+    latency: int
+    sum_bits: int
+    memories: tuple[Memory, ...] = ()
     graph: LayerGraph | None = None
 
 
-def slope_bits(layer: Layer) -> int:
-    """Bits of a layer's slopes as signed numbers.
-
-    Args:
-        layer: A layer with or without slopes.
-
-    Returns:
-        Bits; 1 without slopes.
-    """
-    fmt = layer.slope_format
-    return fmt.width + (not fmt.signed) if fmt else 1
-
-
 def mac(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence[LayerRange],
-        cycles_per_pixel: int, keep: Keep | None) -> tuple[Work, ...]:
+        pace: Pace, keep: Keep | None) -> tuple[Work, ...]:
     """Fold every layer to the same rate: multipliers that read weights out of memories.
 
     Args:
         network: A checked network.
         parts: The lanes of each layer.
         proved: The ranges of each layer.
-        cycles_per_pixel: Most cycles per LR pixel.
+        pace: The rate, and what multiplies.
         keep: Not looked at: nothing takes long.
 
     Returns:
         The work of each layer.
     """
-    folds = [fold(layer, own, cycles_per_pixel)
-             for layer, own in zip(network.layers, parts, strict=True)]
+    folds = [fold(layer, own, pace.cycles, per_multiplier(
+        layer, network.in_format_of(index), pace.multiplier_bits))
+        for index, (layer, own) in enumerate(zip(network.layers, parts, strict=True))]
     found = placed(
         memory for index, layer in enumerate(network.layers)
-        for memory in memories(index, layer, parts[index], folds[index], proved[index].acc_width,
-                               slope_bits(layer)))
-    return tuple(Work(steps, tuple(memory for memory in found if memory.layer == index))
-                 for index, steps in enumerate(folds))
+        for memory in memories(index, layer, parts[index], folds[index], proved[index].acc_width))
+    return tuple(Work(turns, turns.cycles + turns.stages + LANE, proved[index].acc_width,
+                      tuple(memory for memory in found if memory.layer == index))
+                 for index, turns in enumerate(folds))
 
 
 def adders(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence[LayerRange],
-           cycles_per_pixel: int, keep: Keep | None) -> tuple[Work, ...]:
+           pace: Pace, keep: Keep | None) -> tuple[Work, ...]:
     """Turn every layer into a graph of shifts and adders: one LR pixel a clock.
 
     Args:
         network: A checked network.
         parts: The lanes of each layer.
         proved: The ranges of each layer: what enters its graph.
-        cycles_per_pixel: 1, which is all that there is.
+        pace: 1 clock, which is all that there is.
         keep: Keeps solved graphs, or None.
 
     Returns:
         The work of each layer.
 
     Raises:
-        Unrepresentable: If a layer is too large for a graph, or a slope too wide.
+        Unrepresentable: If a layer is too large for a graph.
         ImportError: If the solver is missing.
     """
-    folds = [whole(layer, own) for layer, own in zip(network.layers, parts, strict=True)]
-    return tuple(Work(steps, (), graph) for steps, graph in
+    folds = [whole(own) for own in parts]
+    return tuple(Work(turns, graph.latency, graph.sum_bits, graph=graph) for turns, graph in
                  zip(folds, layer_graphs(network, keep=keep, proved=proved), strict=True))
 
 
@@ -103,18 +109,15 @@ class Engine:
 
     Args:
         works: Gives each layer its work.
-        cycles: Most cycles per LR pixel where nobody asks for others.
+        cycles: Most clocks per LR pixel where nobody asks for others.
         paces: Which may be asked for.
-        whole_beats: Whether it gives all HR pixels of an LR pixel in a clock, and so in a beat
-            where nobody asks for others.
     """
 
-    works: Callable[[Network, Sequence[tuple[Lane, ...]], Sequence[LayerRange], int, Keep | None],
+    works: Callable[[Network, Sequence[tuple[Lane, ...]], Sequence[LayerRange], Pace, Keep | None],
                     tuple[Work, ...]]
     cycles: int
     paces: range
-    whole_beats: bool
 
 
-ENGINES = {"mac": Engine(mac, 16, range(1, limits.CYCLES + 1), False),
-           "adders": Engine(adders, 1, range(1, 2), True)}
+ENGINES = {"mac": Engine(mac, 16, range(1, limits.CYCLES + 1)),
+           "adders": Engine(adders, 1, range(1, 2))}

@@ -15,11 +15,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fsrcnnx import __version__
-from fsrcnnx.emit.rtl.adders import graph_choice, slope_adders
+from fsrcnnx.emit.rtl.adders import graph_choice
+from fsrcnnx.emit.rtl.build import Build, Video
+from fsrcnnx.emit.rtl.cells import slope_adders
 from fsrcnnx.emit.rtl.graphs import Keep
 from fsrcnnx.emit.rtl.memory_package import memory_package
 from fsrcnnx.emit.rtl.package import package
-from fsrcnnx.emit.rtl.plan import Build, Plan, make
+from fsrcnnx.emit.rtl.plan import Plan, make
 from fsrcnnx.emit.rtl.readme import readme
 from fsrcnnx.emit.vectors import check_package, pgm, vectors
 from fsrcnnx.exact.network import Network
@@ -28,12 +30,9 @@ from fsrcnnx.owned import check, whole_folder
 
 KIND = "an RTL folder"
 # users after what they use
-MODULES = ("skid", "line_ram", "rom", "adder_tree", "requantise", "mac_lane", "window", "layer",
-           "core", "subpixel", "turn", "axis_guard", "top")
-STALL_FREE = ("skid", "turn", "raster/delay", "raster/line_fifo", "raster/line_ram",
-              "raster/column", "raster/slope", "raster/requantise", "raster/layer",
-              "raster/sequencer", "raster/core", "raster/subpixel", "axis_guard", "raster/fifo",
-              "raster/top")
+FIRST = ("skid", "turn", "delay", "line_fifo", "line_ram", "column", "slope", "requantise")
+LAST = ("layer", "sequencer", "core", "subpixel", "axis_guard", "fifo", "top")
+MULTIPLIERS = ("rom", "window", "product", "adder_tree", "mac_lane", "mac", "prelu")
 
 
 def source_dir() -> Path:
@@ -71,24 +70,29 @@ def manifest(plan: Plan, made: Iterable[str]) -> dict:
         "engine": build.engine,
         "cycles_per_pixel": build.cycles_per_pixel,
         "cycles_per_pixel_expected": plan.cycles_per_pixel,
+        "clocks_per_frame": plan.clocks_per_frame,
         "pixels_per_beat": build.pixels_per_beat,
         "max_width": build.max_width,
         "max_height": build.max_height,
         "latency_lines": plan.latency_lines,
         "multipliers": plan.multipliers,
-        **({} if plan.raster is None else {"raster": plan.raster.manifest()}),
+        "multiplier_bits": build.multiplier_bits,
+        "utilisation": round(plan.utilisation, 3),
+        "raster": plan.raster.manifest(),
         "layers": [
             {
                 "name": part.layer.name, "kind": part.layer.kind, "kernel": part.layer.kernel,
                 "in_channels": part.layer.in_channels, "out_channels": part.layer.out_channels,
                 "lanes": len(part.lanes), "fold_in": part.fold.fold_in,
                 "fold_out": part.fold.fold_out, "cycles": part.fold.cycles,
-                "multipliers": part.fold.multipliers, "acc_bits": part.proved.acc_width,
-                "line_bits": part.line_bits, "weight_format": str(part.layer.weight_format),
+                "multipliers": part.fold.multipliers,
+                "products_per_multiplier": part.fold.per_multiplier,
+                "acc_bits": part.proved.acc_width, "line_bits": part.line_bits,
+                "weight_format": str(part.layer.weight_format),
                 "out_format": str(part.layer.out_format),
                 **({} if part.work.graph is None else {
                     "adders": part.work.graph.cost.adders,
-                    "slope_adders": slope_adders(part.layer, len(part.lanes))}),
+                    "slope_adders": slope_adders(part.layer, part.outputs)}),
             }
             for part in plan.layers
         ],
@@ -96,10 +100,10 @@ def manifest(plan: Plan, made: Iterable[str]) -> dict:
     }
 
 
-def _written(plan: Plan) -> dict[str, Path]:
-    """The hand-written sources of a core, in reading order: file name -> its folder in rtl/."""
-    modules = MODULES if plan.raster is None else STALL_FREE
-    return {f"fsrcnnx_{Path(module).name}.sv": Path(module).parent for module in modules}
+def _written(plan: Plan) -> tuple[str, ...]:
+    """Names of the hand-written sources of a core, in reading order."""
+    own = () if plan.layers[0].work.graph else MULTIPLIERS
+    return tuple(f"fsrcnnx_{module}.sv" for module in (*FIRST, *own, *LAST))
 
 
 def generated(plan: Plan) -> dict[str, str]:
@@ -128,8 +132,10 @@ def emit(
     engine: str = "mac",
     cycles_per_pixel: int | None = None,
     pixels_per_beat: int | None = None,
-    max_width: int = 1920,
-    max_height: int = 1920,
+    max_width: int | None = None,
+    max_height: int | None = None,
+    multiplier_bits: int = 25,
+    video: Video | None = None,
     keep: Keep | None = None,
 ) -> dict:
     """Write a self-contained RTL folder.
@@ -138,12 +144,14 @@ def emit(
         network: A checked integer network.
         out_dir: The folder; it appears whole or not at all.
         engine: `mac`, of multipliers, or `adders`, of shifts and adders.
-        cycles_per_pixel: Most cycles that a layer may take per LR pixel; None for 16, and for 1
-            of `adders`, which takes no other.
-        pixels_per_beat: HR pixels per output beat, 1 or the scale, or its square for `adders`;
-            None for 1, and for the square of `adders`.
-        max_width: Greatest LR frame width; sizes the line memories.
-        max_height: Greatest LR frame height.
+        cycles_per_pixel: Most clocks per LR pixel; None for 16, and for 1 of `adders`, which takes
+            no other.
+        pixels_per_beat: HR pixels per output beat, 1, the scale or its square; None for the fewest
+            that keep the rate.
+        max_width: Greatest LR frame width, sizes the line memories; None for the video's, or 1920.
+        max_height: Greatest LR frame height; None as well.
+        multiplier_bits: Bits of a multiplier's wide factor: two products share one where it fits.
+        video: Frames to keep up with, from which the clocks per LR pixel follow.
         keep: Keeps what takes long to find, by its content, or None.
 
     Returns:
@@ -156,11 +164,11 @@ def emit(
     """
     out_dir = Path(out_dir)
     check(out_dir, KIND)  # before the work of graphs and vectors
-    build = Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height)
-    plan = make(network, build, keep)
+    plan = make(network, Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height,
+                               multiplier_bits, video), keep)
     made = generated(plan)
     described = manifest(plan, made)
-    proof = vectors(network, max_width, max_height)
+    proof = vectors(network, plan.build.max_width, plan.build.max_height)
     texts = {
         "README.md": readme((source_dir() / "EMITTED.md").read_text(encoding="utf-8"), plan,
                             proof.distinct, proof.lr.shape),
@@ -171,8 +179,7 @@ def emit(
     }
     pictures = {"test/lr.pgm": pgm(proof.lr, network.in_format),
                 "test/hr.pgm": pgm(proof.hr, network.out_format)}
-    copied = {**{name: source_dir() / place for name, place in _written(plan).items()},
-              "LICENSE": source_dir(),
+    copied = {**dict.fromkeys((*_written(plan), "LICENSE"), source_dir()),
               "test/fsrcnnx_check_tb.sv": carried("sim", "fsrcnnx_check_tb.sv")}
     with whole_folder(out_dir, KIND) as folder:
         (folder / "test").mkdir()

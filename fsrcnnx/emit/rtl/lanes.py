@@ -32,6 +32,11 @@ class Lane:
     bias: np.ndarray
 
     @property
+    def outputs(self) -> int:
+        """Sums."""
+        return self.weight.shape[0]
+
+    @property
     def inputs(self) -> int:
         """Samples per sum."""
         return int(np.prod(self.weight.shape[1:]))
@@ -52,13 +57,14 @@ def window(layer: Layer) -> tuple[int, int]:
 
 
 def lanes(layer: Layer) -> tuple[Lane, ...]:
-    """Split a layer into lanes: one for a conv, one per output phase of the other kinds.
+    """Split a layer into lanes: one per output phase for a deconv, one for the other kinds.
 
     Args:
         layer: A checked layer.
 
     Returns:
-        Lanes in phase order. A phase without taps gets one zero weight at the centre.
+        Lanes in phase order; all give as many sums. A phase without taps gets one zero weight at
+        the centre. The phases of a shuffle see the same window: they are one lane, phase by phase.
     """
     _, before = window(layer)
     found = []
@@ -69,4 +75,8 @@ def lanes(layer: Layer) -> tuple[Lane, ...]:
         else:
             zero = np.zeros((layer.out_channels, 1, 1, layer.in_channels), np.int64)
             found.append(Lane(before, before, zero, phase.bias))
+    if layer.kind == "shuffle":
+        found = [Lane(found[0].row, found[0].col,
+                      np.concatenate([lane.weight for lane in found]),
+                      np.concatenate([lane.bias for lane in found]))]
     return tuple(found)

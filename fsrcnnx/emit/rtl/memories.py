@@ -1,10 +1,10 @@
 """Memories of the mac engine: what each one holds, word by word, and where it lies.
 
 May import the integer network, the lanes and the folds. Word layout as the headers of
-fsrcnnx_mac_lane and fsrcnnx_layer say: weight (output j, input m) of step o*fold_in + i lies at
-[(j*ins + m)*weight bits] of that step's word.
+fsrcnnx_mac_lane and fsrcnnx_mac say: weight (output j, input m) of turn o*fold_in + i lies at
+[(j*ins + m)*weight bits] of that turn's word.
 
-    placed(memories(0, layer, parts, fold, acc_bits, slope_bits))[0].word_bits
+    placed(memories(0, layer, parts, fold, acc_bits))[0].word_bits
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fsrcnnx.emit.rtl.fold import Fold
 from fsrcnnx.emit.rtl.lanes import Lane
 from fsrcnnx.exact.network import Layer
 
-KINDS = ("WEIGHTS", "BIASES", "SLOPES")
+KINDS = ("WEIGHTS", "BIASES")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +53,12 @@ class Memory:
 
 
 def weight_words(lane: Lane, fold: Fold, ins: int) -> np.ndarray:
-    """Lay a lane's weights out in the order of its steps.
+    """Lay a lane's weights out in the order of its turns.
 
     Args:
         lane: The lane.
         fold: Its layer's fold.
-        ins: Products per sum and step in this lane.
+        ins: Products per sum and turn in this lane.
 
     Returns:
         int64 (fold_out * fold_in, outs * ins); places past the last output or input are 0.
@@ -71,22 +71,22 @@ def weight_words(lane: Lane, fold: Fold, ins: int) -> np.ndarray:
 
 
 def channel_words(values: np.ndarray, fold: Fold) -> np.ndarray:
-    """Lay per-channel values out, one word per step over the outputs.
+    """Lay per-output values out, one word per slice.
 
     Args:
         values: int64 (out,).
         fold: The layer's fold.
 
     Returns:
-        int64 (fold_out, outs); places past the last channel are 0.
+        int64 (fold_out, outs); places past the last output are 0.
     """
     padded = np.zeros(fold.fold_out * fold.outs, np.int64)
     padded[: values.size] = values
     return padded.reshape(fold.fold_out, fold.outs)
 
 
-def memories(index: int, layer: Layer, parts: tuple[Lane, ...], fold: Fold, acc_bits: int,
-             slope_bits: int) -> list[Memory]:
+def memories(index: int, layer: Layer, parts: tuple[Lane, ...], fold: Fold,
+             acc_bits: int) -> list[Memory]:
     """Lay out the memories of a layer.
 
     Args:
@@ -95,19 +95,14 @@ def memories(index: int, layer: Layer, parts: tuple[Lane, ...], fold: Fold, acc_
         parts: Its lanes.
         fold: Its fold.
         acc_bits: Bits of its accumulators.
-        slope_bits: Bits of its slopes as signed numbers.
 
     Returns:
-        The weights of each lane, the biases (of each lane of a shuffle, whose lanes do not share
-        them), the slopes (zeros without).
+        The weights of each lane, and the biases, which the lanes share.
     """
-    slope = np.zeros(layer.out_channels, np.int64) if layer.slope is None else layer.slope
     return [
         *(Memory("WEIGHTS", index, number, weight_words(lane, fold, ins), layer.weight_format.width)
           for number, (lane, ins) in enumerate(zip(parts, fold.ins, strict=True))),
-        *(Memory("BIASES", index, number, channel_words(lane.bias, fold), acc_bits)
-          for number, lane in enumerate(parts if layer.kind == "shuffle" else parts[:1])),
-        Memory("SLOPES", index, 0, channel_words(slope, fold), slope_bits),
+        Memory("BIASES", index, 0, channel_words(parts[0].bias, fold), acc_bits),
     ]
 
 

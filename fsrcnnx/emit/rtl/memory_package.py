@@ -50,8 +50,7 @@ def memory_package(found: tuple[Memory, ...], content_hash: str) -> str:
         chosen = [memory for memory in found if memory.kind == kind]
         blocks = []
         for memory in reversed(chosen):
-            shared = kind != "WEIGHTS" and sum(m.layer == memory.layer for m in chosen) == 1
-            lane = "" if shared else f", lane {memory.lane}"
+            lane = f", lane {memory.lane}" if kind == "WEIGHTS" else ""
             title = (f"    // layer {memory.layer}{lane}: {memory.words.shape[0]} words of "
                      f"{memory.words.shape[1]} x {memory.field_bits} bits\n")
             blocks.append(title + ",\n".join(f"    {part}" for word in reversed(words(memory))

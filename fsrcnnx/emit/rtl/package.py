@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsrcnnx import __version__
-from fsrcnnx.emit.rtl.adders import slope_cycles, value_bits
+from fsrcnnx.emit.rtl.cells import slope_bits, slope_cycles, value_bits
 from fsrcnnx.emit.rtl.plan import Plan
 
 
@@ -34,7 +34,7 @@ def scalars(plan: Plan) -> dict[str, int]:
     Returns:
         Constant name -> value.
     """
-    network, build = plan.network, plan.build
+    network, build, found = plan.network, plan.build, plan.raster
     return {
         "LAYERS": len(plan.layers),
         "SCALE": network.scale,
@@ -48,21 +48,8 @@ def scalars(plan: Plan) -> dict[str, int]:
         "ANCHOR_BITS": plan.anchor_bits,
         "ANCHOR_SHIFT": plan.anchor_shift,
         "STREAM_BITS": sum(plan.stream_bits),
-        **raster_scalars(plan),
-    }
-
-
-def raster_scalars(plan: Plan) -> dict[str, int]:
-    """Collect the constants of the raster.
-
-    Args:
-        plan: The core's plan.
-
-    Returns:
-        Constant name -> value; empty for a core that stalls.
-    """
-    found = plan.raster
-    return {} if found is None else {
+        # sums by shift-add graphs, else by multipliers
+        "GRAPHS": int(plan.layers[0].work.graph is not None),
         # clocks per step; borders and slots; pixels that wait before it, and words behind it
         "INTERVAL": found.interval,
         "PAD": found.pad,
@@ -75,72 +62,6 @@ def raster_scalars(plan: Plan) -> dict[str, int]:
     }
 
 
-def map_fields(plan: Plan) -> dict[str, list[int]]:
-    """Collect what every engine's layers are told of their maps.
-
-    Args:
-        plan: The core's plan.
-
-    Returns:
-        Constant name -> one value per layer.
-    """
-    parts = plan.layers
-    return {
-        "LAYER_IN_CHANNELS": [part.layer.in_channels for part in parts],
-        "LAYER_IN_BITS": [part.in_format.width for part in parts],
-        "LAYER_IN_SIGNED": [int(part.in_format.signed) for part in parts],
-        "LAYER_SIDE": [part.side for part in parts],
-        "LAYER_BEFORE": [part.before for part in parts],
-        "LAYER_LANES": [len(part.lanes) for part in parts],
-    }
-
-
-def graph_fields(plan: Plan) -> dict[str, list[int]]:
-    """Collect the parameters of every fsrcnnx_layer instance of the engine `adders`.
-
-    Args:
-        plan: The core's plan.
-
-    Returns:
-        Constant name -> one value per layer.
-    """
-    parts = plan.layers
-    layers, graphs = [part.layer for part in parts], [part.work.graph for part in parts]
-    sums = [graph.sum_bits for graph in graphs]
-    # the anchor comes to the last layer's sums
-    accs = [*sums[:-1], max(sums[-1], parts[-1].proved.sum_width if plan.anchor_bits else 0)]
-    maps = map_fields(plan)
-    del maps["LAYER_IN_SIGNED"]  # the graphs know
-    return {
-        **maps,
-        "LAYER_OUTPUTS": [layer.out_channels for layer in layers],
-        "LAYER_SUM_BITS": sums,
-        "LAYER_ACC_BITS": accs,
-        "LAYER_SUM_LATENCY": [graph.latency for graph in graphs],
-        "LAYER_SLOPE_LATENCY": [slope_cycles(layer) for layer in layers],
-        "LAYER_SLOPE_FRAC": [layer.slope_format.frac if layer.slope_format else 0
-                             for layer in layers],
-        "LAYER_SLOPE_FIRST": _starts([layer.out_channels for layer in layers]),
-        "LAYER_VALUE_BITS": [value_bits(*pair) for pair in zip(layers, accs, strict=True)],
-        "LAYER_SHIFT": [part.shift for part in parts],
-        "LAYER_OUT_BITS": [layer.out_format.width for layer in layers],
-        "LAYER_OUT_SIGNED": [int(layer.out_format.signed) for layer in layers],
-    }
-
-
-def slopes(plan: Plan) -> dict[str, list[int]]:
-    """Collect the slopes of all outputs.
-
-    Args:
-        plan: The core's plan.
-
-    Returns:
-        Constant name -> one value per output of each layer, 0 where there is no slope.
-    """
-    return {"SLOPES": [slope for part in plan.layers for slope in (
-        [0] * part.layer.out_channels if part.layer.slope is None else part.layer.slope.tolist())]}
-
-
 def layer_fields(plan: Plan) -> dict[str, list[int]]:
     """Collect the parameters of every fsrcnnx_layer instance.
 
@@ -151,35 +72,70 @@ def layer_fields(plan: Plan) -> dict[str, list[int]]:
         Constant name -> one value per layer.
     """
     parts = plan.layers
-    layers, folds = [part.layer for part in parts], [part.fold for part in parts]
-    slopes = [layer.slope_format for layer in layers]
-    weights, biases, steep = ([part.memories(kind) for part in parts]
-                              for kind in ("WEIGHTS", "BIASES", "SLOPES"))
+    layers = [part.layer for part in parts]
     return {
-        **map_fields(plan),
-        "LAYER_LANE_FIRST": _starts([len(part.lanes) for part in parts]),
-        "LAYER_OUTPUTS": [layer.out_channels for layer in layers],
-        "LAYER_FOLD_IN": [fold.fold_in for fold in folds],
-        "LAYER_FOLD_OUT": [fold.fold_out for fold in folds],
-        "LAYER_STAGES": [fold.stages for fold in folds],
-        "LAYER_WEIGHT_BITS": [layer.weight_format.width for layer in layers],
-        "LAYER_ACC_BITS": [part.proved.acc_width for part in parts],
-        "LAYER_BIAS_LANES": [len(found) for found in biases],
-        "LAYER_HAS_SLOPE": [int(fmt is not None) for fmt in slopes],
-        "LAYER_SLOPE_BITS": [part.slope_bits for part in parts],
-        "LAYER_SLOPE_FRAC": [fmt.frac if fmt else 0 for fmt in slopes],
+        "LAYER_IN_CHANNELS": [layer.in_channels for layer in layers],
+        "LAYER_IN_BITS": [part.in_format.width for part in parts],
+        "LAYER_SIDE": [part.side for part in parts],
+        "LAYER_BEFORE": [part.before for part in parts],
+        "LAYER_LANES": [len(part.lanes) for part in parts],
+        "LAYER_OUTPUTS": [part.lanes[0].outputs for part in parts],
+        "LAYER_FOLD_OUT": [part.fold.fold_out for part in parts],
+        "LAYER_SUM_BITS": [part.work.sum_bits for part in parts],
+        "LAYER_ACC_BITS": [part.acc_bits for part in parts],
+        "LAYER_SUM_LATENCY": [part.work.latency for part in parts],
+        "LAYER_SLOPE_LATENCY": [slope_cycles(part.layer, part.fold.fold_out) for part in parts],
+        "LAYER_SLOPE_BITS": [slope_bits(layer) for layer in layers],
+        "LAYER_SLOPE_FRAC": [layer.slope_format.frac if layer.slope_format else 0
+                             for layer in layers],
+        "LAYER_SLOPE_FIRST": _starts([part.lanes[0].outputs for part in parts]),
+        "LAYER_VALUE_BITS": [value_bits(part.layer, part.acc_bits) for part in parts],
         "LAYER_SHIFT": [part.shift for part in parts],
         "LAYER_OUT_BITS": [layer.out_format.width for layer in layers],
         "LAYER_OUT_SIGNED": [int(layer.out_format.signed) for layer in layers],
-        "LAYER_WEIGHTS_LSB": [found[0].lsb for found in weights],
-        "LAYER_WEIGHTS_WIDTH": [sum(memory.bits for memory in found) for found in weights],
-        "LAYER_BIASES_LSB": [found[0].lsb for found in biases],
-        "LAYER_SLOPES_LSB": [found[0].lsb for found in steep],
+    }
+
+
+def slopes(plan: Plan) -> dict[str, list[int]]:
+    """Collect the slopes of all outputs of a lane.
+
+    Args:
+        plan: The core's plan.
+
+    Returns:
+        Constant name -> one value per output of each layer, 0 where there is no slope.
+    """
+    found = []
+    for part in plan.layers:
+        own = [0] * part.layer.out_channels if part.layer.slope is None else \
+            part.layer.slope.tolist()
+        found += own * (part.lanes[0].outputs // len(own))  # phase by phase
+    return {"SLOPES": found}
+
+
+def mac_fields(plan: Plan) -> dict[str, list[int]]:
+    """Collect what fsrcnnx_mac looks up for its layer.
+
+    Args:
+        plan: The core's plan.
+
+    Returns:
+        Constant name -> one value per layer.
+    """
+    parts = plan.layers
+    return {
+        "LAYER_IN_SIGNED": [int(part.in_format.signed) for part in parts],
+        "LAYER_LANE_FIRST": _starts([len(part.lanes) for part in parts]),
+        "LAYER_FOLD_IN": [part.fold.fold_in for part in parts],
+        "LAYER_STAGES": [part.fold.stages for part in parts],
+        "LAYER_WEIGHT_BITS": [part.layer.weight_format.width for part in parts],
+        "LAYER_PER_MULTIPLIER": [part.fold.per_multiplier for part in parts],
+        "LAYER_BIASES_LSB": [part.memories("BIASES")[0].lsb for part in parts],
     }
 
 
 def lane_fields(plan: Plan) -> dict[str, list[int]]:
-    """Collect the parameters of every lane of all layers.
+    """Collect what fsrcnnx_mac looks up for each lane of all layers.
 
     Args:
         plan: The core's plan.
@@ -188,14 +144,13 @@ def lane_fields(plan: Plan) -> dict[str, list[int]]:
         Constant name -> one value per lane.
     """
     lanes = [lane for part in plan.layers for lane in part.lanes]
-    weights = [part.memories("WEIGHTS") for part in plan.layers]
     return {
         "LANE_ROW": [lane.row for lane in lanes],
         "LANE_ROWS": [lane.weight.shape[1] for lane in lanes],
         "LANE_COL": [lane.col for lane in lanes],
         "LANE_COLS": [lane.weight.shape[2] for lane in lanes],
-        # counted from its layer's first bit
-        "LANE_WEIGHTS_LSB": [memory.lsb - found[0].lsb for found in weights for memory in found],
+        "LANE_WEIGHTS_LSB": [memory.lsb for part in plan.layers
+                             for memory in part.memories("WEIGHTS")],
     }
 
 
@@ -220,13 +175,12 @@ def package(plan: Plan) -> str:
             f"  localparam bit [255:0] CONTENT_HASH = 256'h{network.content_hash()};\n\n")
     text += "".join(f"  localparam int {name} = {value};\n"
                     for name, value in scalars(plan).items())
-    if plan.raster:
-        own = (("one field per layer", graph_fields(plan)),
-               ("one field per output of each layer, two's complement", slopes(plan)))
-    else:
-        own = (("one field per layer", layer_fields(plan)),
-               ("one field per lane", lane_fields(plan)))
-    streamed = ("one field per stream: the input, then each layer's output", streams)
-    for title, fields in (*own, streamed):
+    own = [("one field per layer", layer_fields(plan)),
+           ("one field per output of each layer, two's complement", slopes(plan)),
+           ("one field per stream: the input, then each layer's output", streams)]
+    if plan.layers[0].work.graph is None:
+        own += [("one field per layer", mac_fields(plan)),
+                ("one field per lane", lane_fields(plan))]
+    for title, fields in own:
         text += f"\n  // {title}\n" + "".join(_vector(n, f) for n, f in fields.items())
     return text + "\nendpackage\n"

@@ -10,45 +10,20 @@ hardware cannot represent is refused here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from fsrcnnx import limits
-from fsrcnnx.emit.rtl import adders
-from fsrcnnx.emit.rtl.engines import ENGINES, Work, slope_bits
+from fsrcnnx.emit.rtl import cells
+from fsrcnnx.emit.rtl.build import Build, whole
+from fsrcnnx.emit.rtl.engines import ENGINES, Pace, Work
 from fsrcnnx.emit.rtl.fold import Fold
 from fsrcnnx.emit.rtl.graphs import Keep
 from fsrcnnx.emit.rtl.lanes import Lane, lanes, window
 from fsrcnnx.emit.rtl.memories import Memory
 from fsrcnnx.emit.rtl.raster import Raster, raster
-from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import Layer, Network
 from fsrcnnx.exact.ranges import LayerRange
-
-
-@dataclass(frozen=True)
-class Build:
-    """Build parameters of an RTL folder.
-
-    Args:
-        engine: How sums of products are formed.
-        cycles_per_pixel: Most cycles that a layer may take per LR pixel; None for the engine's.
-        pixels_per_beat: HR pixels per output beat; None for the engine's.
-        max_width: Greatest LR frame width.
-        max_height: Greatest LR frame height.
-    """
-
-    engine: str = "mac"
-    cycles_per_pixel: int | None = None
-    pixels_per_beat: int | None = None
-    max_width: int = 1920
-    max_height: int = 1920
-
-    @property
-    def dim_bits(self) -> int:
-        """Bits of a frame's width and height."""
-        return max(self.max_width, self.max_height).bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +38,10 @@ class LayerPlan:
         lanes: Its lanes, in phase order.
         proved: Its ranges, the widths of its sums.
         shift: Bits that the requantisation drops.
-        slope_bits: Bits of its slopes as signed numbers; 1 without slopes.
         line_bits: Line memory: the lines of its input map and, behind the first layer, those that
             the anchor waits for.
         stream_bits: Bits of its output stream.
+        anchored: Whether the anchor is added to its sums.
         work: How the engine forms its sums.
     """
 
@@ -77,15 +52,31 @@ class LayerPlan:
     lanes: tuple[Lane, ...]
     proved: LayerRange
     shift: int
-    slope_bits: int
     line_bits: int
     stream_bits: int
+    anchored: bool
     work: Work
 
     @property
     def fold(self) -> Fold:
         """Its steps."""
         return self.work.fold
+
+    @property
+    def outputs(self) -> int:
+        """Its outputs, those of all phases."""
+        return len(self.lanes) * self.lanes[0].outputs
+
+    @property
+    def acc_bits(self) -> int:
+        """Bits of a sum with the anchor, where that comes to it."""
+        return max(self.work.sum_bits, self.proved.sum_width if self.anchored else 0)
+
+    @property
+    def products(self) -> int:
+        """Products that its lanes' multipliers can form in a clock."""
+        pairs = -(-self.fold.outs // self.fold.per_multiplier)
+        return 0 if self.work.graph else pairs * self.fold.per_multiplier * sum(self.fold.ins)
 
     @property
     def after(self) -> int:
@@ -107,7 +98,7 @@ class Plan:
         layers: Its layers, in order.
         anchor_bits: Bits of the LR pixel that travels beside the inner streams, 0 without anchor.
         anchor_shift: Its place in the last accumulator.
-        raster: How frames run through a core that never stalls; None for one that does.
+        raster: How frames run through it.
     """
 
     network: Network
@@ -115,7 +106,7 @@ class Plan:
     layers: tuple[LayerPlan, ...]
     anchor_bits: int
     anchor_shift: int
-    raster: Raster | None = None
+    raster: Raster
 
     @property
     def stream_bits(self) -> tuple[int, ...]:
@@ -129,9 +120,19 @@ class Plan:
 
     @property
     def cycles_per_pixel(self) -> int:
-        """Clocks per LR pixel: the slowest of the layers and the output decides."""
-        return max(self.network.scale**2 // self.build.pixels_per_beat,
-                   *(part.fold.cycles for part in self.layers))
+        """Clocks per LR pixel of a line: the slowest of the layers and the output decides."""
+        return max(self.network.scale**2 // self.build.pixels_per_beat, self.raster.interval)
+
+    @property
+    def clocks_per_frame(self) -> int:
+        """Clocks from one frame of the greatest size to the next."""
+        return self.raster.frame_clocks(self.build.max_width, self.build.max_height)
+
+    @property
+    def utilisation(self) -> float:
+        """Products that the network asks for, of those that the lanes' multipliers could form."""
+        could = sum(part.products for part in self.layers) * self.cycles_per_pixel
+        return sum(part.layer.macs for part in self.layers) / could if could else 0.0
 
     @property
     def multipliers(self) -> int:
@@ -149,52 +150,16 @@ class Plan:
         return sum(part.after for part in self.layers)
 
 
-def _whole(network: Network, build: Build) -> Build:
-    """Put the engine's own in where nothing was asked for."""
-    if build.engine not in ENGINES:
-        raise InputError(f"engine {build.engine!r}", where="--engine", allowed=", ".join(ENGINES))
-    engine = ENGINES[build.engine]
-    cycles, beat = build.cycles_per_pixel, build.pixels_per_beat
-    whole = network.scale**2 if engine.whole_beats else 1
-    return replace(build, cycles_per_pixel=engine.cycles if cycles is None else cycles,
-                   pixels_per_beat=whole if beat is None else beat)
-
-
-def _check(network: Network, build: Build) -> None:
-    """Refuse what the hardware cannot represent."""
-    def need(ok: bool, what: str, where: str, allowed: str) -> None:
-        if not ok:
-            raise InputError(what, where=where, allowed=allowed)
-
-    engine, scale = ENGINES[build.engine], network.scale
-    also = f", or {scale**2} (its square)" if engine.whole_beats else ""
-    need(build.pixels_per_beat in (1, scale, *([scale**2] if also else [])),
-         f"{build.pixels_per_beat} pixels per beat", "--pixels-per-beat",
-         f"1 or {scale} (the scale){also}")
-    for name in ("max_width", "max_height"):
-        need(1 <= getattr(build, name) <= limits.FRAME_SIDE, f"{getattr(build, name)} pixels",
-             f"--{name.replace('_', '-')}", f"1..{limits.FRAME_SIDE}")
-    if network.anchor and network.in_format.signed:
-        raise Unrepresentable(f"an anchor in {network.in_format}", where=network.name,
-                              allowed="an unsigned anchor in RTL")
-    for layer in network.layers:
-        if layer.slope_format and layer.slope_format.frac < 0:
-            raise Unrepresentable(f"slopes in {layer.slope_format}", where=f"layer {layer.name}",
-                                  allowed="0 or more fraction bits in RTL")
-    paces = engine.paces
-    need(build.cycles_per_pixel in paces, f"{build.cycles_per_pixel} cycles per pixel",
-         "--cycles-per-pixel", f"{paces[0]}..{paces[-1]}" if len(paces) > 1
-         else f"{paces[0]} with --engine {build.engine}")
-
-
-def _raster(network: Network, build: Build, layers: Sequence[LayerPlan]) -> Raster | None:
-    """The raster of an engine that never stalls."""
-    if layers[0].work.graph is None:
-        return None
-    latency = sum(adders.latency(part.layer, part.side, part.work.graph.latency)
-                  for part in layers)
-    return raster(network.scale, [(part.before, part.after) for part in layers], 1,
-                  build.pixels_per_beat, build.max_width, latency + network.anchor)
+def _raster(network: Network, build: Build, layers: Sequence[LayerPlan]) -> Raster:
+    """The raster of a core: as slow as its slowest layer, or the output."""
+    clocks = sum(cells.latency(part.layer, part.side, part.work.latency, part.fold.fold_out)
+                 for part in layers)
+    interval = 1
+    if build.cycles_per_pixel > 1:
+        interval = max(network.scale**2 // build.pixels_per_beat,
+                       *(part.fold.cycles for part in layers))
+    return raster(network.scale, [(part.before, part.after) for part in layers], interval,
+                  build.pixels_per_beat, build.max_width, clocks + network.anchor)
 
 
 def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
@@ -206,18 +171,18 @@ def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
         keep: Keeps what takes long to find, by its content, or None.
 
     Returns:
-        The plan; its build has no None.
+        The plan; its build is complete.
 
     Raises:
         InputError: If a parameter is out of range.
         Unrepresentable: If the network has what the RTL cannot represent.
         ImportError: If what the engine needs is not installed.
     """
-    build = _whole(network.check(), build)
-    _check(network, build)
+    build = whole(network.check(), build)
     parts = tuple(lanes(layer) for layer in network.layers)
     proved = ranges.prove(network)
-    works = ENGINES[build.engine].works(network, parts, proved, build.cycles_per_pixel, keep)
+    works = ENGINES[build.engine].works(
+        network, parts, proved, Pace(build.cycles_per_pixel, build.multiplier_bits), keep)
     last = len(network.layers) - 1
     anchor = network.in_format.width if network.anchor else 0
     layers = []
@@ -226,10 +191,10 @@ def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
         # the anchor's pixel travels between the layers, not into the first nor out of the last
         lines = (side - 1) * layer.in_channels * given.width
         lines += (side - 1 - before) * anchor if index else 0
-        stream = len(parts[index]) * layer.out_channels * layer.out_format.width
+        stream = len(parts[index]) * parts[index][0].outputs * layer.out_format.width
         layers.append(LayerPlan(
             layer, given, side, before, parts[index], proved[index], network.shift(index),
-            slope_bits(layer), build.max_width * lines, stream + (anchor if index < last else 0),
-            works[index]))
+            build.max_width * lines, stream + (anchor if index < last else 0),
+            network.anchor and index == last, works[index]))
     shift = network.acc_frac(last) - network.in_format.frac if network.anchor else 0
     return Plan(network, build, tuple(layers), anchor, shift, _raster(network, build, layers))

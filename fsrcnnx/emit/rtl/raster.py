@@ -8,7 +8,7 @@ modules take the numbers, and simulation holds the clocks against `frame_clocks`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 READ_TO_WRITE = 4   # clocks between two lines' beginnings that fsrcnnx_line_ram asks for
@@ -108,6 +108,41 @@ def _ring_words(made: Raster, max_width: int) -> int:
     return -(-most // made.scale)
 
 
+def widest(windows: Sequence[tuple[int, int]]) -> int:
+    """Find the widest border of any layer.
+
+    Args:
+        windows: Rows before and after the centre of each layer's window.
+
+    Returns:
+        Rows, 1 or more: lines of zeros between frames, and slots between lines at least.
+    """
+    return max(1, *map(max, windows))
+
+
+def line_slots(scale: int, pad: int, interval: int, beat: int) -> Callable[[int], int]:
+    """Give the slots of lines before there is a raster.
+
+    Args:
+        scale: Output size over input size.
+        pad: The widest border of any layer.
+        interval: Clocks per step.
+        beat: HR pixels per output beat.
+
+    Returns:
+        What `Raster.slots` will be.
+    """
+    gap, least = _spacing(scale, pad, interval, beat)
+    return lambda width: max(width + gap, least)
+
+
+def _spacing(scale: int, pad: int, interval: int, beat: int) -> tuple[int, int]:
+    """Slots between two lines, and those of the shortest line."""
+    # a line's last word may hold one pixel, and takes as long as a whole one
+    gap = max(pad, scale - 1) if interval == 1 and beat == scale**2 else pad
+    return gap, max(2, -(-READ_TO_WRITE // interval))
+
+
 def raster(scale: int, windows: Sequence[tuple[int, int]], interval: int, beat: int,
            max_width: int, latency: int) -> Raster:
     """Find the raster of a core.
@@ -123,11 +158,9 @@ def raster(scale: int, windows: Sequence[tuple[int, int]], interval: int, beat: 
     Returns:
         The raster, with room for its own rate at every width.
     """
-    pad, after = max(1, *map(max, windows)), sum(below for _, below in windows)
-    # a line's last word may hold one pixel, and takes as long as a whole one
-    gap = max(pad, scale - 1) if interval == 1 and beat == scale**2 else pad
+    pad, after = widest(windows), sum(below for _, below in windows)
+    gap, least = _spacing(scale, pad, interval, beat)
     fifo = max(FEW, 1 << (2 * max_width - 1).bit_length()) if interval == 1 else FEW
-    made = Raster(scale, interval, beat, pad, gap, after, max(pad, after),
-                  max(2, -(-READ_TO_WRITE // interval)), fifo, 0,
+    made = Raster(scale, interval, beat, pad, gap, after, max(pad, after), least, fifo, 0,
                   SEQUENCER + latency + interval * after + OUTPUT)
     return replace(made, ring_words=_ring_words(made, max_width))

@@ -8,29 +8,35 @@ May import the plan. The text is rtl/EMITTED.md, with the plan's figures filled 
 from __future__ import annotations
 
 from fsrcnnx import __version__
-from fsrcnnx.emit.rtl.adders import slope_adders
+from fsrcnnx.emit.rtl.cells import slope_adders
 from fsrcnnx.emit.rtl.plan import Plan
-
-KEEP = ("| `m_axis_video_tkeep` | {beat} | which pixels there are: all, but at the end of a line "
-        "whose length a beat does not divide |\n")
 
 
 def _engine(plan: Plan) -> dict[str, str]:
     """What is said of one engine and not of the other."""
-    if plan.raster is None:
-        return {"constants": "what the memories hold is in\n`fsrcnnx_mem_pkg.sv`", "keep": "",
-                "frame": f"about {plan.cycles_per_pixel}·W·H clocks", "adders": "",
-                "options": f"--cycles-per-pixel {plan.build.cycles_per_pixel}"}
-    found, beat = plan.raster, plan.build.pixels_per_beat
-    steps = f"max(W + {found.gap}, {found.min_slots}) · (H + {found.pad})"
-    beats = f"{found.scale} · ceil({found.scale}·W / {beat}) · H"
+    build = plan.build
+    if plan.layers[0].work.graph is None:
+        bits = f" --multiplier-bits {build.multiplier_bits}" * (build.multiplier_bits != 25)
+        use = (f" of {build.multiplier_bits} bits x 18, of whose products "
+               f"{plan.utilisation:.0%} are used")
+        return {"constants": "what the memories hold is in\n`fsrcnnx_mem_pkg.sv`", "adders": "",
+                "multiplier_use": use,
+                "options": f"--cycles-per-pixel {build.cycles_per_pixel}{bits}"}
     adders = sum(part.work.graph.cost.adders for part in plan.layers)
-    slopes = sum(slope_adders(part.layer, len(part.lanes)) for part in plan.layers)
+    slopes = sum(slope_adders(part.layer, part.outputs) for part in plan.layers)
     return {"constants": "the weights are shifts\nand adders in `fsrcnnx_graph_*.sv`",
-            "keep": KEEP.format(beat=beat), "adders": f"| adders of the sums | {adders} |\n"
+            "multiplier_use": "", "adders": f"| adders of the sums | {adders} |\n"
             f"| adders of the slopes | {slopes} |\n",
-            "frame": f"{steps} clocks, or {beats} where that is more",
             "options": "--engine adders"}
+
+
+def _clocks(plan: Plan) -> str:
+    """The clocks of a frame as a formula."""
+    found = plan.raster
+    every = f"{found.interval} · " * (found.interval > 1)
+    steps = f"{every}max(W + {found.gap}, {found.min_slots}) · (H + {found.pad})"
+    beats = f"{found.scale} · ceil({found.scale}·W / {found.beat}) · H"
+    return f"{steps} clocks, or {beats} where that is more"
 
 
 def readme(template: str, plan: Plan, distinct: int, frame: tuple[int, int]) -> str:
@@ -55,7 +61,7 @@ def readme(template: str, plan: Plan, distinct: int, frame: tuple[int, int]) -> 
         what = (f"{len(plan.layers)} layers. Luma that bicubic has enlarged {network.prescale} "
                 "times goes in (LR below), luma of the same size comes out (HR).")
     return template.format(
-        **_engine(plan),
+        **_engine(plan), frame=_clocks(plan), clocks_per_frame=plan.clocks_per_frame,
         made_by=f"fsrcnnx {__version__}", network=network.name, what=what,
         content_hash=network.content_hash(), model_id=network.content_hash()[:8],
         cycles_per_pixel=build.cycles_per_pixel, cycles_per_pixel_expected=plan.cycles_per_pixel,

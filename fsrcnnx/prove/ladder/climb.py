@@ -141,7 +141,7 @@ def verify(
     seed: int = 1,
     rtl_dir: Path | None = None,
     cycles_per_pixel: int = 16,
-    pixels_per_beat: int = 1,
+    pixels_per_beat: int | None = None,
     max_width: int = 1920,
     replay: str = "",
     progress: Callable[[str], None] | None = None,

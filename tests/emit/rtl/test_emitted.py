@@ -56,7 +56,7 @@ def test_the_readme_gives_ports_timing_and_hash(moved):
     ports = re.findall(r"(?:input|output)\s.*?\b(\w+)(?=,|\s*//|\n)",
                        re.search(r"\) \(\n(.*?)\n\);", (moved / "fsrcnnx_top.sv").read_text(),
                                  re.DOTALL)[1] + "\n")
-    assert len(ports) == 17
+    assert len(ports) == 18
     for port in ports:
         stem = re.sub(r"_(tvalid|tready|tlast)$", "", port)
         last = f"_{port.rpartition('_')[2]}`"

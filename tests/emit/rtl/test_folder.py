@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from fsrcnnx.emit.rtl import folder
+from fsrcnnx.emit.rtl.build import Build
 from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.emit.rtl.lanes import lanes
 from fsrcnnx.emit.rtl.memories import Memory
 from fsrcnnx.emit.rtl.memory_package import memory_package, words
-from fsrcnnx.emit.rtl.package import lane_fields, layer_fields
-from fsrcnnx.emit.rtl.plan import Build, make
+from fsrcnnx.emit.rtl.package import lane_fields, mac_fields, slopes
+from fsrcnnx.emit.rtl.plan import make
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.formats import Format
@@ -47,19 +48,25 @@ def test_memories_hold_every_weight_in_its_place(network, cycles):
         for number, lane in enumerate(lanes(layer)):
             ins = fold.ins[number]
             words = _fields(found["WEIGHTS", index, number])
-            flat = lane.weight.reshape(layer.out_channels, -1)
+            flat = lane.weight.reshape(lane.outputs, -1)
             for out in range(flat.shape[0]):
                 for place in range(flat.shape[1]):
                     step = out // fold.outs * fold.fold_in + place // ins
                     field = out % fold.outs * ins + place % ins
                     assert words[step, field] == flat[out, place]
-        for number, bias in enumerate(np.split(layer.bias, layer.bias.size // layer.out_channels)):
-            biases = found["BIASES", index, number]
-            assert biases.field_bits == ranges.prove(network)[index].acc_width
-            np.testing.assert_array_equal(_fields(biases).ravel()[: layer.out_channels], bias)
-        slope = np.zeros(layer.out_channels) if layer.slope is None else layer.slope
-        slopes = _fields(found["SLOPES", index, 0])
-        np.testing.assert_array_equal(slopes.ravel()[: layer.out_channels], slope)
+        biases = found["BIASES", index, 0]
+        assert biases.field_bits == ranges.prove(network)[index].acc_width
+        np.testing.assert_array_equal(_fields(biases).ravel()[: layer.bias.size], layer.bias)
+
+
+@both
+def test_every_output_of_a_lane_has_its_slope(network):
+    told = iter(slopes(make(network, Build()))["SLOPES"])
+    for layer in network.layers:
+        phases = layer.bias.size // layer.out_channels
+        own = [0] * layer.out_channels if layer.slope is None else layer.slope.tolist()
+        assert [next(told) for _ in range(phases * layer.out_channels)] == own * phases
+    assert not list(told)
 
 
 def test_words_by_hand():
@@ -70,7 +77,7 @@ def test_words_by_hand():
 @both
 def test_every_memory_lies_where_the_package_says(network):
     plan = make(network, Build(cycles_per_pixel=4))
-    text, told = memory_package(plan.memories, "0" * 64), layer_fields(plan) | lane_fields(plan)
+    text, told = memory_package(plan.memories, "0" * 64), mac_fields(plan) | lane_fields(plan)
     lane = iter(told["LANE_WEIGHTS_LSB"])
     for memory in plan.memories:
         size, body = re.search(rf"bit \[(\d+)-1:0\] {memory.kind} = {{\n(.*?)}}", text,
@@ -80,8 +87,7 @@ def test_every_memory_lies_where_the_package_says(network):
         for bits, digits in printed:  # a concatenation: the first is the highest
             vector = vector << int(bits) | int(digits, 16)
         assert sum(int(bits) for bits, _ in printed) == int(size)
-        lsb = told[f"LAYER_{memory.kind}_LSB"][memory.layer]
-        lsb += next(lane) if memory.kind == "WEIGHTS" else memory.lane * memory.bits
+        lsb = next(lane) if memory.kind == "WEIGHTS" else told["LAYER_BIASES_LSB"][memory.layer]
         for number, (literal,) in enumerate(words(memory)):
             word = vector >> (lsb + number * memory.word_bits) & ((1 << memory.word_bits) - 1)
             assert word == int(literal.split("'h")[1], 16)

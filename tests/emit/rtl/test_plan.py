@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fsrcnnx.emit.rtl import engines, folder, plan
-from fsrcnnx.emit.rtl.plan import Build, make
+from fsrcnnx.emit.rtl.build import Build
+from fsrcnnx.emit.rtl.plan import make
 from fsrcnnx.exact import ranges
 from fsrcnnx.exact.formats import Format
 from tests.networks import random_network
@@ -93,23 +94,32 @@ def test_a_plan_by_hand(anchor):
     assert found.build.dim_bits == 7
     assert all(part.fold.cycles <= 6 for part in found.layers)
     assert found.cycles_per_pixel == max(part.fold.cycles for part in found.layers) >= 4
+    assert found.clocks_per_frame == found.cycles_per_pixel * (50 + 1) * (70 + 1)
     assert found.multipliers == sum(part.fold.multipliers for part in found.layers)
     assert [part.proved.acc_width for part in found.layers] == [
         bound.acc_width for bound in ranges.prove(network)]
 
 
 def test_the_output_decides_the_rate_of_a_fast_core():
-    assert make(NETWORK, Build(cycles_per_pixel=1)).cycles_per_pixel == NETWORK.scale**2
-    assert make(NETWORK, Build(cycles_per_pixel=1, pixels_per_beat=NETWORK.scale)
-                ).cycles_per_pixel == NETWORK.scale
+    scale = NETWORK.scale
+    plan = make(NETWORK, Build(cycles_per_pixel=scale**2, pixels_per_beat=1))
+    assert plan.cycles_per_pixel == plan.raster.interval == scale**2
+    assert make(NETWORK, Build(cycles_per_pixel=1)).cycles_per_pixel == 1
+
+
+def test_the_products_that_are_used_are_counted():
+    found = make(NETWORK, Build(cycles_per_pixel=1))
+    could = sum(layer.products for layer in found.layers)
+    assert found.utilisation == NETWORK.macs / could
+    assert make(NETWORK, Build(cycles_per_pixel=1, multiplier_bits=24)).utilisation == 1
 
 
 def test_another_engine_differs_in_the_plan_alone(monkeypatch, tmp_path):
     """One that takes at most two cycles: no writer knows of it, and all print what it decided."""
     mac = engines.ENGINES["mac"]
     monkeypatch.setitem(engines.ENGINES, "quick", dataclasses.replace(
-        mac, works=lambda network, lanes, proved, cycles, keep:
-        mac.works(network, lanes, proved, min(cycles, 2), keep)))
+        mac, works=lambda network, lanes, proved, pace, keep:
+        mac.works(network, lanes, proved, dataclasses.replace(pace, cycles=2), keep)))
     told = folder.emit(NETWORK, tmp_path / "rtl", engine="quick", pixels_per_beat=2)
     assert told["engine"] == "quick"
     assert [layer["cycles"] for layer in told["layers"]] == [2] * len(NETWORK.layers)

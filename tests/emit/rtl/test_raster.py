@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from fsrcnnx.emit.rtl.adders import slope_cycles
-from fsrcnnx.emit.rtl.plan import Build, make
+from fsrcnnx.emit.rtl.build import Build, Video, whole
+from fsrcnnx.emit.rtl.cells import slope_cycles
+from fsrcnnx.emit.rtl.plan import make
 from fsrcnnx.emit.rtl.raster import raster
 from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import formats
@@ -62,21 +65,64 @@ def test_a_layer_waits_for_its_longest_slope():
     assert slope_cycles(layer) == 1 + formats.adders(layer.slope).max()
 
 
-def test_adders_refuse_a_pace_and_beats_of_their_own():
+def test_a_pace_that_cannot_be_is_refused():
     network = random_network(np.random.default_rng(1), channels=(), kernels=(3,))
     for build, allowed in ((Build("adders", cycles_per_pixel=2), "1 with --engine adders"),
-                           (Build("adders", pixels_per_beat=3), "its square"),
-                           (Build("mac", pixels_per_beat=4), "1 or 2")):
+                           (Build("mac", pixels_per_beat=3), "its square"),
+                           (Build("mac", cycles_per_pixel=1, pixels_per_beat=1), "4 or more"),
+                           (Build("mac", cycles_per_pixel=3, pixels_per_beat=1), "4 or more"),
+                           (Build("mac", multiplier_bits=8), "9..64")):
         with pytest.raises(InputError) as error:
             make(network, build)
         assert allowed in str(error.value)
 
 
-def test_adders_refuse_a_slope_too_wide_for_a_constant():
+def test_a_beat_is_as_wide_as_the_pace_needs():
+    network = random_network(np.random.default_rng(1), channels=(), kernels=(3,))
+    beats = [make(network, Build(cycles_per_pixel=n)).build.pixels_per_beat for n in range(1, 6)]
+    assert beats == [4, 2, 2, 1, 1]
+    assert make(network, Build(pixels_per_beat=2)).build.cycles_per_pixel == 16
+
+
+@pytest.mark.parametrize("engine", ["mac", "adders"])
+def test_rtl_refuses_a_slope_too_wide(engine):
     network = random_network(np.random.default_rng(1), channels=(2,), kernels=(1, 3))
     wide = network.layers[0].__class__(**{
         **network.layers[0].__dict__, "slope_format": Format(True, 33, 7)})
     network = network.__class__(**{**network.__dict__, "layers": (wide, network.layers[1])})
     with pytest.raises(Unrepresentable, match="slopes"):
-        make(network, Build("adders"))
-    assert make(network, Build("mac")).multipliers > 0
+        make(network, Build(engine))
+
+
+SMALL = random_network(np.random.default_rng(1), channels=(2,), kernels=(5, 3))
+
+
+@settings(max_examples=40, deadline=None)
+@given(width=st.integers(1, 400), height=st.integers(1, 300), fps=st.sampled_from([24, 60, 119.88]),
+       mhz=st.floats(0.1, 400), beat=st.sampled_from([None, 1, 2, 4]))
+def test_a_video_is_kept_up_with_by_the_slowest_core_that_can(width, height, fps, mhz, beat):
+    video = Video(width, height, fps, mhz)
+
+    def steps(cycles):
+        return max(width + 2, -(-4 // cycles), 2) * (height + 2) * cycles
+
+    try:
+        found = whole(SMALL, Build(video=video, pixels_per_beat=beat))
+    except InputError as error:
+        assert "clocks per frame" in str(error)
+        assert steps(4 // (beat or 4)) > video.clocks
+        return
+    assert (found.max_width, found.max_height) == (width, height)
+    cycles = found.cycles_per_pixel
+    assert steps(cycles) <= video.clocks and cycles * found.pixels_per_beat >= 4
+    assert steps(cycles + 1) > video.clocks or cycles == 4096
+
+
+@pytest.mark.parametrize(("build", "says"), [
+    (Build(video=Video(320, 240, 60, 1)), "4.64166 MHz or more"),
+    (Build(video=Video(320, 240, 60, 100), cycles_per_pixel=4), "none beside --frame"),
+    (Build(video=Video(320, 240, 60, 100), max_width=300), "320..")])
+def test_a_video_that_cannot_be_is_refused(build, says):
+    with pytest.raises(InputError) as error:
+        make(random_network(np.random.default_rng(1)), build)
+    assert says in str(error.value)

@@ -21,7 +21,7 @@ from tests.prove.ladder.test_faults import plant
 
 sim = pytest.mark.sim
 TO_CORE = ".in_data_i(lr_data)"
-FROM_CORE = ".in_data_i(hr_data)"
+FROM_CORE = ".data_i(hr_data)"
 INPUT_FAULTS = {  # fault -> what enters the core of a network of 10 bits instead of lr_data
     "two upper input bits cut": "{2'b0, lr_data[7:0]}",
     "top input bit cut": "{1'b0, lr_data[8:0]}",
@@ -84,7 +84,7 @@ def test_a_fault_in_an_input_bit(name, fault, request, copied):
 def test_a_fault_in_an_output_bit(name, fault, request, copied):
     core = request.getfixturevalue(name)
     rtl = copied(core.rtl)
-    plant(rtl / "fsrcnnx_top.sv", FROM_CORE, f".in_data_i({OUTPUT_FAULTS[fault]})")
+    plant(rtl / "fsrcnnx_top.sv", FROM_CORE, f".data_i({OUTPUT_FAULTS[fault]})")
     assert turns_red(core, rtl) == "output"
 
 

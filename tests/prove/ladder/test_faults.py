@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.errors import CheckError
 from fsrcnnx.exact import golden
 from fsrcnnx.exact.compare import first_difference
@@ -83,10 +86,8 @@ def test_one_weight_bit(small, copied, layer, rung):
 
 def test_one_pixel_of_a_line_buffer(small, copied):
     rtl = copied(small.rtl)
-    plant(rtl / "fsrcnnx_window.sv", ".we_i(ce && s1_write_q)",
-          ".we_i(ce && s1_write_q && s1_addr_q != AddrBits'(3))")
-    plant(rtl / "fsrcnnx_window.sv", ".we_i(ce && s1_write_q),",
-          ".we_i(ce && s1_write_q && s1_addr_q != AddrBits'(3)),")
+    plant(rtl / "fsrcnnx_line_ram.sv", "if (store_q3) mem",
+          "if (store_q3 && addr_q3 != AddrBits'(3)) mem")
     found = first_divergence(small, rtl)
     # column 3 is the right tap of the pixel at 2; its line comes back as the window's centre row
     assert (found.layer, found.y, found.x) == (small.network.layers[0].name, 0, 2)
@@ -104,9 +105,9 @@ def test_round_half_up(coarse, copied, monkeypatch):
 
 def test_wrap_instead_of_saturation(small, copied, monkeypatch):
     rtl = copied(small.rtl)
-    plant(rtl / "fsrcnnx_requantise.sv",
-          "else out_o <= {rounded_q[RoundBits-1], {(OutBits-1){!rounded_q[RoundBits-1]}}};",
-          "else out_o <= rounded_q[OutBits-1:0];")
+    for flag in ("over_q1", "under_q1"):
+        plant(rtl / "fsrcnnx_requantise.sv", f"else if ({flag})",
+              f"else if ({flag} && OutSigned == 0)")
 
     def wrap(raw, shift, to):
         rounded = round_shift(raw, shift)
@@ -128,16 +129,16 @@ def test_two_phases_swapped_in_memory(small, copied):
     assert (found.y % 2, found.x % 2) in {(0, 1), (1, 0)}  # phase 1 or 2
 
 
-def test_two_phases_biases_swapped_in_memory(shuffled, copied):
+def test_two_phases_biases_swapped_in_memory(shuffled, copied, tmp_path):
+    network = shuffled.network
+    last = network.layers[-1]
+    swapped = last.bias.copy()
+    swapped[[1, 5]] = last.bias[[5, 1]]
+    assert swapped[1] != swapped[5]
+    wrong = replace(network, layers=(*network.layers[:-1], replace(last, bias=swapped)))
+    emit(wrong, tmp_path / "wrong", cycles_per_pixel=9, max_width=64)
     rtl = copied(shuffled.rtl)
-    memory = rtl / "fsrcnnx_mem_pkg.sv"
-    before, biases = memory.read_text().split(" BIASES = {")
-    lines = biases.splitlines()
-    one, two = (1 + next(i for i, line in enumerate(lines) if f"layer 1, lane {lane}:" in line)
-                for lane in (1, 5))
-    assert lines[one] != lines[two]
-    lines[one], lines[two] = lines[two], lines[one]
-    memory.write_text(before + " BIASES = {" + "\n".join(lines) + "\n")
+    shutil.copy(tmp_path / "wrong" / "fsrcnnx_mem_pkg.sv", rtl)
     found = first_divergence(shuffled, rtl)
     assert found.layer == "shuffle"
     assert (found.y % 3, found.x % 3) in {(0, 1), (1, 2)}  # phase 1 or 5
@@ -145,32 +146,17 @@ def test_two_phases_biases_swapped_in_memory(shuffled, copied):
 
 def test_two_phases_swapped_in_the_raster(small, copied):
     rtl = copied(small.rtl)
-    plant(rtl / "fsrcnnx_subpixel.sv", "entry[row_q*LineBits +: LineBits]",
-          "entry[(Scale-1-row_q)*LineBits +: LineBits]")
+    plant(rtl / "fsrcnnx_subpixel.sv", "word | words_q2[r*WordBits +: WordBits]",
+          "word | words_q2[(Scale-1-r)*WordBits +: WordBits]")
     found = first_divergence(small, rtl)
     assert found.layer == "output"  # all layers agree; the raster does not
 
 
-ADD = ("assign anchor = AccBits'(lr_q[(Cycles-1)*AnchorBits +: AnchorBits]) << AnchorShift;")
-LATE = """
-      logic [AnchorBits-1:0] late_q = '0;
-      always_ff @(posedge clk_i) begin
-        if (ce && done_q[AccCycle-1]) late_q <= lr_q[(Cycles-1)*AnchorBits +: AnchorBits];
-      end
-      assign anchor = AccBits'(late_q) << AnchorShift;"""
-STALE = """
-      logic [AnchorBits-1:0] old [0:4095];
-      logic [DimBits-1:0]    w, h;
-      int                    at_q = 0;
-      initial for (int i = 0; i < 4096; i++) old[i] = '0;
-      assign {h, w} = size_q[(AccCycle-1)*2*DimBits +: 2*DimBits];
-      always_ff @(posedge clk_i) begin
-        if (ce && done_q[AccCycle-1]) begin
-          old[at_q] <= lr_q[(Cycles-1)*AnchorBits +: AnchorBits];
-          at_q      <= at_q == w*h - 1 ? 0 : at_q + 1;
-        end
-      end
-      assign anchor = AccBits'(old[at_q]) << AnchorShift;"""
+ADD = "(AccBits'(sum_anchor) << AnchorShift)"
+LATE = """  end else begin : gen_anchor
+    logic [Anchor-1:0] late_q = '0;
+    always_ff @(posedge clk_i) if (sum_done && sum_line && sum_live) late_q <= sum_anchor;
+"""
 
 
 def late(frames):
@@ -180,18 +166,9 @@ def late(frames):
     return [part.reshape(lr.shape) for part, lr in zip(np.split(flat, ends), frames, strict=True)]
 
 
-def stale(frames):
-    """Each pixel's anchor is what stood in its place of the stream one frame before."""
-    old, found = np.zeros(4096, np.int64), []
-    for lr in frames:
-        found.append(old[: lr.size].reshape(lr.shape).copy())
-        old[: lr.size] = lr.ravel()
-    return found
-
-
 ANCHOR_FAULTS = {  # what is wrong -> its text, its anchors, how many bits it lacks
-    "one pixel late": (LATE, late, 0),
-    "of the frame before": (STALE, stale, 0),
+    "one pixel late": (ADD.replace("sum_anchor", "late_q"), late, 0),
+    "none": ("'0", lambda frames: [0 * lr for lr in frames], 0),
     "shifted one bit less": (ADD.replace("AnchorShift", "(AnchorShift - 1)"), list, 1),
 }
 
@@ -201,6 +178,7 @@ def test_a_wrong_anchor(anchored, copied, fault):
     text, anchors, lack = ANCHOR_FAULTS[fault]
     rtl, network = copied(anchored.rtl), anchored.network
     plant(rtl / "fsrcnnx_layer.sv", ADD, text)
+    plant(rtl / "fsrcnnx_layer.sv", LATE.splitlines(keepends=True)[0], LATE)
     last, before = len(network.layers) - 1, network.layers[-2].name
     up = network.acc_frac(last) - network.in_format.frac - lack
     frames = [tile(s, *icarus_tile(network)).lr.astype(np.int64)
@@ -218,7 +196,8 @@ def test_a_wrong_anchor(anchored, copied, fault):
 
 def test_a_core_that_hangs(small, copied):
     rtl = copied(small.rtl)
-    plant(rtl / "fsrcnnx_window.sv", "flush_q <= flush_q - 1'b1;", "flush_q <= flush_q;")
+    plant(rtl / "fsrcnnx_sequencer.sv", "zeros_q != DrainBits'(Drain);",
+          "zeros_q != DrainBits'(Pad);")
     report = verify(Model(small.model), rungs=["rtl-icarus"], rtl_dir=rtl, seed=SEED)
     assert "hangs" in report.failures[0].detail or "TLAST" in report.failures[0].detail
     assert report.failures[0].first_divergence.layer != "output"

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from fsrcnnx import tools
+from fsrcnnx.emit.rtl.build import Build
 from fsrcnnx.emit.rtl.folder import emit
+from fsrcnnx.emit.rtl.plan import make
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.exact import golden
 from fsrcnnx.prove.builds.home import FOLDER, VARIABLE
 from fsrcnnx.prove.simulation.compile import SIMULATORS, build
-from fsrcnnx.prove.simulation.core import read_core
 from fsrcnnx.prove.simulation.simulate import SimulationFault, simulate
 from tests.networks import extreme_pictures, random_network, random_picture
 
@@ -74,12 +75,12 @@ def test_both_simulators_take_the_same_clocks(small):
 
 
 @sim
-def test_a_frame_costs_at_most_a_line_more_than_its_pixels(small):
+def test_a_frame_costs_the_promised_clocks(small):
     rng = np.random.default_rng(0)
     one, three = ([random_picture(rng, 20, 24)] * n for n in (1, 3))
     more = simulate(small.rtl, three).cycles - simulate(small.rtl, one).cycles
-    each = read_core(small.rtl).cycles_per_pixel
-    assert more <= 2 * each * 24 * (20 + 1)
+    raster = make(small.network, Build(cycles_per_pixel=4, max_width=64)).raster
+    assert more == 2 * raster.frame_clocks(24, 20)
 
 
 @sim
@@ -192,10 +193,10 @@ def test_a_core_that_does_not_compile_names_the_log(small, copied, simulator, tm
 
 
 FAULTS = {  # what is replaced in fsrcnnx_subpixel.sv -> what the driver must say
-    "hangs": ("assign in_ready_o = held_q", "assign in_ready_o = 1'b0 && held_q"),
-    "TLAST": ("out_eol_o  <= entry_eol", "out_eol_o  <= !entry_eol"),
-    "TUSER": ("out_sof_o  <= entry_sof", "out_sof_o  <= 1'b0 && entry_sof"),
-    "x": ("if (emit) begin\n      out_data_o <= ", "if (emit) begin\n      out_data_o <= 'x ^ "),
+    "hangs": ("beat      = go && ", "beat      = 1'b0 && go && "),
+    "TLAST": ("{eol_q1, row_done}", "{eol_q1, !row_done}"),
+    "TUSER": ("{sof_q1, top && first_q}", "{sof_q1, 1'b0}"),
+    "x": ("data = word[", "data = 'x ^ word["),
 }
 
 
@@ -228,11 +229,9 @@ def test_counted_errors_and_surplus_beats_are_seen(small, copied):
     path = rtl / "fsrcnnx_subpixel.sv"
     text_of_raster = path.read_text()
     top.write_text(text)
-    old = "assign write  = in_valid_i && in_ready_o;"
+    old = "y_q == height_i - 1'b1 ? '0 : y_q + 1'b1;"
     assert text_of_raster.count(old) == 1
-    path.write_text(text_of_raster.replace(
-        "assign last_y = y_q == (first ? in_height_i : height_q) - 1'b1;",
-        "assign last_y = 1'b0;"))
+    path.write_text(text_of_raster.replace(old, "y_q + 1'b1;"))
     result = simulate(rtl, frame, "icarus")
     np.testing.assert_array_equal(result.frames[0], golden.run(small.network, frame[0]))
     with pytest.raises(SimulationFault, match="TUSER"):  # no second start of frame

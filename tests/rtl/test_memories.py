@@ -1,4 +1,4 @@
-"""What Yosys makes of the stall-free core's memories: block RAM whose words meet a flip-flop."""
+"""What Yosys makes of the line memories: block RAM whose words meet a flip-flop."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 from fsrcnnx import tools
 from sim.runner import ROOT
 
-SOURCE = ROOT / "rtl" / "raster" / "fsrcnnx_line_ram.sv"
+SOURCE = ROOT / "rtl" / "fsrcnnx_line_ram.sv"
 NAME = "fsrcnnx_line_ram"
 
 

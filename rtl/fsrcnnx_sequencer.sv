@@ -7,8 +7,8 @@
 // last rows out. Each line pushes one out, that of After lines before: it begins only if the output
 // has room for that one, if it is of a frame (credits); so nothing behind ever waits. A frame of
 // another size waits until the core is empty, then lines of zeros of its width go first: the size
-// is one register for all. A step every Interval clocks: of 1, a
-// line is one burst, step_o is 1.
+// is one register for all. A step every Interval clocks, or later where a line waits for a pixel: of
+// 1, a line is one burst, step_o is 1.
 // A frame takes Interval * max(width + Gap, MinSlots) * (height + Pad) clocks. Latency 2 cycles.
 
 `default_nettype none
@@ -139,9 +139,9 @@ module fsrcnnx_sequencer #(
     begins_real = may_begin && waits && padded;
     begins_zero = may_begin && !begins_real && between && zeros_q != DrainBits'(Drain);
     begins      = begins_real || begins_zero;
-    // of 1, the FIFO holds the whole line
-    step        = begins ||
-                  (busy_q && due && (Interval == 1 || !(in_line_q && real_q) || pixel_waits));
+    // slots go on when no line does, so that the windows to the right of a last pixel come; of 1,
+    // the FIFO holds the whole line
+    step        = due && (Interval == 1 || begins || !(in_line_q && real_q) || pixel_waits);
     pop         = begins_real || (step && in_line_q && real_q);
   end
 
@@ -160,7 +160,7 @@ module fsrcnnx_sequencer #(
         busy_q    <= 1'b1;
         in_line_q <= width_o != DimBits'(1);
         real_q    <= begins_real;
-      end else if (step) begin
+      end else if (step && busy_q) begin
         busy_q <= rest_q != SlotBits'(1);
         if (left_q == DimBits'(1)) in_line_q <= 1'b0;
       end

@@ -11,7 +11,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from sim.frames import beats, frames
-from sim.raster.raster import Step, lines
+from sim.raster import Step, lines
 from sim.tb import PATTERNS, Source, config
 
 BETWEEN_LINES = Step(0, 0, 0)

@@ -11,7 +11,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from sim.frames import frames
-from sim.raster.raster import Drive, steps
+from sim.raster import Drive, steps
 from sim.tb import config
 
 

@@ -1,1 +1,0 @@
-"""Benches of the stall-free core, in rtl/raster."""

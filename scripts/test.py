@@ -16,7 +16,8 @@ from fsrcnnx.learn.evaluate import compare
 
 
 @click.command()
-@option("weights-file", required=True, type=FILE, help="Weights of train.py.")
+@option("weights-file", required=True, type=FILE, help="Weights of train.py, or of others: a "
+        "checkpoint of FSRCNN or SRCNN, or the same as float ONNX.")
 @option("image-file", required=True, type=FILE, help="HR picture.")
 @option("scale", type=int, default=2, show_default=True)
 @option("protocol", type=click.Choice(list(PROTOCOLS)), default="seed", show_default=True,

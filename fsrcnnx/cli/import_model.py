@@ -1,6 +1,6 @@
-"""The command that takes in other tools' QONNX files: import.
+"""The command that takes in other people's networks: import; here QONNX files, quantised ones.
 
-May import everything, heavy packages only inside a command.
+May import everything, heavy packages only inside a command. Float networks: import_float.
 
     fsrcnnx import brevitas.onnx -o models/mine_x2
 """
@@ -13,14 +13,15 @@ from pathlib import Path
 
 import click
 
-from fsrcnnx.cli.options import FILE, folder_option, json_option
+from fsrcnnx import limits
+from fsrcnnx.cli.import_float import KIND, import_float, is_float
+from fsrcnnx.cli.options import FILE, NumberRange, folder_option, json_option
 from fsrcnnx.cli.reports import check_report, write_json
 from fsrcnnx.cli.tables import table
 from fsrcnnx.errors import CheckError, InputError, Unrepresentable
 from fsrcnnx.owned import check, whole_folder
 from fsrcnnx.progress import working
 
-KIND = "an imported model"
 TRIALS = ((31, 29), (1, 1), (8, 64))  # LR sizes that the import is held against the original on
 LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has to do
 
@@ -35,16 +36,29 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
 @click.option("--prescale", type=click.IntRange(1, 8),
               help="How many times bicubic enlarges a picture before, e.g. for an SRCNN.  "
                    "[default: as the file says, else 1]")
+@click.option("--scale", type=click.IntRange(2, 4),
+              help="How much larger a picture becomes, where a float file does not say it.")
+@click.option("--divisor", type=click.Choice(["255", "256", "1"]),
+              help="What a float network's pixels were divided by.  [default: 255; 256 for ours]")
+@click.option("--padding", type=click.IntRange(0, limits.KERNEL),
+              help="Of a checkpoint's deconvolution.  [default: half the kernel]")
+@click.option("--slope", type=NumberRange(-16, 16),
+              help="Of activations that a checkpoint does not hold.  [default: 0, ReLU]")
 @json_option
-def import_model(file, output, slope_bits, weight_bits, prescale, json_file):
-    """Bring the QONNX file of another tool to our exact form.
+def import_model(file, output, slope_bits, weight_bits, prescale, json_file, divisor, **choice):
+    """Bring a network of another tool to our form.
 
-    FILE is of Brevitas, say. What is imported is held against it on random pixels.
+    FILE is a checkpoint (FSRCNN, FSRCNN-s, SRCNN), the same as float ONNX, or QONNX, of Brevitas
+    say, which is made exact. An ONNX file is held against what was made of it, on random pixels.
     """
     from fsrcnnx.exact.onnx import bytes as onnx_bytes
     from fsrcnnx.exact.onnx import io as onnx_io
     from fsrcnnx.exact.onnx.adopt import adopt
 
+    if is_float(file):
+        check_folder(output, file)
+        import_float(file, output, json_file, divisor=divisor and int(divisor), **choice)
+        return
     if json_file:
         check_report(json_file)
     adopted = adopt(onnx_bytes.read_bytes(file), file.name, slope_bits=slope_bits,

@@ -132,9 +132,12 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 
 @click.command()
 @click.argument("weights", type=FILE)
-@click.argument("train_file", type=FILE)
-@click.argument("eval_file", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="weights.pth to write.")
+@click.argument("train_file", type=FILE, required=False)
+@click.argument("eval_file", type=FILE, required=False)
+@click.option("--data", "pictures", type=FILE, help="Folder of pictures instead of the two files; "
+              "without --steps, calibration only.")
+@click.option("-o", "--output", type=FILE, help="weights.pth to write; with --data the model's "
+              "folder, by default that of WEIGHTS.")
 @click.option("--bits", default="w8a8", help="Of weights and maps, w2a2 to w16a16; slopes have "
               "8, or w8a8s6 says how many; w8a8d2: at most two signed digits in a weight; "
               "w4a8-mixed: 8 bits in the first and the last layer.")
@@ -158,12 +161,15 @@ def train(train_file, eval_file, output, model, epochs, steps, weights, teacher,
 @click.option("--batch-size", type=click.IntRange(1), default=16)
 @click.option("--seed", type=click.IntRange(0, 1 << 62), default=123)
 @device_option
-def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimiser, teacher, lr,
-             rounds, slope_digits, contrast, device, **settings):
+@max_pixels_option
+def quantise(weights, train_file, eval_file, pictures, output, bits, layers, steps, optimiser,
+             teacher, lr, rounds, slope_digits, contrast, device, **settings):
     """Quantise float weights to the number contract.
 
-    The same command resumes. TRAIN_FILE and EVAL_FILE are as `prepare` writes them.
+    The same command resumes. TRAIN_FILE and EVAL_FILE are as `prepare` writes them. With --data,
+    WEIGHTS may be a folder, as of `import`, and all files of the model are written.
     """
+    from fsrcnnx.cli.quantise_pictures import quantise_pictures, sources_of
     from fsrcnnx.exact.emulate import Emulator
     from fsrcnnx.exact.even import measure
     from fsrcnnx.learn import store
@@ -174,6 +180,11 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
     from fsrcnnx.learn.training import recipes
     from fsrcnnx.learn.training.devices import assemble
 
+    weights, output = sources_of(weights, train_file, eval_file, output, pictures)
+    if pictures:
+        steps = steps or 0
+    else:
+        refuse({"max_pixels": "given without --data"})
     if steps == 0:
         refuse(dict.fromkeys(OF_FINE_TUNING, "given, but without steps nothing is fine-tuned"))
     usual, by_layer = Bits.parse(bits.removesuffix(MIXED), "--bits"), {}
@@ -189,16 +200,18 @@ def quantise(weights, train_file, eval_file, output, bits, layers, steps, optimi
         slope_digits = usual_digits([usual, *by_layer.values()])
     if contrast is None:
         contrast = usual_contrast([usual, *by_layer.values()])
-    with assemble(device) as team, made(output.parent):
-        done = learn.quantise(weights, train_file, eval_file, output,
-                              bits=usual, layers=by_layer,
-                              steps=steps, optimiser=optimiser or own.optimiser,
-                              teacher=_teacher(teacher, own, own.fine_taught),
-                              lr=own.fine_lr if lr is None else lr,
-                              rounds=own.rounds if rounds is None else rounds,
-                              slope_digits=slope_digits if steps else 0, contrast=contrast,
-                              team=team,
-                              **settings)
+    settings |= {"bits": usual, "layers": by_layer, "steps": steps, "contrast": contrast,
+                 "optimiser": optimiser or own.optimiser,
+                 "teacher": _teacher(teacher, own, own.fine_taught),
+                 "lr": own.fine_lr if lr is None else lr,
+                 "rounds": own.rounds if rounds is None else rounds,
+                 "slope_digits": slope_digits if steps else 0}
+    with assemble(device) as team:
+        if pictures:
+            quantise_pictures(weights, pictures, output, team, **settings)
+            return
+        with made(output.parent):
+            done = learn.quantise(weights, train_file, eval_file, output, team=team, **settings)
     if team.first:
         click.echo(f"{output}: float {done.float_psnr:.2f} dB, calibrated "
                    f"{done.calibrated_psnr:.2f} dB, fine-tuned {done.psnr:.2f} dB; "

@@ -1,7 +1,7 @@
 """Float upscaling and quality figures over folders, in the paper's and the seed's protocol.
 
-May import numpy, torch, imaging, learn.data, learn.sources, learn.models, learn.store
-and the errors.
+May import numpy, torch, imaging, learn.data, learn.incoming, learn.sources, learn.models,
+learn.store and the errors.
 
     evaluate("weights.pth", "Set5").psnr           # dB, paper protocol
 """
@@ -18,7 +18,7 @@ from torch import nn
 
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.files import check_apart
-from fsrcnnx.learn import data, sources, store
+from fsrcnnx.learn import data, incoming, sources, store
 from fsrcnnx.learn.models import PIXEL_STEPS
 from fsrcnnx.media.imaging import (
     Picture,
@@ -196,7 +196,7 @@ def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
     """Shrink a picture, upscale it by bicubic and by the network, and write both beside it.
 
     Args:
-        weights_file: Weights file.
+        weights_file: Weights file, or a float network of others, as `fsrcnnx import` reads it.
         image_file: HR picture.
         scale: Upscaling factor.
         protocol: `paper` or `seed`, of downscale and PSNR.
@@ -211,8 +211,9 @@ def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
     """
     data.check_scale(scale)
     reduce, shave = _protocol(protocol, scale)
-    name = store.read_weights(weights_file)["name"].rsplit("_x", 1)[0]
-    run = _upscaler(weights_file, scale)
+    model = incoming.load(Path(weights_file), scale)
+    name = model.name.rsplit("_x", 1)[0]
+    run = _upscaler(model, scale)
     image_file = Path(image_file)
     picture = read_picture(image_file)
     suffix = image_file.suffix if image_file.suffix.lower() not in (".jpg", ".jpeg") else ".png"

@@ -95,7 +95,7 @@ class FSRCNN(Net):
     """
 
     def __init__(self, shape: Shape, scale: int, *, generator: torch.Generator | None = None):
-        padding = (shape.last - scale + 1) // 2
+        padding = shape.pad(scale)
         super().__init__(shape, scale, 1, {
             "feature": nn.Conv2d(1, shape.d, shape.first, padding=shape.first // 2),
             "shrink": nn.Conv2d(shape.d, shape.s, 1),

@@ -111,8 +111,8 @@ SCORES = Table(dict.fromkeys(("float", "calibrated", "qat"), NUMBER),
                ("float", "calibrated", "qat"))
 FILE = Table({"name": NAME, "label": NAME, "fine": COUNT, "fine_lr": NUMBER, "fine_teacher": LINE,
               "fine_optimiser": _one_of(OPTIMISERS), "fine_batch_size": COUNT, "rounds": COUNT,
-              "rounds_done": COUNT, "seed": SEED, "version": LINE, "step": COUNT, "complete": YES,
-              "contrast": YES})
+              "rounds_done": COUNT, "imported_from": LINE, "imported_sha256": LINE, "seed": SEED,
+              "version": LINE, "step": COUNT, "complete": YES, "contrast": YES})
 
 
 def _refuse(key: str, found: object, allowed: str, where: str) -> ModelError:

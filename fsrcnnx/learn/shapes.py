@@ -66,6 +66,8 @@ class Shape:
         first: Kernel of the first convolution, odd.
         last: Kernel of the deconvolution.
         anchor: Whether the nearest LR pixel is added to the output.
+        padding: Of the deconvolution: how many lines above and left of its LR pixel a kernel's
+            first line lies; the least that there is if None.
     """
 
     d: int
@@ -74,11 +76,17 @@ class Shape:
     first: int
     last: int
     anchor: bool = False
+    padding: int | None = None
 
     def fits(self, scale: int) -> bool:
         """Tell whether the network is defined at a scale."""
         # a deconvolution smaller than its stride would leave HR pixels that nothing reaches
-        return min(self.d, self.s) > 0 and self.first % 2 == 1 and self.last >= scale
+        return min(self.d, self.s) > 0 and self.first % 2 == 1 and self.last >= scale \
+            and self.pad(scale) in pads(self.last, scale)
+
+    def pad(self, scale: int) -> int:
+        """The deconvolution's padding at a scale."""
+        return pads(self.last, scale)[0] if self.padding is None else self.padding
 
     def sizes(self) -> Sizes:
         """How much there is of everything."""
@@ -87,7 +95,7 @@ class Shape:
 
     def __str__(self) -> str:
         return f"its convolution is {self.first}x{self.first}, its deconvolution " \
-            f"{self.last}x{self.last}"
+            f"{self.last}x{self.last}" + f", padded by {self.padding}" * (self.padding is not None)
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,19 @@ class FlatShape:
         return f"its convolutions are {self.f1}, {self.f2} and {self.f3} wide"
 
 
+def pads(kernel: int, scale: int) -> range:
+    """List the paddings with which a deconvolution gives an output of `scale` times the input.
+
+    Args:
+        kernel: Its kernel, the scale or larger.
+        scale: Its stride.
+
+    Returns:
+        Paddings, the least first; all but one have an output padding beside them.
+    """
+    return range((kernel - scale + 1) // 2, (kernel + 1) // 2)
+
+
 FAMILY = {
     "fsrcnn-x": Shape(23, 12, 2, 3, 3),
     "fsrcnn": Shape(56, 12, 4, 5, 9),
@@ -142,7 +163,7 @@ SCALES = (2, 3, 4)
 MODELS = {f"{name}_x{scale}": (shape, scale) for name, shape in FAMILY.items() for scale in SCALES
           if shape.fits(scale)}
 # any other shape, by name
-FREE = re.compile(r"d(\d+)s(\d+)m(\d+)f(\d+)l(\d+)(a?)_x([2-4])", re.ASCII)
+FREE = re.compile(r"d(\d+)s(\d+)m(\d+)f(\d+)l(\d+)(?:p(\d+))?(a?)_x([2-4])", re.ASCII)
 FREE_FLAT = re.compile(r"n(\d+)n(\d+)f(\d+)f(\d+)f(\d+)_x([2-4])", re.ASCII)
 
 
@@ -151,7 +172,8 @@ def find(name: str, where: str = "model") -> tuple[Shape | FlatShape, int]:
 
     Args:
         name: A key of `MODELS`, e.g. `fsrcnn-x_x2`, or a shape spelt out: `d16s9m4f3l3a_x2` has
-            d 16, s 9, m 4, a first kernel of 3, a deconvolution of 3 and the anchor;
+            d 16, s 9, m 4, a first kernel of 3, a deconvolution of 3 and the anchor (`l9p4`: of 9,
+            padded by 4);
             `n64n32f9f1f5_x2` has n1 64, n2 32 and kernels of 9, 1 and 5 on enlarged luma.
         where: What to name in an error.
 
@@ -170,8 +192,8 @@ def find(name: str, where: str = "model") -> tuple[Shape | FlatShape, int]:
     family, _, scale = name.rpartition("_x")
     shape, spelt, flat = FAMILY.get(family), FREE.fullmatch(name), FREE_FLAT.fullmatch(name)
     if spelt:
-        *sizes, anchor, scale = spelt.groups()
-        shape = Shape(*map(int, sizes), anchor=bool(anchor))
+        *sizes, padding, anchor, scale = spelt.groups()
+        shape = Shape(*map(int, sizes), bool(anchor), None if padding is None else int(padding))
     elif flat:
         *sizes, scale = flat.groups()
         shape = FlatShape(*map(int, sizes))
@@ -182,3 +204,23 @@ def find(name: str, where: str = "model") -> tuple[Shape | FlatShape, int]:
         else f"unknown model {name!r}"
     raise ModelError(why, where=where, allowed=", ".join(MODELS),
                      fix=f"or spell a shape out, as {names.SPELT}")
+
+
+def name_of(shape: Shape | FlatShape, scale: int) -> str:
+    """Name a network by what it is made of.
+
+    Args:
+        shape: What it is made of, defined at that scale.
+        scale: How much larger a picture becomes.
+
+    Returns:
+        Its name in the family, or the shape spelt out; `find` gives the same network by it.
+    """
+    for name, (known, times) in MODELS.items():
+        if (known, times) == (shape, scale):
+            return name
+    if isinstance(shape, FlatShape):
+        return f"n{shape.n1}n{shape.n2}f{shape.f1}f{shape.f2}f{shape.f3}_x{scale}"
+    padding = "" if shape.padding is None else f"p{shape.padding}"
+    return f"d{shape.d}s{shape.s}m{shape.m}f{shape.first}l{shape.last}{padding}" \
+        f"{'a' * shape.anchor}_x{scale}"

@@ -83,7 +83,7 @@ def restore(model: Net, state: dict[str, torch.Tensor], where: str) -> None:
     model.load_state_dict(schema.check_state(state, model, "float", where))
 
 
-def complete(path: Path, facts: Mapping[str, int] | None = None) -> None:
+def complete(path: Path, facts: Mapping[str, int | str] | None = None) -> None:
     """Mark a weights file as what a run ends with, not what one has so far.
 
     Args:

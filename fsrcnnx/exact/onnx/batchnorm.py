@@ -20,8 +20,8 @@ ADVICE = ("fold the BatchNormalization into the convolution before its weights a
           "then train or calibrate, and export again")
 
 
-def read_batchnorm(view: OnnxView, node: NodeProto,
-                   channels: int) -> tuple[np.ndarray, np.ndarray]:
+def read_factors(view: OnnxView, node: NodeProto,
+                 channels: int) -> tuple[np.ndarray, np.ndarray]:
     """Read what a BatchNormalization does in inference.
 
     Args:
@@ -30,10 +30,10 @@ def read_batchnorm(view: OnnxView, node: NodeProto,
         channels: Channels of the layer before it.
 
     Returns:
-        Factor and offset, float64 (channels,); each factor a power of two, or minus one.
+        Factor and offset, float64 (channels,).
 
     Raises:
-        ModelError: If it is in training mode, its constants do not suit, or a factor is another.
+        ModelError: If it is in training mode, or its constants do not suit.
     """
     given = view.attributes(node, epsilon=EPSILON, momentum=0.9, training_mode=0)
     if given["training_mode"]:
@@ -52,10 +52,29 @@ def read_batchnorm(view: OnnxView, node: NodeProto,
         view.refuse("input var plus attribute epsilon is not positive and finite", node,
                     allowed="a positive sum")
     factor = (scale.astype(np.float32) / np.sqrt(spread)).astype(np.float64)
+    return factor, shift - mean * factor
+
+
+def read_batchnorm(view: OnnxView, node: NodeProto,
+                   channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read a BatchNormalization behind quantised weights.
+
+    Args:
+        view: The file.
+        node: The BatchNormalization.
+        channels: Channels of the layer before it.
+
+    Returns:
+        Factor and offset, float64 (channels,); each factor a power of two, or minus one.
+
+    Raises:
+        ModelError: As `read_factors` does, or if a factor is another.
+    """
+    factor, offset = read_factors(view, node, channels)
     other = np.abs(np.frexp(factor)[0]) != 0.5
     if other.any():
         at = int(np.argmax(other))
         view.refuse(f"scales channel {at} by {factor[at]:.9g}, behind weights that are quantised "
                     "already: they would leave their grid", node,
                     allowed="powers of two (scale / sqrt(var + epsilon))", fix=ADVICE)
-    return factor, shift - mean * factor
+    return factor, offset

@@ -54,7 +54,7 @@ class Dialect:
 STRICT = Dialect(STOCK_OPERATORS, range(11, 24),
                  "`fsrcnnx import` rewrites what can be rewritten exactly")
 FOREIGN = Dialect(STOCK_OPERATORS | REWRITTEN, range(7, 24),
-                  "only what becomes a layer of integers exactly is taken: docs/import.md")
+                  "only what becomes a layer of integers exactly is taken: docs/bring-your-own.md")
 
 
 def is_quant(node: NodeProto) -> bool:

@@ -108,7 +108,7 @@ def read_stage(view: OnnxView, tensor: str, user: NodeProto | None) -> tuple[Sta
         activation, node = node, before(node.input[0], "a Conv or ConvTranspose", node)
     anchor, in_lr = "", bool(blocks)
     if node.op_type == "Add":
-        anchor, node = _read_add(view, node, before)
+        anchor, node = read_add(view, node, before)
     if node.op_type not in ("Conv", "ConvTranspose"):
         view.refuse("found where a layer should be", node,
                     allowed="Conv or ConvTranspose, then Add of the LR pixel, PRelu or Relu, Quant")
@@ -117,9 +117,21 @@ def read_stage(view: OnnxView, tensor: str, user: NodeProto | None) -> tuple[Sta
     return Stage(node, activation, anchor, out_format, *blocks or [1], in_lr), node.input[0]
 
 
-def _read_add(view: OnnxView, add: NodeProto,
+def read_add(view: OnnxView, add: NodeProto,
               before: Callable[[str, str, NodeProto], NodeProto]) -> tuple[str, NodeProto]:
-    """Split an Add into the tensor of the anchor and the layer's node."""
+    """Split an Add into the tensor of the anchor and the layer's node.
+
+    Args:
+        view: The file.
+        add: The Add.
+        before: Finds what makes a tensor, as `OnnxView.producer` does.
+
+    Returns:
+        The tensor that is added to the layer, and the layer's Conv or ConvTranspose.
+
+    Raises:
+        ModelError: If it adds something else.
+    """
     view.attributes(add)
     for layer_side, anchor_side in (add.input, reversed(add.input)):
         if layer_side in view.constants or layer_side == view.input:
@@ -131,21 +143,21 @@ def _read_add(view: OnnxView, add: NodeProto,
                 allowed="ConvTranspose + repeated LR pixel")
 
 
-def check_anchor(view: OnnxView, tensor: str, pixel: str, stage: Stage, scale: int) -> None:
+def check_anchor(view: OnnxView, tensor: str, pixel: str, layer: NodeProto, scale: int) -> None:
     """Hold the anchor's branch against the repeated LR pixel.
 
     Args:
         view: The file.
         tensor: What is added.
-        pixel: The quantised input.
-        stage: The layer it is added to.
+        pixel: The input, as the layers get it.
+        layer: What it is added to.
         scale: How many times the pixel must be repeated.
 
     Raises:
         ModelError: If it is anything else.
     """
     if scale > 1:
-        node = view.producer(tensor, "the LR pixel through Resize", stage.node)
+        node = view.producer(tensor, "the LR pixel through Resize", layer)
         if node.op_type != "Resize":
             view.refuse("found on the branch of the added LR pixel", node, allowed="Resize")
         given = view.attributes(node, mode="nearest", nearest_mode="round_prefer_floor",
@@ -162,7 +174,7 @@ def check_anchor(view: OnnxView, tensor: str, pixel: str, stage: Stage, scale: i
             view.refuse("input scales", node, allowed=f"1, 1, {scale}, {scale}, without sizes")
         tensor = node.input[0]
     if tensor != pixel:
-        view.refuse(f"adds {tensor!r}", stage.node, allowed=f"the quantised input {pixel!r}")
+        view.refuse(f"adds {tensor!r}", layer, allowed=f"the input {pixel!r}")
 
 
 def clash(name: str, other: str) -> bool:
@@ -256,7 +268,7 @@ def read_network(view: OnnxView) -> Network:
             if stage is not stages[-1]:
                 view.refuse("something is added to its result", stage.node,
                             allowed="an anchor at the last layer only")
-            check_anchor(view, stage.anchor, pixel, stage,
+            check_anchor(view, stage.anchor, pixel, stage.node,
                          1 if stage.anchor_in_lr else layers[-1].stride)
     view.refuse_unvisited()
     meta = {key: value for key, value in view.metadata.items() if key not in RESERVED}

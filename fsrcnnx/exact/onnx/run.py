@@ -128,14 +128,25 @@ def run_qonnx(path: Path, lr: np.ndarray, network: Network | None = None) -> np.
     return qonnx_session(path, network)(lr)
 
 
-def _session(path: Path, dtype: str) -> Run:
-    """Open a file of stock operators in onnxruntime; what runs it takes and gives (H, W)."""
+def stock_session(data: bytes, dtype: str, path: Path) -> Run:
+    """Open a file of stock operators in onnxruntime.
+
+    Args:
+        data: The file, its operators looked at before: onnxruntime does what they say.
+        dtype: Element type of its input and output.
+        path: Its name, for errors.
+
+    Returns:
+        What runs it, (H, W) to (s*H, s*W) of that type. It raises ModelError if the file cannot be
+        run.
+
+    Raises:
+        ModelError: If onnxruntime refuses it, or it has other inputs and outputs.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL
-    data = read_bytes(path)
-    check_runnable(parse(data, str(path)), str(path))
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no common base of its errors
@@ -159,6 +170,13 @@ def _session(path: Path, dtype: str) -> Run:
         return hr[0, 0]
 
     return run
+
+
+def _session(path: Path, dtype: str) -> Run:
+    """Open a file of our own kind in onnxruntime, looked at before."""
+    data = read_bytes(path)
+    check_runnable(parse(data, str(path)), str(path))
+    return stock_session(data, dtype, path)
 
 
 def uint8_session(path: Path) -> Run:

@@ -58,6 +58,23 @@ def test_folders_are_made(script, pictures, tmp_path, dash):
     assert (pictures / "a_bicubic_x2.png").is_file()
 
 
+def test_a_checkpoint_of_others_is_measured(script, pictures, tmp_path):
+    import torch
+
+    from tests.learn.others import Named, seeded
+
+    net = seeded(Named(scale=3))
+    torch.save({"state_dict": net.state_dict()}, tmp_path / "net.pth")
+    code, said = script("test", "--weights-file", tmp_path / "net.pth", "--image-file",
+                        pictures / "a.png", "--scale", 3)
+    assert code == 0, said
+    with Image.open(pictures / "a_d6s3m1f5l9p4_x3.png") as large:
+        assert large.size == (69, 69)
+    code, said = script("test", "--weights-file", tmp_path / "net.pth", "--image-file",
+                        pictures / "a.png", "--scale", 9)
+    assert code == 2 and "allowed: 2, 3, 4" in said
+
+
 @pytest.mark.parametrize(("name", "args", "says"), [
     ("prepare", ("--images_dir", "none", "--output_path", "new/a.h5"), "none: no such folder"),
     ("prepare", ("--images_dir", ".", "--output_path", "new/a.h5"), "no pictures in this folder"),

@@ -1,4 +1,4 @@
-"""docs/import.md tells the truth: its operators are those that are read, its refusals happen."""
+"""docs/bring-your-own.md tells the truth: its operators, refusals and commands happen."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from fsrcnnx.exact.onnx.adopt import adopt
 from fsrcnnx.exact.onnx.check import FOREIGN, OLDEST_IR
 from tests.foreign import MAP, Foreign, foreign, with_activation
 
-PAGE = (Path(__file__).parents[3] / "docs" / "import.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "bring-your-own.md").read_text()
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -22,6 +22,35 @@ def rows(heading: str) -> list[list[str]]:
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")]
              for line in lines if line.startswith("|")]
     return cells[2:]
+
+
+# command of the page's first table -> the test that runs it, on a file that it makes itself
+TESTED = {
+    "fsrcnnx import net.pth -o models/mine_x2 --scale 2":
+        "cli/test_import_float.py::test_a_checkpoint_becomes_a_model_in_two_commands",
+    "fsrcnnx import net.pth -o models/mine_x3 --scale 3": "learn/test_checkpoint.py::test_srcnn",
+    "fsrcnnx import net.onnx -o models/mine_x2":
+        "cli/test_import_float.py::test_a_float_onnx_file_is_imported",
+    "fsrcnnx quantise models/mine_x2 --data photographs": "test_bring.py::test_two_commands",
+    "fsrcnnx quantise models/mine_x2 --data photographs --bits w4a8 --steps 6000":
+        "cli/test_import_float.py::test_an_interrupted_fine_tuning_goes_on",
+    "python scripts/test.py --weights-file net.pth --image-file photo.png":
+        "learn/training/test_seed_scripts.py::test_a_checkpoint_of_others_is_measured",
+    "fsrcnnx import brevitas.onnx -o models/mine_x2":
+        "cli/test_import.py::test_import_writes_a_model_like_our_own",
+    "fsrcnnx import espcn.onnx -o models/mine_x2":
+        "cli/test_import.py::test_a_pixel_shuffle_network_is_exact_in_every_form",
+}
+
+
+def test_every_row_of_the_page_is_a_test():
+    lines = PAGE.split("## Float networks")[0].splitlines()
+    commands = [row.split(" | ")[1].strip("`") for row in lines if row.startswith("| ")][1:]
+    assert commands == list(TESTED)
+    for place in TESTED.values():
+        file, name = place.split("::")
+        source = (Path(__file__).parents[2] / file).read_text()
+        assert f"def {name}(" in source, place
 
 
 def change(node: str = "", give: dict | None = None, **attributes) -> bytes:

@@ -1,0 +1,286 @@
+"""A row of layers from a stranger's file, recognised by its shapes as a network of the family.
+
+May import numpy, torch, learn.models, learn.rows, learn.shapes, the limits and the errors.
+
+    found = recognise(Row("net.pth", layers), Choice(scale=2))
+    found.model, found.says                        # fsrcnn_x2, what was recognised, line by line
+
+Nothing but shapes decides what a layer is; the first that does not fit is named. Our networks see
+pixel / 256, those of others pixel / 255 as a rule. Convolutions, deconvolutions and PReLU scale
+with what they are given, so that other biases alone make up for it: the same function, and weights
+and slopes as they were.
+
+Source: FSRCNN and SRCNN, as learn.shapes; layouts of files: github.com/yjn870/FSRCNN-pytorch,
+SRCNN-pytorch (models.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+import numpy as np
+import torch
+
+from fsrcnnx import limits
+from fsrcnnx.errors import ModelError, shown
+from fsrcnnx.learn.models import PIXEL_STEPS, Net, build
+from fsrcnnx.learn.rows import UNSAID, Choice, Layer, Row
+from fsrcnnx.learn.shapes import SCALES, FlatShape, Shape, name_of, pads
+
+DIVISORS = (255, PIXEL_STEPS, 1)  # of pixels, before they enter a network
+ADVICE = "export the network to ONNX and import that: it says what each layer is"
+
+
+@dataclass(frozen=True, eq=False)
+class Recognised:
+    """A network of the family, made of a stranger's weights.
+
+    Args:
+        model: The float network, in evaluation mode.
+        divisor: What pixels are divided by before they enter the stranger's.
+        says: What was recognised and done, a line each.
+    """
+
+    model: Net
+    divisor: int
+    says: tuple[str, ...]
+
+
+class Recogniser:
+    """One row of layers, looked at.
+
+    Args:
+        row: The row.
+        choice: What the user says.
+    """
+
+    def __init__(self, row: Row, choice: Choice):
+        self.row, self.choice = row, choice
+        self.says: list[str] = []
+
+    def refuse(self, what: str, layer: Layer | None = None, *, allowed: str = "",
+               fix: str = "") -> NoReturn:
+        """Stop, naming the file and the layer."""
+        where = self.row.file if layer is None else \
+            f"{self.row.file}: {shown(layer.name, limits.NAME)}"
+        raise ModelError(what, where=where, allowed=allowed, fix=fix)
+
+    def need(self, layer: Layer, role: str, *want: int | None) -> tuple[int, ...]:
+        """Hold a layer's weights against a shape; None stands for any side, of kernels an odd one.
+
+        Returns:
+            The shape.
+        """
+        found = layer.weight.shape
+        text = ", ".join("any" if side is None else str(side) for side in want)
+        if len(found) != 4 or any(side not in (None, have)
+                                  for side, have in zip(want, found, strict=True)):
+            self.refuse(f"weights of shape {found}", layer, allowed=f"({text}) for {role}",
+                        fix=self._advice(layer))
+        if found[2] != found[3]:
+            self.refuse(f"a kernel of {found[2]}x{found[3]}", layer, allowed="square kernels")
+        return found
+
+    def _advice(self, layer: Layer) -> str:
+        if layer is self.row.layers[0] and layer.weight.shape[1:2] == (3,):
+            return "train on luma: a network of colours is another one"
+        if layer is self.row.layers[-1] and layer.weight.shape[:1] in [(4,), (9,), (16,)]:
+            return "networks that end in a PixelShuffle come in as QONNX, their weights quantised"
+        return "FSRCNN, FSRCNN-s and SRCNN of any size are taken, or train one of ours"
+
+    def odd(self, layer: Layer) -> int:
+        """The side of a convolution's kernel, refused where it has no middle."""
+        side = layer.weight.shape[2]
+        if side % 2 == 0:
+            self.refuse(f"a kernel of {side}x{side}", layer, allowed="an odd side")
+        return side
+
+    def kinds(self, deconv: bool) -> None:
+        """Refuse a deconvolution where a convolution is wanted, or the other way round."""
+        for layer in self.row.layers:
+            wanted = deconv and layer is self.row.layers[-1]
+            if layer.deconv not in (None, wanted):
+                self.refuse(f"a {'de' * layer.deconv}convolution", layer,
+                            allowed=f"a {'de' * wanted}convolution")
+
+    def scale(self, stride: int | None, allowed: Sequence[int], why: str) -> int:
+        """The scale that the file says, or the user; they may not differ."""
+        given = self.choice.scale
+        if stride is None and given is None and len(allowed) == 1:
+            return allowed[0]
+        if stride is None and given is None:
+            self.refuse(f"the scale is not in the file: {why}",
+                        allowed=", ".join(map(str, allowed)), fix="say it, by --scale")
+        scale = stride if given is None else given
+        if stride not in (None, scale):
+            self.refuse(f"--scale {scale}", allowed=f"{stride}, the stride of the deconvolution",
+                        fix="leave it out")
+        if scale not in allowed:
+            self.refuse(f"scale {scale}", allowed=", ".join(map(str, allowed)))
+        return scale
+
+    def fsrcnn(self) -> tuple[Shape, int]:
+        """Recognise an FSRCNN: feature, shrink, maps, expand, deconvolution."""
+        first, shrink, *maps, expand, last = self.row.layers
+        self.kinds(deconv=True)
+        d = self.need(first, "the first convolution, on luma", None, 1, None, None)[0]
+        f = self.odd(first)
+        s = self.need(shrink, "the shrinking convolution", None, d, 1, 1)[0]
+        for layer in maps:
+            self.need(layer, "a mapping convolution", s, s, 3, 3)
+        self.need(expand, "the expanding convolution", d, s, 1, 1)
+        kernel = self.need(last, "the deconvolution (in, out, k, k)", d, 1, None, None)[2]
+        allowed = [scale for scale in SCALES if scale <= kernel]
+        if not allowed:
+            self.refuse(f"a kernel of {kernel}x{kernel}", last, allowed=f"{SCALES[0]} and more")
+        scale = self.scale(last.stride, allowed, f"a deconvolution of {kernel}x{kernel} has the "
+                           "same weights at any")
+        shape = Shape(d, s, len(maps), f, kernel, self.row.anchor)
+        return replace(shape, padding=self.padding(last, kernel, scale)), scale
+
+    def padding(self, last: Layer, kernel: int, scale: int) -> int | None:
+        """The deconvolution's padding: of the file, the user, or usual; None if the least."""
+        able, given = pads(kernel, scale), self.choice.padding
+        padding = last.padding if given is None else given
+        if padding is None:
+            padding = able[-1]
+            if len(able) > 1:
+                self.says.append(
+                    f"padding of the deconvolution: {padding}, output padding "
+                    f"{scale - kernel + 2 * padding}, as is usual (--padding says otherwise)")
+        if last.padding not in (None, padding):
+            self.refuse(f"padding {padding}", last, allowed=f"{last.padding}, as the file says",
+                        fix="leave --padding out")
+        if padding not in able:
+            self.refuse(f"padding {padding}", last, allowed=", ".join(map(str, able)))
+        return None if padding == able[0] else padding
+
+    def srcnn(self) -> tuple[FlatShape, int]:
+        """Recognise an SRCNN: three convolutions on luma that bicubic has enlarged."""
+        first, middle, last = self.row.layers
+        self.kinds(deconv=False)
+        n1 = self.need(first, "the first convolution, on luma", None, 1, None, None)[0]
+        n2 = self.need(middle, "the second convolution", None, n1, None, None)[0]
+        self.need(last, "the last convolution, to luma", 1, n2, None, None)
+        if self.row.anchor or self.choice.padding is not None:
+            self.refuse("an SRCNN with an anchor" if self.row.anchor else "--padding for an SRCNN",
+                        allowed="three convolutions, padded by half of their kernels")
+        return FlatShape(n1, n2, *map(self.odd, self.row.layers)), self.scale(
+            None, SCALES, "an SRCNN works on enlarged luma")
+
+    def slope(self, layer: Layer) -> np.ndarray:
+        """Slopes of the activation behind a layer, one per channel."""
+        out = layer.weight.shape[0]
+        slope = layer.slope
+        if slope is None:
+            slope = np.full(1, self.choice.slope or 0.0)
+        if slope.shape not in ((1,), (out,)):
+            self.refuse(f"slopes of shape {slope.shape}", layer, allowed=f"({out},) or (1,)")
+        return np.broadcast_to(slope, (out,))
+
+    def activation(self) -> str:
+        """Say what the activations are; a file holds those of all layers but the last, or none."""
+        *inner, last = self.row.layers
+        if last.slope is not None:
+            self.refuse("an activation behind it", last, allowed="none behind the last layer")
+        without = [layer for layer in inner if layer.slope is None]
+        if without and len(without) < len(inner) and self.choice.slope is None:
+            self.refuse("no slopes behind it, and others have some", without[0],
+                        allowed="PReLU behind every layer but the last, or behind none",
+                        fix=f"{ADVICE}; or say its slope, by --slope")
+        if without:
+            slope = self.choice.slope or 0.0
+            what = f"{slope:g}, as --slope says" if slope else "0, ReLU"
+            self.says.append(f"no slopes in the file behind {len(without)} of {len(inner)} "
+                             f"layers: taken as {what}")
+        elif self.choice.slope is not None:
+            self.refuse("--slope, and the file has slopes behind every layer",
+                        allowed="--slope where it has none", fix="leave it out")
+        if all(layer.slope is not None and layer.slope.size > 1 for layer in inner):
+            return "PReLU, a slope per channel"
+        return "ReLU" if not any(self.slope(layer).any() for layer in inner) else \
+            "PReLU, shared slopes made one per channel"
+
+    def divisor(self) -> int:
+        """What pixels were divided by, said."""
+        divisor = self.choice.divisor
+        if divisor is None:
+            divisor = PIXEL_STEPS if self.row.own else DIVISORS[0]
+        low, high = self.row.limits
+        if low > 0 or high < 255 / divisor:
+            self.refuse(f"the output is clipped to {low:g}..{high:g}",
+                        allowed=f"0..{255 / divisor:g}, all pixels of a picture, or no clip",
+                        fix="--divisor, if pixels were divided by another number")
+        if divisor == PIXEL_STEPS:
+            self.says.append("pixels divided by 256, as ours: every value as it was")
+        else:
+            self.says.append(f"pixels divided by {divisor}, now by 256: biases times {divisor}/256,"
+                             " weights and slopes as they were")
+        return divisor
+
+    def model(self) -> Recognised:
+        """Recognise the network, and build it."""
+        layers = self.row.layers
+        if len(layers) < 3:
+            self.refuse(f"{len(layers)} convolutions", allowed="3 of an SRCNN, 4 and more of an "
+                        "FSRCNN (feature, shrink, maps, expand, deconvolution)")
+        shape, scale = self.srcnn() if len(layers) == 3 else self.fsrcnn()
+        shape.sizes().check(self.row.file)
+        activation = self.activation()
+        divisor = self.divisor()
+        model = build(name_of(shape, scale), where=self.row.file)
+        state = {}
+        for name, layer in zip(model.names, layers, strict=True):
+            out = getattr(model, name).out_channels
+            bias = np.zeros(out) if layer.bias is None else layer.bias
+            if bias.shape != (out,):
+                self.refuse(f"a bias of shape {bias.shape}", layer, allowed=f"({out},)")
+            state[f"{name}.weight"], state[f"{name}.bias"] = \
+                layer.weight, bias * (divisor / PIXEL_STEPS)
+            if name in model.act:
+                state[f"act.{name}.weight"] = self.slope(layer)
+        with np.errstate(over="ignore"):
+            state = {key: value.astype(np.float32) for key, value in state.items()}
+        for key, value in state.items():
+            if not np.isfinite(value).all():
+                self.refuse(f"{key} holds NaN or infinity, as float32", allowed="finite values")
+        model.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
+        return Recognised(model.eval(), divisor, (
+            f"recognised {model.name}: {describe(shape, scale)}; {activation}",
+            *self.says, *self.row.notes))
+
+
+def describe(shape: Shape | FlatShape, scale: int) -> str:
+    """Say in a line what a network is made of.
+
+    Args:
+        shape: What it is made of.
+        scale: How much larger a picture becomes.
+
+    Returns:
+        The family, sizes, kernels and scale.
+    """
+    if isinstance(shape, FlatShape):
+        return f"SRCNN, channels {shape.n1} and {shape.n2}, kernels {shape.f1}, {shape.f2} and " \
+            f"{shape.f3}, on luma that bicubic enlarges x{scale}"
+    kernels = [shape.first, 1, *[3] * min(shape.m, 1), 1, shape.last]
+    return f"FSRCNN, d {shape.d}, s {shape.s}, m {shape.m}, kernels " \
+        f"{', '.join(map(str, kernels))}{', an anchor' * shape.anchor}, x{scale}"
+
+
+def recognise(row: Row, choice: Choice = UNSAID) -> Recognised:
+    """Recognise a stranger's network as one of the family.
+
+    Args:
+        row: Its layers.
+        choice: What its file does not say.
+
+    Returns:
+        The float network, pixel / 256 in and out, and what was recognised.
+
+    Raises:
+        ModelError: Naming the first layer that does not fit, its shape and the expected one.
+    """
+    return Recogniser(row, choice).model()

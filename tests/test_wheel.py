@@ -39,6 +39,7 @@ COMMANDS = {
              "the output is the input"),
     "level": (["level", "net/weights.pth", "train.h5", "eval.h5", "-o", "net/weights.pth"], {2},
               "the output is the input"),
+    "contrast": (["contrast", "net/weights.pth", "eval.h5"], {0}, "stripes"),
     "export": (["export", "net/weights.pth"], {0}, ""),
     "test": (["test", "hr", "--model", "net/model.onnx"], {0}, "golden dB"),
     "card": (["card", "net", "hr"], {0}, ""),

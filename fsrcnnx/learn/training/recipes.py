@@ -54,13 +54,13 @@ TAUGHT = Recipe(teacher="fsrcnn_x2", taught=True, fine_taught=True)
 RECIPES = {
     "fsrcnn-x_x2": replace(TAUGHT, steps=60000, fine=8000),
     "fsrcnn-x_x3": replace(TAUGHT, teacher="fsrcnn_x3", steps=5000, start="fsrcnn-x_x2", fine=3000),
-    "fsrcnnx-a_x2": Recipe(200000, teacher="fsrcnn_x2", fine=15000, fine_lr=3e-3),
+    "fsrcnnx-a_x2": Recipe(200000, teacher="fsrcnn_x2", fine=7000, fine_lr=2e-3),
     "fsrcnnx-b_x2": Recipe(120000, teacher="fsrcnn_x2", fine=15000, fine_lr=3e-3),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
-    "fsrcnn-s_x2": replace(TAUGHT, steps=60000, fine=8000),
-    "optimal-fsrcnn_x2": replace(TAUGHT, steps=60000, fine=8000),
+    "fsrcnn-s_x2": replace(ADAM, steps=20000, fine=4000),
+    "optimal-fsrcnn_x2": Recipe(20000, fine=4000),
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }

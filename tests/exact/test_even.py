@@ -25,7 +25,7 @@ VIDEO = Format(False, 10, 10)
 SHIPPED = {
     "fsrcnn-s_x2": Even(256, 256, 0, 0, 7, 2), "fsrcnn_x2": Even(256, 256, 0, 0, 4, 2),
     "fsrcnn_x3": Even(256, 8, 1, 2, 7, 2), "fsrcnn_x4": Even(256, 27, 1, 2, 14, 2),
-    "fsrcnn-x_x2": Even(256, 222, 1, 2, 5, 2), "fsrcnn-x_x2_w4a8": Even(256, 131, 1, 2, 17, 3),
+    "fsrcnn-x_x2": Even(256, 222, 1, 2, 5, 2), "fsrcnn-x_x2_w4a8": Even(256, 256, 0, 0, 15, 3),
     "fsrcnn-x_x3": Even(256, 3, 2, 3, 12, 3), "optimal-fsrcnn_x2": Even(256, 256, 0, 0, 6, 2),
     "fsrcnnx-a_x2": Even(256, 244, 1, 2, 5, 2),
     "fsrcnnx-a_x2_w4a6": Even(256, 84, 3, 4, 9, 4),

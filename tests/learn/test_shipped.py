@@ -20,7 +20,7 @@ WEIGHTS = MODELS / "fsrcnn-x_x2" / "weights.pth"
 # on Set5, paper protocol: least dB of the float network, of the integers; most dB that the integers
 # may lose on one picture
 QUALITY = {
-    "fsrcnn-x_x2": (36.82, 36.73, 0.24), "fsrcnnx-a_x2": (36.95, 36.88, 0.21),
+    "fsrcnn-x_x2": (36.82, 36.73, 0.24), "fsrcnnx-a_x2": (36.95, 36.8, 0.28),
     "fsrcnn_x2": (37.1, 37.0, 0.22), "fsrcnn-s_x2": (36.55, 36.5, 0.17),
     "fsrcnn-x_x3": (32.7, 32.6, 0.13), "fsrcnn_x3": (33.0, 32.9, 0.16),
     "fsrcnn_x4": (30.5, 30.4, 0.15), "srcnn_x2": (36.6, 36.5, 0.18),
@@ -28,7 +28,7 @@ QUALITY = {
     "fsrcnn-x_x2_w4a8": (36.82, 36.35, 0.86), "fsrcnnx-a_x2_w4a8": (36.95, 36.6, 0.63),
     "fsrcnnx-a_x2_w4a8-mixed": (36.95, 36.65, 0.63), "fsrcnnx-a_x2_w8a8d2": (36.95, 36.8, 0.26),
     "fsrcnnx-a_x2_w6a8": (36.95, 36.8, 0.31), "fsrcnnx-a_x2_w6a6": (36.95, 36.45, 0.88),
-    "fsrcnnx-a_x2_w4a6": (36.95, 36.1, 1.59),
+    "fsrcnnx-a_x2_w4a6": (36.95, 36.1, 1.59), "fsrcnnx-b_x2_w4a8": (36.85, 36.55, 0.57),
 }
 
 

@@ -103,7 +103,7 @@ module fsrcnnx_subpixel #(
   logic [AddrBits-1:0]  read_q, start_q;        // the next word; the LR line's first
   logic [PlaceBits-1:0] part_q;                 // beats of the word that have gone
   logic [Scale-1:0]     row_q;                  // HR line of the LR line, one bit set
-  logic                 go, beat, word_done, read_word, line_done, done_q1, first_y, unused_y;
+  logic                 go, beat, word_done, read_word, line_done, first_y, last_y;
 
   always_comb begin
     word_done = last_q || part_q == PlaceBits'(Beats - 1);
@@ -112,9 +112,9 @@ module fsrcnnx_subpixel #(
     line_done = beat && last_q && row_q[Scale-1];
   end
 
+  // a line is counted a clock after its last beat, however long that waits; till then last_y tells
   fsrcnnx_turn #(.Bits(DimBits)) u_y (
-    .clk_i, .rst_ni, .count_i(height_i), .step_i(go && done_q1), .first_o(first_y),
-    .last_o(unused_y));
+    .clk_i, .rst_ni, .count_i(height_i), .step_i(line_read_o), .first_o(first_y), .last_o(last_y));
 
   // which beat ends a line is found one beat ahead
   always_ff @(posedge clk_i) begin
@@ -176,11 +176,9 @@ module fsrcnnx_subpixel #(
     if (!rst_ni) begin
       valid_q1 <= 1'b0;
       valid_q2 <= 1'b0;
-      done_q1  <= 1'b0;
     end else if (go) begin
       valid_q1 <= beat;
       valid_q2 <= valid_q1;
-      done_q1  <= line_done;
     end
   end
 
@@ -190,7 +188,7 @@ module fsrcnnx_subpixel #(
       {part_q2, part_q1} <= {part_q1, part_q};
       {row_q2, row_q1}   <= {row_q1, row_q};
       {keep_q2, keep_q1} <= {keep_q1, keep};
-      {sof_q2, sof_q1}   <= {sof_q1 && first_y, first_q && row_q[0]};
+      {sof_q2, sof_q1}   <= {sof_q1, first_q && row_q[0] && (line_read_o ? last_y : first_y)};
       {eol_q2, eol_q1}   <= {eol_q1, last_q};
     end
   end

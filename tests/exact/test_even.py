@@ -29,7 +29,7 @@ SHIPPED = {
     "fsrcnn-x_x3": Even(256, 256, 0, 0, 11, 3), "optimal-fsrcnn_x2": Even(256, 256, 0, 0, 6, 2),
     "fsrcnnx-a_x2": Even(256, 256, 0, 0, 3, 2), "fsrcnnx-b_x2": Even(256, 256, 0, 0, 4, 1),
     "fsrcnnx-b_x2_w4a8": Even(256, 256, 0, 0, 22, 2),
-    "fsrcnnx-a_x2_w4a6": Even(256, 84, 3, 4, 9, 4),
+    "fsrcnnx-a_x2_w4a6": Even(256, 256, 0, 0, 13, 2),
     "fsrcnnx-a_x2_w4a8": Even(256, 256, 0, 0, 5, 2),
     "fsrcnnx-a_x2_w4a8-mixed": Even(256, 239, 1, 2, 8, 2),
     "fsrcnnx-a_x2_w6a6": Even(256, 236, 1, 2, 5, 4),

@@ -11,8 +11,9 @@ import re
 
 import click
 
-from fsrcnnx.cli.options import NUMBER, folder_option, model_argument
+from fsrcnnx.cli.options import FILE, NUMBER, folder_option, model_argument
 from fsrcnnx.cli.tables import table
+from fsrcnnx.cli.unused import refuse
 from fsrcnnx.errors import InputError
 from fsrcnnx.owned import check
 from fsrcnnx.progress import working
@@ -75,9 +76,30 @@ def enlarged(manifest: dict) -> str:
     return f"; its LR is luma that bicubic has enlarged {manifest['prescale']} times"
 
 
+def _estimated(network, build, keep, mhz: float) -> None:
+    """Print what a core would take and do."""
+    from fsrcnnx.emit.rtl.estimate import estimate
+    from fsrcnnx.emit.rtl.plan import make
+
+    if not mhz > 0:
+        raise InputError(f"a clock of {mhz:g} MHz", where="--mhz", allowed="more than 0")
+    plan = make(network, build, keep)
+    told, clocks = estimate(plan), plan.clocks_per_frame
+    table([f"{network.name} {network.content_hash()[:12]}", "estimated"], [
+        ["LUT sites of an ECP5, after synthesis", str(told.lut)],
+        ["flip-flops", str(told.ff)],
+        ["block RAMs of 18 kb", str(told.blocks)],
+        ["bits in memories", str(told.ram_bits)],
+        ["multipliers", str(told.multipliers)],
+        [f"clocks per frame of {plan.build.max_width}x{plan.build.max_height}", str(clocks)],
+        [f"frames per second at {mhz:g} MHz", f"{mhz * 1e6 / clocks:.2f}"],
+        ["latency in lines", str(plan.latency_lines)],
+    ])
+
+
 @click.command()
 @model_argument
-@folder_option
+@click.option("-o", "--output", type=FILE, help="Folder to write.")
 @click.option("--engine", type=click.Choice(["mac", "adders"]), default="mac",
               help="Multipliers in turns, or shifts and adders at one LR pixel a clock.")
 @click.option("--cycles-per-pixel", type=int, default=None,
@@ -85,7 +107,7 @@ def enlarged(manifest: dict) -> str:
 @click.option("--frame", metavar="WIDTHxHEIGHT", default=None,
               help="LR frame size to keep up with, instead of clocks per LR pixel.")
 @click.option("--fps", type=NUMBER, default=60.0, help="Frames a second, with --frame.")
-@click.option("--mhz", type=NUMBER, default=100.0, help="Clock in MHz, with --frame.")
+@click.option("--mhz", type=NUMBER, default=100.0, help="Clock in MHz, with --frame or --estimate.")
 @click.option("--pixels-per-beat", type=int, default=None,
               help="HR pixels per output beat.  [default: the fewest that keep the rate]")
 @click.option("--multiplier-bits", type=int, default=25,
@@ -94,15 +116,24 @@ def enlarged(manifest: dict) -> str:
               help="Widest LR frame.  [default: that of --frame, or 1920]")
 @click.option("--max-height", type=int, default=None,
               help="Highest LR frame.  [default: that of --frame, or 1920]")
+@click.option("--estimate", is_flag=True,
+              help="Of --engine adders: print what a core would take, and write nothing.")
 def rtl(model, output, engine, cycles_per_pixel, frame, fps, mhz, pixels_per_beat, multiplier_bits,
-        max_width, max_height):
+        max_width, max_height, estimate):
     """Emit a self-contained folder of SystemVerilog."""
-    from fsrcnnx.emit.rtl.build import Video
+    from fsrcnnx.emit.rtl.build import Build, Video
     from fsrcnnx.emit.rtl.folder import emit
     from fsrcnnx.exact.onnx.model import Model
     from fsrcnnx.prove.builds import cache
 
     video = None if frame is None else Video(*frame_size(frame), fps, mhz)
+    if estimate:
+        refuse({"output": "given, but --estimate writes nothing"})
+        return _estimated(Model.open(model).network,
+                          Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height,
+                                multiplier_bits, video), cache.keep, mhz)
+    if output is None:
+        raise click.MissingParameter(param_type="option", param_hint="'-o' / '--output'")
     manifest = emit(Model.open(model).network, output, engine=engine,
                     cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,
                     max_width=max_width, max_height=max_height, multiplier_bits=multiplier_bits,

@@ -1,4 +1,4 @@
-"""The command of the HLS side: a project, bad input in one line, a missing hls4ml."""
+"""The commands that write HLS and RTL: projects, estimates, bad input in one line."""
 
 import json
 import subprocess
@@ -53,6 +53,32 @@ def test_bad_input_is_one_line(model, tmp_path, capsys, args, said):
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
     assert not (tmp_path / "project").exists()
+
+
+def test_an_estimate_writes_nothing(model, tmp_path, capsys):
+    pytest.importorskip("da4ml", reason="da4ml is not installed")
+    before = set(tmp_path.iterdir())
+    asked = ("rtl", model, "--estimate", "--max-width", 64, "--max-height", 48)
+    assert call(*asked, "--engine", "adders", "--mhz", 10) == 0
+    rows = {line.rsplit(maxsplit=1)[0].strip(): line.split()[-1]
+            for line in capsys.readouterr().out.splitlines() if line}
+    assert rows["multipliers"] == "0" and int(rows["LUT sites of an ECP5, after synthesis"]) > 1000
+    clocks = int(rows["clocks per frame of 64x48"])
+    assert rows["frames per second at 10 MHz"] == f"{1e7 / clocks:.2f}"
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(("args", "said"), [
+    (["--estimate"], "a core of the engine mac; allowed: --engine adders"),
+    (["--estimate", "-o", "core"], "-o: given, but --estimate writes nothing"),
+    (["--estimate", "--engine", "adders", "--mhz", "0"], "--mhz: a clock of 0 MHz"),
+    ([], "Missing option '-o'"),
+])
+def test_estimates_that_are_refused(model, tmp_path, capsys, args, said):
+    assert call("rtl", model, *args) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+    assert not (tmp_path / "core").exists()
 
 
 def test_reuse_texts():

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -110,7 +111,7 @@ def test_a_comparison_spares_the_weights(tmp_path, monkeypatch):
     from fsrcnnx.learn import evaluate
 
     image = picture(tmp_path / "in.png")
-    monkeypatch.setattr(evaluate.store, "read_weights", lambda path: {"name": "n_x2"})
+    monkeypatch.setattr(evaluate.incoming, "load", lambda *_: SimpleNamespace(name="n_x2"))
     monkeypatch.setattr(evaluate, "_upscaler", lambda *_: None)
     weights = tmp_path / "in_bicubic_x2.png"
     weights.write_bytes(b"mine")

@@ -168,7 +168,8 @@ def test_max_pixels_reaches_every_command_that_reads_pictures(home, capsys, args
 def test_the_option_is_on_every_command_that_reads_pictures():
     have = {name for name, command in cli.main.commands.items()
             if "max_pixels" in {option.name for option in command.params}}
-    assert have == {"upscale", "verify", "ranges", "test", "prepare", "demo", "results", "card"}
+    assert have == {"upscale", "verify", "ranges", "test", "prepare", "quantise", "demo", "results",
+                    "card"}
 
 
 def test_the_variable_that_was_there_comes_back(home, monkeypatch):

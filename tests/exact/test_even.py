@@ -33,7 +33,7 @@ SHIPPED = {
     "fsrcnnx-a_x2_w4a8": Even(256, 256, 0, 0, 5, 2),
     "fsrcnnx-a_x2_w4a8-mixed": Even(256, 239, 1, 2, 8, 2),
     "fsrcnnx-a_x2_w6a6": Even(256, 236, 1, 2, 5, 4),
-    "fsrcnnx-a_x2_w6a8": Even(256, 209, 1, 2, 7, 2),
+    "fsrcnnx-a_x2_w6a8": Even(256, 256, 0, 0, 7, 1),
     "fsrcnnx-a_x2_w8a8d2": Even(256, 84, 1, 2, 8, 2),
     "srcnn-955_x2": Even(256, 256, 0, 0, 3, 1), "srcnn_x2": Even(256, 256, 0, 0, 4, 2),
 }
@@ -139,9 +139,9 @@ def test_reaches_are_those_of_an_impulse():
 
 
 def test_the_example():
-    """A gray that a user sees as a grid."""
+    """A gray that a user saw as a grid of 176, 178 and 180."""
     network = onnx_io.load(MODELS / "fsrcnnx-a_x2_w4a6" / "model.onnx")
-    assert set(even.interiors(network)[179].ravel()) == {176, 178, 180}
+    assert set(even.interiors(network)[179].ravel()) == {179}
 
 
 @pytest.mark.parametrize("prescale", [2, 3, 4])

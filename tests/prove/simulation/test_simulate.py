@@ -194,8 +194,8 @@ def test_a_core_that_does_not_compile_names_the_log(small, copied, simulator, tm
 
 FAULTS = {  # what is replaced in fsrcnnx_subpixel.sv -> what the driver must say
     "hangs": ("beat      = go && ", "beat      = 1'b0 && go && "),
-    "TLAST": ("{eol_q1, row_done}", "{eol_q1, !row_done}"),
-    "TUSER": ("{sof_q1, top && first_q}", "{sof_q1, 1'b0}"),
+    "TLAST": ("{eol_q1, last_q}", "{eol_q1, !last_q}"),
+    "TUSER": ("{sof_q1, first_q && ", "{sof_q1, 1'b0 && first_q && "),
     "x": ("data = word[", "data = 'x ^ word["),
 }
 
@@ -229,9 +229,9 @@ def test_counted_errors_and_surplus_beats_are_seen(small, copied):
     path = rtl / "fsrcnnx_subpixel.sv"
     text_of_raster = path.read_text()
     top.write_text(text)
-    old = "y_q == height_i - 1'b1 ? '0 : y_q + 1'b1;"
+    old = ".count_i(height_i), .step_i(line_read_o)"
     assert text_of_raster.count(old) == 1
-    path.write_text(text_of_raster.replace(old, "y_q + 1'b1;"))
+    path.write_text(text_of_raster.replace(old, ".count_i({DimBits{1'b1}}), .step_i(line_read_o)"))
     result = simulate(rtl, frame, "icarus")
     np.testing.assert_array_equal(result.frames[0], golden.run(small.network, frame[0]))
     with pytest.raises(SimulationFault, match="TUSER"):  # no second start of frame

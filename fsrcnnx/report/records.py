@@ -166,17 +166,15 @@ def store(recipe: Recipe, folder: Path, out: Path, report: dict, psnr: float,
     Returns:
         The record.
     """
-    told = manifests.read(folder, "network", "content_hash")
-    raster, height = told["raster"], HEIGHTS[recipe.width]
-    slots = max(recipe.width + raster["slots_between_lines"], raster["slots_at_least"])
-    clocks = raster["clocks_per_step"] * slots * (height + raster["lines_between_frames"])
-    best = report["best"]
+    told = manifests.read(folder, "network", "content_hash", "clocks_per_frame")
+    best, clocks = report["best"], told["clocks_per_frame"]
     record = {
         "name": recipe.name, "make": f"make record RECORD={recipe.name}",
         **{key: value for key, value in report.items() if key not in ("order", "layer")},
         "set5_db": psnr, "floor_mhz": recipe.floor,
-        "core": {"engine": told["engine"], "max_width": recipe.width, "max_height": height,
-                 "clocks_per_frame": clocks, "sources_sha256": sources_hash(folder),
+        "core": {"engine": told["engine"], "max_width": told["max_width"],
+                 "max_height": told["max_height"], "clocks_per_frame": clocks,
+                 "sources_sha256": sources_hash(folder),
                  "netlist_sha256": hashlib.sha256((out / NETLIST).read_bytes()).hexdigest(),
                  "frames_per_second": round(best["clock_mhz"] * 1e6 / clocks, 1)}}
     log = (out / f"seed-{best['seed']}.log").read_text(encoding="utf-8", errors="replace")

@@ -34,9 +34,8 @@ def stored(tmp_path):
     model = Model.open(RECIPE.model)
     (core / "manifest.json").write_text(json.dumps({
         "network": RECIPE.model, "content_hash": model.content_hash, "engine": "adders",
-        "layers": [{"name": "feature"}], "raster": {
-            "clocks_per_step": 1, "slots_between_lines": 1, "slots_at_least": 4,
-            "lines_between_frames": 1}}))
+        "layers": [{"name": "feature"}], "max_width": 1920, "max_height": 1080,
+        "clocks_per_frame": 1921 * 1081}))
     (out / "netlist.json").write_text("{}")
     (out / "seed-2.log").write_text(LOG)
     best = {"seed": 2, "clock_mhz": 166.0, "utilisation": {

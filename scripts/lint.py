@@ -37,7 +37,9 @@ def main(folder):
     """Lint the SystemVerilog in FOLDER, an emitted one."""
     top = read_manifest(folder).get("top", TOP)
     files = manifests.sources(folder)
-    script = f"read_verilog -sv {' '.join(files)}; hierarchy -check -top {top}; proc; check -assert"
+    # deferred: each module with the parameters of the core, none with its defaults
+    script = (f"read_verilog -sv -defer {' '.join(files)}; hierarchy -check -top {top}; proc; "
+              "check -assert")
     with tempfile.TemporaryDirectory() as scratch:
         runs = {
             "verilator": ["--lint-only", "-Wall", "--top-module", top, *files],

@@ -31,10 +31,10 @@ SHIPPED = {
     "fsrcnnx-b_x2_w4a8": Even(256, 256, 0, 0, 22, 2),
     "fsrcnnx-a_x2_w4a6": Even(256, 256, 0, 0, 13, 2),
     "fsrcnnx-a_x2_w4a8": Even(256, 256, 0, 0, 5, 2),
-    "fsrcnnx-a_x2_w4a8-mixed": Even(256, 239, 1, 2, 8, 2),
+    "fsrcnnx-a_x2_w4a8-mixed": Even(256, 256, 0, 0, 8, 2),
     "fsrcnnx-a_x2_w6a6": Even(256, 256, 0, 0, 6, 2),
     "fsrcnnx-a_x2_w6a8": Even(256, 256, 0, 0, 7, 1),
-    "fsrcnnx-a_x2_w8a8d2": Even(256, 84, 1, 2, 8, 2),
+    "fsrcnnx-a_x2_w8a8d2": Even(256, 256, 0, 0, 8, 2),
     "srcnn-955_x2": Even(256, 256, 0, 0, 3, 1), "srcnn_x2": Even(256, 256, 0, 0, 4, 2),
 }
 

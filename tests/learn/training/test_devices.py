@@ -257,7 +257,8 @@ def test_two_processes_quantise_as_one(files, pair, tmp_path, optimiser):
     quantise(best, *files, outputs[0], steps=20, batch_size=4, progress=False,
              optimiser=optimiser)
     finish(start(2, "-m", "fsrcnnx", "quantise", best, *files, "-o", outputs[1], "--steps", 20,
-                 "--batch-size", 4, "--lr", 1e-3, "--optimiser", optimiser, "--no-even", "--no-contrast"))
+                 "--batch-size", 4, "--lr", 1e-3, "--optimiser", optimiser, "--no-even",
+                 "--no-contrast"))
     for output in outputs:
         assert sorted(path.name for path in output.parent.iterdir()) == [
             "weights.pth", "weights.stage1.csv", "weights.stage2.csv"]

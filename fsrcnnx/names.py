@@ -21,7 +21,8 @@ NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LAYER_SAYS = f"letters, digits and _, not starting with a digit, at most {limits.NAME}"
 # how a name of the family spells its shape (learn.shapes), for errors and help
 SPELT = "d16s9m4f3l3a_x2 (d, s channels, m mapping layers, first and last kernel f and l, a: " \
-    "with anchor, x2 to x4; l9p4: padded by 4) or n64n32f9f1f5_x2 (SRCNN: channels n, kernels f)"
+    "with anchor, x2 to x4; l9p4: padded by 4), n64n32f9f1f5_x2 (SRCNN: channels n, kernels f) " \
+    "or n16t4f5f3t4p_x2 (p: PixelShuffle; t4: four times; pa: with anchor)"
 NETWORK_SAYS = f"letters, digits, '.', '_' and '-', a letter or digit first, at most {limits.NAME}"
 
 

@@ -1,4 +1,4 @@
-"""A network of others, from their checkpoint and a folder of pictures to RTL in Verilator."""
+"""A network of others, from their file and a folder of pictures to RTL in Verilator, and to HLS."""
 
 import json
 import re
@@ -11,9 +11,15 @@ from PIL import Image
 
 from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
+from fsrcnnx.emit.hls.folder import emit
+from fsrcnnx.exact import golden
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.learn import store
 from fsrcnnx.learn.evaluate import float_run
-from tests.learn.others import Named
+from fsrcnnx.prove.hls import csim
+from fsrcnnx.prove.hls import frames as hls
+from tests.learn.others import Espcn, Named
+from tests.learn.test_float_onnx import exported
 
 pytestmark = [pytest.mark.slow, pytest.mark.sim]
 
@@ -27,10 +33,10 @@ def photograph(seed, side=96):
     return picture
 
 
-def trained(scale):
-    """A small FSRCNN of theirs, trained on pixel / 255 by a few lines of torch."""
+def trained(make, scale):
+    """A small network of theirs, trained on pixel / 255 by a few lines of torch."""
     torch.manual_seed(3)
-    net = Named(d=6, s=4, m=1, scale=scale)
+    net = make()
     learns = torch.optim.Adam(net.parameters(), 4e-3)
     hr = torch.stack([torch.from_numpy(photograph(seed, 48)).float().mean(2) / 255
                       for seed in range(20, 28)])[:, None]
@@ -42,8 +48,10 @@ def trained(scale):
     return net.eval()
 
 
-def test_two_commands(tmp_path, monkeypatch, capsys):
-    def call(*args):
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Runs a command in a folder with four photographs; what it said."""
+    def run(*args):
         code = console.outcome(cli.main, [str(arg) for arg in args])
         said = capsys.readouterr()
         assert code == 0, said.out + said.err
@@ -51,23 +59,30 @@ def test_two_commands(tmp_path, monkeypatch, capsys):
 
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)
-    net = trained(3)
-    torch.save({"model": {f"module.{key}": value for key, value in net.state_dict().items()},
-                "epoch": 250}, "net.pth")
     Path("photographs").mkdir()
     for number in range(4):
         Image.fromarray(photograph(number)).save(f"photographs/{number}.png")
+    return run
 
+
+def mismatches():
+    """Of all rungs in the report, each of which saw pixels."""
+    records = json.loads(Path("r.json").read_text())["records"]
+    assert all(one["pixels"] for one in records)
+    return sum(one["mismatches"] or 0 for one in records)
+
+
+def test_two_commands(call):
+    net = trained(lambda: Named(d=6, s=4, m=1, scale=3), 3)
+    torch.save({"model": {f"module.{key}": value for key, value in net.state_dict().items()},
+                "epoch": 250}, "net.pth")
     said = call("import", "net.pth", "-o", "models/mine_x3", "--scale", "3")
     assert "recognised d6s4m1f5l9p4_x3" in said
     said = call("quantise", "models/mine_x3", "--data", "photographs")
     plain, exact = map(float, re.search(r"float ([\d.]+) dB, integers ([\d.]+) dB", said).groups())
     assert plain > 25 and abs(plain - exact) < 1
     call("verify", "mine_x3", "--rungs", "uint8-onnx,golden,emulate,rtl", "--json", "r.json")
-    records = json.loads(Path("r.json").read_text())["records"]
-    pixels = {rung: sum(one["pixels"] for one in records if one["rung"] == rung)
-              for rung in ("uint8-onnx", "emulate", "rtl")}
-    assert min(pixels.values()) > 1000 and not any(one["mismatches"] for one in records)
+    assert mismatches() == 0
 
     # what was quantised gives the pixels of their own module
     lr = photograph(9, 40)[..., 0]
@@ -75,3 +90,21 @@ def test_two_commands(tmp_path, monkeypatch, capsys):
         theirs = net(torch.from_numpy(lr)[None, None].float() / 255)[0, 0].numpy() * 255
     ours = float_run(store.load("models/mine_x3/weights.pth"), lr)
     assert np.abs(np.clip(theirs, 0, 255) - ours).max() < 0.51  # half a step, and float32
+
+
+def test_an_espcn_of_a_few_lines(call):
+    net = trained(lambda: Espcn(2, "relu"), 2)
+    exported(net, Path("espcn.onnx"))
+    assert "recognised n5n4f5f3f3p_x2" in call("import", "espcn.onnx", "-o", "models/mine_x2")
+    said = call("quantise", "models/mine_x2", "--data", "photographs")
+    plain, exact = map(float, re.search(r"float ([\d.]+) dB, integers ([\d.]+) dB", said).groups())
+    assert plain > 25 and abs(plain - exact) < 1
+    call("verify", "mine_x2", "--rungs", "qonnx,uint8-onnx,golden,emulate,rtl", "--json",
+         "r.json")
+    assert mismatches() == 0
+
+    network = onnx_io.load(Path("models/mine_x2/model.onnx"))
+    emit(network, Path("hls"), height=5, width=6)
+    lr = photograph(9, 30)[::6, ::5, 0]
+    found, = hls.run(csim.build(Path("hls")), [lr]).frames
+    assert (found == golden.run(network, lr)).all() and len(np.unique(found)) > 20

@@ -48,8 +48,9 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
 def import_model(file, output, slope_bits, weight_bits, prescale, json_file, divisor, **choice):
     """Bring a network of another tool to our form.
 
-    FILE is a checkpoint (FSRCNN, FSRCNN-s, SRCNN), the same as float ONNX, or QONNX, of Brevitas
-    say, which is made exact. An ONNX file is held against what was made of it, on random pixels.
+    FILE is a checkpoint (FSRCNN, FSRCNN-s, SRCNN, ESPCN), the same as float ONNX, or QONNX, of
+    Brevitas say, which is made exact. An ONNX file is held against what was made of it, on random
+    pixels.
     """
     from fsrcnnx.exact.onnx import bytes as onnx_bytes
     from fsrcnnx.exact.onnx import io as onnx_io

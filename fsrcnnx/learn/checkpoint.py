@@ -29,6 +29,8 @@ INSIDE = ("params_ema", "params", "state_dict", "model_state_dict", "model", "ne
 DEPTH = 3  # dictionaries in dictionaries
 MOST = 8 * limits.LAYERS  # tensors: of a layer three, and as many of other things
 NAMED = 3  # keys that an error names
+# what the branches of ECBSR's blocks hold besides weights: github.com/xindongzhang/ECBSR, ecb.py
+COLLAPSIBLE = ("k0", "k1", "b0", "b1", "scale", "mask")
 TENSORS_ALONE = "save its tensors alone: torch.save(model.state_dict(), 'net.pth')"
 EXPORT = "export the network to ONNX, where it can be folded, and import that"
 
@@ -91,6 +93,10 @@ def _modules(state: Mapping, file: str) -> dict[str, dict[str, torch.Tensor]]:
         total += value.numel()
         if total > limits.WEIGHTS:
             _refuse(f"{total} values so far", file, key, allowed=f"up to {limits.WEIGHTS}")
+        if role in COLLAPSIBLE:
+            _refuse("of a collapsible block", file, key, allowed="convolutions and PReLU",
+                    fix="collapse the blocks of an ECBSR where it was trained, and save the plain "
+                        "network")
         if role not in ("weight", "bias"):
             _refuse(f"a tensor of shape {tuple(value.shape)}", file, key,
                     allowed="weight or bias of a module",

@@ -7,6 +7,7 @@ May import numpy, onnx, exact.onnx, learn.rows and the ground.
 What changes no value goes as `fsrcnnx import` takes it out of QONNX files (onnx.simplify);
 BatchNormalization is folded into the layer before it. Then the graph is walked from its end:
 [Clip | Relu] <- [Add of the LR pixel] <- ConvTranspose | Conv <- PRelu | Relu <- ...
+One DepthToSpace may stand anywhere behind the last Conv, or what older exporters write for it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from fsrcnnx.exact.onnx.batchnorm import read_factors
 from fsrcnnx.exact.onnx.bytes import parse, read_bytes
 from fsrcnnx.exact.onnx.check import FOREIGN, LONGEST_NAME, called, is_quant, refuse_structure
 from fsrcnnx.exact.onnx.external import SUFFIX, embed
-from fsrcnnx.exact.onnx.layer import read_geometry
+from fsrcnnx.exact.onnx.layer import read_block, read_geometry
 from fsrcnnx.exact.onnx.own import PRODUCER
 from fsrcnnx.exact.onnx.read import check_anchor, read_add
 from fsrcnnx.exact.onnx.simplify import simplify
 from fsrcnnx.exact.onnx.view import OnnxView
+from fsrcnnx.learn.pixelshuffle import restore
 from fsrcnnx.learn.rows import Layer, Row
 
 LAYERS = ("Conv", "ConvTranspose")
@@ -95,14 +97,18 @@ class Reader:
 
     def __init__(self, view: OnnxView):
         self.view = view
+        self.blocks: list[int] = []  # of a DepthToSpace that was stepped over
+        self.inside = False  # whether the last layer has been read
 
     def before(self, tensor: str, wanted: str, user: NodeProto | None) -> NodeProto:
-        """Find what makes a tensor, no PixelShuffle among it."""
+        """Find what makes a tensor, a DepthToSpace at the end stepped over."""
         node = self.view.producer(tensor, wanted, user)
         if node.op_type == SHUFFLE:
-            self.view.refuse("a PixelShuffle in a file without quantised weights", node,
-                             allowed="FSRCNN and SRCNN in float; PixelShuffle through Quant nodes",
-                             fix="quantise it where it was trained, and export QONNX")
+            if self.blocks or self.inside:
+                self.view.refuse("a DepthToSpace before the last layer, or a second one", node,
+                                 allowed="one, behind the last Conv")
+            self.blocks.append(read_block(self.view, node))
+            node = self.view.producer(node.input[0], wanted, node)
         return node
 
     def end(self, node: NodeProto) -> tuple[NodeProto, tuple[float, float]]:
@@ -157,6 +163,10 @@ class Reader:
             activation, node = node, self.before(node.input[0], "a layer", node)
         if node.op_type == "BatchNormalization":
             norm, node = node, self.before(node.input[0], "Conv or ConvTranspose", node)
+        if node.op_type == "Add":
+            view.refuse("adds feature maps", node, allowed="an Add of the LR pixel, at the end",
+                        fix="collapse the blocks of an ECBSR or SESR where it was trained, and "
+                            "export the plain network; other skips have no place")
         if node.op_type not in LAYERS:
             view.refuse("found where a layer should be", node, allowed="Conv or ConvTranspose, "
                         "then BatchNormalization, PRelu or Relu")
@@ -172,14 +182,19 @@ class Reader:
         view = self.view
         node, bounds = self.end(self.before(view.output, "a layer", None))
         anchor = ""
+        in_lr = bool(self.blocks)
         if node.op_type == "Add":
             anchor, node = read_add(view, node, self.before)
         last, tensor = self.step(node)
+        block, self.inside = self.blocks[0] if self.blocks else 1, True
+        if block > 1 and last.deconv:
+            view.refuse("a DepthToSpace behind it", node, allowed="behind the last Conv")
         if anchor:
-            check_anchor(view, anchor, view.input, node, last.stride)
+            check_anchor(view, anchor, view.input, node,
+                         last.stride * (1 if in_lr else block))
         if (last.slope != 1).any():
             view.refuse("an activation behind the last layer", node, allowed="none, or a Clip")
-        layers = [replace(last, slope=None)]
+        layers = [replace(last, slope=None, block=block)]
         while tensor != view.input:
             if len(layers) == limits.LAYERS:
                 view.refuse(f"more than {limits.LAYERS} layers", node,
@@ -248,6 +263,9 @@ def read_row(path: Path) -> tuple[Row, bytes]:
     notes = [f"weights out of {shown(path.name, LONGEST_NAME)}{SUFFIX}"] * embed(model, path)
     notes += ["float16 made float32"] * widen(model, file)
     view = OnnxView(model, file, FOREIGN)
+    if restore(view):
+        notes.append("Reshape, Transpose and Reshape are a PixelShuffle: taken as one")
+        view = OnnxView(model, file, FOREIGN, rewritten=True)
     whole = of_any_size(model)
     view, done = simplify(view)
     return Reader(view).row([*notes, *done]), whole

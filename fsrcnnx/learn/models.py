@@ -12,12 +12,35 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.functional import pixel_shuffle
 
-from fsrcnnx.learn.shapes import MODELS, SCALES, FlatShape, Shape, find
+from fsrcnnx.learn.shapes import MODELS, SCALES, AnyShape, FlatShape, PixelShape, Shape, find
 
-__all__ = ["FSRCNN", "MODELS", "PIXEL_STEPS", "SCALES", "SRCNN", "FlatShape", "Net", "Shape",
-           "build", "find", "nearest"]
+__all__ = ["ESPCN", "FSRCNN", "MODELS", "PIXEL_STEPS", "SCALES", "SRCNN", "FlatShape", "Net",
+           "PixelShape", "Shape", "SubPixel", "build", "find", "nearest"]
 PIXEL_STEPS = 256  # the networks see pixel / 256, the number contract's input
+
+
+class SubPixel(nn.Conv2d):
+    """A convolution to scale^2 channels, laid out as blocks of pixels: a sub-pixel convolution.
+
+    Args:
+        channels: That come in.
+        kernel: Odd.
+        block: Side of the blocks, the scale.
+    """
+
+    def __init__(self, channels: int, kernel: int, block: int):
+        super().__init__(channels, block**2, kernel, padding=kernel // 2)
+        self.block = block
+
+    def lay(self, sums: torch.Tensor) -> torch.Tensor:
+        """Lay sums out; (N, block^2, H, W) to (N, 1, block * H, block * W)."""
+        return pixel_shuffle(sums, self.block)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolve and lay out; x: (N, channels, H, W)."""
+        return self.lay(super().forward(x))
 
 
 class Net(nn.Module):
@@ -39,7 +62,7 @@ class Net(nn.Module):
 
     last_std = 1e-3  # of the last layer's initial weights
 
-    def __init__(self, shape: Shape | FlatShape, scale: int, prescale: int,
+    def __init__(self, shape: AnyShape, scale: int, prescale: int,
                  layers: dict[str, nn.Conv2d | nn.ConvTranspose2d],
                  generator: torch.Generator | None):
         super().__init__()
@@ -79,9 +102,11 @@ class Net(nn.Module):
                 self.act[name].weight[0] = 1
         if not self.anchor:
             getattr(self, self.names[0]).bias[0] = -0.5
-            layer.weight[0, 0].zero_()               # (k, k), the last layer's
-            repeat = slice(layer.padding[0], layer.padding[0] + self.scale)
-            layer.weight[0, 0, repeat, repeat] = 1
+            repeat = slice(layer.padding[0], layer.padding[0] + layer.stride[0])
+            # what the last layer takes of channel 0, (k, k); of a sub-pixel convolution each phase
+            own = layer.weight[:, 0] if isinstance(layer, SubPixel) else layer.weight[0, 0]
+            own.zero_()
+            own[..., repeat, repeat] = 1
             layer.bias.fill_(0.5)
 
 
@@ -149,6 +174,35 @@ class SRCNN(Net):
         return self.rebuild(x)                       # (N, 1, H, W)
 
 
+class ESPCN(Net):
+    """Convolutions on LR pixels, the last of which gives every HR pixel of a block: PixelShuffle.
+
+    As published but for its tanh, in whose place is the family's PReLU.
+
+    Args:
+        shape: What it is made of.
+        scale: Upscaling factor.
+        generator: Source of the initial weights.
+    """
+
+    def __init__(self, shape: PixelShape, scale: int, *, generator: torch.Generator | None = None):
+        names = ["feature", *(f"map{index + 1}" for index in range(len(shape.channels) - 1))]
+        sizes = zip(names, (1, *shape.channels), shape.channels, shape.kernels, strict=False)
+        super().__init__(shape, scale, 1, {
+            **{name: nn.Conv2d(before, after, kernel, padding=kernel // 2)
+               for name, before, after, kernel in sizes},
+            "subpixel": SubPixel(shape.channels[-1], shape.kernels[-1], scale),
+        }, generator)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Upscale; x: (N, 1, H, W)."""
+        lr = x
+        for name in self.names[:-1]:
+            x = self.act[name](getattr(self, name)(x))  # (N, channels, H, W)
+        x = self.subpixel(x)                         # (N, 1, scale * H, scale * W)
+        return x + nearest(lr, self.scale) if self.anchor else x
+
+
 def nearest(x: torch.Tensor, scale: int) -> torch.Tensor:
     """Repeat each pixel.
 
@@ -177,6 +231,7 @@ def build(name: str, *, generator: torch.Generator | None = None, where: str = "
         ModelError: If there is no such network, or it is not defined at that scale.
     """
     shape, scale = find(name, where)
-    model = {Shape: FSRCNN, FlatShape: SRCNN}[type(shape)](shape, scale, generator=generator)
+    kind = {Shape: FSRCNN, FlatShape: SRCNN, PixelShape: ESPCN}[type(shape)]
+    model = kind(shape, scale, generator=generator)
     model.name = name
     return model

@@ -10,12 +10,13 @@ pixel / 256, those of others pixel / 255 as a rule. Convolutions, deconvolutions
 with what they are given, so that other biases alone make up for it: the same function, and weights
 and slopes as they were.
 
-Source: FSRCNN and SRCNN, as learn.shapes; layouts of files: github.com/yjn870/FSRCNN-pytorch,
-SRCNN-pytorch (models.py).
+Source: the networks: learn.shapes; layouts of files: github.com/yjn870, FSRCNN-pytorch,
+SRCNN-pytorch and ESPCN-pytorch (models.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
@@ -27,7 +28,7 @@ from fsrcnnx import limits
 from fsrcnnx.errors import ModelError, shown
 from fsrcnnx.learn.models import PIXEL_STEPS, Net, build
 from fsrcnnx.learn.rows import UNSAID, Choice, Layer, Row
-from fsrcnnx.learn.shapes import SCALES, FlatShape, Shape, name_of, pads
+from fsrcnnx.learn.shapes import SCALES, FlatShape, PixelShape, Shape, name_of, pads
 
 DIVISORS = (255, PIXEL_STEPS, 1)  # of pixels, before they enter a network
 ADVICE = "export the network to ONNX and import that: it says what each layer is"
@@ -86,9 +87,7 @@ class Recogniser:
     def _advice(self, layer: Layer) -> str:
         if layer is self.row.layers[0] and layer.weight.shape[1:2] == (3,):
             return "train on luma: a network of colours is another one"
-        if layer is self.row.layers[-1] and layer.weight.shape[:1] in [(4,), (9,), (16,)]:
-            return "networks that end in a PixelShuffle come in as QONNX, their weights quantised"
-        return "FSRCNN, FSRCNN-s and SRCNN of any size are taken, or train one of ours"
+        return "FSRCNN, FSRCNN-s, SRCNN and ESPCN of any size are taken, or train one of ours"
 
     def odd(self, layer: Layer) -> int:
         """The side of a convolution's kernel, refused where it has no middle."""
@@ -99,6 +98,9 @@ class Recogniser:
 
     def kinds(self, deconv: bool) -> None:
         """Refuse a deconvolution where a convolution is wanted, or the other way round."""
+        if not deconv and self.choice.padding is not None:
+            self.refuse("--padding, and no deconvolution", allowed="convolutions padded by half of "
+                        "their kernels", fix="leave it out")
         for layer in self.row.layers:
             wanted = deconv and layer is self.row.layers[-1]
             if layer.deconv not in (None, wanted):
@@ -115,7 +117,7 @@ class Recogniser:
                         allowed=", ".join(map(str, allowed)), fix="say it, by --scale")
         scale = stride if given is None else given
         if stride not in (None, scale):
-            self.refuse(f"--scale {scale}", allowed=f"{stride}, the stride of the deconvolution",
+            self.refuse(f"--scale {scale}", allowed=f"{stride}, the stride of its last layer",
                         fix="leave it out")
         if scale not in allowed:
             self.refuse(f"scale {scale}", allowed=", ".join(map(str, allowed)))
@@ -164,11 +166,38 @@ class Recogniser:
         n1 = self.need(first, "the first convolution, on luma", None, 1, None, None)[0]
         n2 = self.need(middle, "the second convolution", None, n1, None, None)[0]
         self.need(last, "the last convolution, to luma", 1, n2, None, None)
-        if self.row.anchor or self.choice.padding is not None:
-            self.refuse("an SRCNN with an anchor" if self.row.anchor else "--padding for an SRCNN",
-                        allowed="three convolutions, padded by half of their kernels")
+        if self.row.anchor:
+            self.refuse("an SRCNN with an anchor", allowed="three convolutions alone")
         return FlatShape(n1, n2, *map(self.odd, self.row.layers)), self.scale(
             None, SCALES, "an SRCNN works on enlarged luma")
+
+    @property
+    def shuffled(self) -> bool:
+        """Whether a PixelShuffle ends it, by the file or by shapes: a deconvolution's has 1 in."""
+        *_, before, last = self.row.layers
+        if last.block is not None:
+            return last.block > 1
+        return not last.deconv and last.weight.ndim == before.weight.ndim == 4 \
+            and last.weight.shape[0] in [scale**2 for scale in SCALES] \
+            and last.weight.shape[1] == before.weight.shape[0] != 1
+
+    def espcn(self) -> tuple[PixelShape, int]:
+        """Recognise convolutions on LR pixels, the last to scale^2 channels, a PixelShuffle."""
+        *inner, last = self.row.layers
+        self.kinds(deconv=False)
+        channels = [1]
+        for layer in inner:
+            role = "a convolution" if len(channels) > 1 else "the first convolution, on luma"
+            channels.append(self.need(layer, role, None, channels[-1], None, None)[0])
+        block = last.block or math.isqrt(len(last.weight))
+        self.need(last, f"a PixelShuffle of luma by {block}", block**2, channels[-1], None, None)
+        kernels = tuple(map(self.odd, self.row.layers))
+        if any(layer.slope is None for layer in inner) and self.choice.slope is None:
+            self.refuse("no slopes behind every layer, and the file does not say what is there",
+                        allowed="ReLU, LeakyReLU, PReLU; not the tanh of ESPCN as published",
+                        fix="--slope 0 if it is ReLU; train with ReLU or PReLU if it is tanh")
+        return PixelShape(tuple(channels[1:]), kernels, self.row.anchor), self.scale(
+            block, SCALES, "")
 
     def slope(self, layer: Layer) -> np.ndarray:
         """Slopes of the activation behind a layer, one per channel."""
@@ -223,11 +252,14 @@ class Recogniser:
     def model(self) -> Recognised:
         """Recognise the network, and build it."""
         layers = self.row.layers
-        if len(layers) < 3:
+        shuffled = len(layers) > 1 and self.shuffled
+        if len(layers) < 3 and not shuffled:
             self.refuse(f"{len(layers)} convolutions", allowed="3 of an SRCNN, 4 and more of an "
-                        "FSRCNN (feature, shrink, maps, expand, deconvolution)")
-        shape, scale = self.srcnn() if len(layers) == 3 else self.fsrcnn()
-        shape.sizes().check(self.row.file)
+                        "FSRCNN (feature, shrink, maps, expand, deconvolution), or a last one to "
+                        "scale^2 channels for a PixelShuffle")
+        shape, scale = self.espcn() if shuffled else \
+            self.srcnn() if len(layers) == 3 else self.fsrcnn()
+        shape.sizes(scale).check(self.row.file)
         activation = self.activation()
         divisor = self.divisor()
         model = build(name_of(shape, scale), where=self.row.file)
@@ -248,26 +280,8 @@ class Recogniser:
                 self.refuse(f"{key} holds NaN or infinity, as float32", allowed="finite values")
         model.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
         return Recognised(model.eval(), divisor, (
-            f"recognised {model.name}: {describe(shape, scale)}; {activation}",
+            f"recognised {model.name}: {shape.describe(scale)}; {activation}",
             *self.says, *self.row.notes))
-
-
-def describe(shape: Shape | FlatShape, scale: int) -> str:
-    """Say in a line what a network is made of.
-
-    Args:
-        shape: What it is made of.
-        scale: How much larger a picture becomes.
-
-    Returns:
-        The family, sizes, kernels and scale.
-    """
-    if isinstance(shape, FlatShape):
-        return f"SRCNN, channels {shape.n1} and {shape.n2}, kernels {shape.f1}, {shape.f2} and " \
-            f"{shape.f3}, on luma that bicubic enlarges x{scale}"
-    kernels = [shape.first, 1, *[3] * min(shape.m, 1), 1, shape.last]
-    return f"FSRCNN, d {shape.d}, s {shape.s}, m {shape.m}, kernels " \
-        f"{', '.join(map(str, kernels))}{', an anchor' * shape.anchor}, x{scale}"
 
 
 def recognise(row: Row, choice: Choice = UNSAID) -> Recognised:

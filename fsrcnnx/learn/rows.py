@@ -25,6 +25,8 @@ class Layer:
         deconv: Whether it is a deconvolution; None where the file does not say.
         stride: Its stride; None where the file does not say.
         padding: Its padding; None where the file does not say.
+        block: Side of the blocks that a PixelShuffle behind it makes, 1 without; None where the
+            file does not say.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Layer:
     deconv: bool | None = None
     stride: int | None = None
     padding: int | None = None
+    block: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

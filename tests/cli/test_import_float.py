@@ -15,7 +15,7 @@ from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.learn import models, store, torchfile
 from fsrcnnx.learn.quantising import on_pictures
 from tests.foreign import foreign
-from tests.learn.others import Named, seeded
+from tests.learn.others import Espcn, Named, seeded
 from tests.learn.test_float_onnx import exported
 
 NAME = "d3s2m0f3l3_x2"
@@ -95,6 +95,15 @@ def test_a_float_onnx_file_is_imported(place, capsys):
     (place / "mine" / "note.txt").write_text("")
     assert call("import", "net.onnx", "-o", "mine") == 2
     assert "holds what fsrcnnx did not write so: note.txt" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_ends_in_a_pixel_shuffle(place, capsys):
+    torch.save(seeded(Espcn(3, "relu")).state_dict(), "espcn.pth")
+    assert call("import", "espcn.pth", "-o", "mine_x3", "--slope", 0) == 0
+    assert "recognised n5n4f5f3f3p_x3: PixelShuffle (as ESPCN)" in capsys.readouterr().out
+    assert store.load("mine_x3/weights.pth").picture_scale == 3
+    assert call("import", "espcn.pth", "-o", "mine_x3") == 2
+    assert "allowed: ReLU, LeakyReLU, PReLU; not the tanh" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("args", "says"), [

@@ -35,11 +35,11 @@ def full_disk():
 @pytest.fixture
 def equalised():
     """Makes a small network with an anchor, its channels of one size on the pixels given."""
-    def make(x):
+    def make(x, name="d6s4m1f3l3a_x2"):
         generator = torch.Generator().manual_seed(2)
-        model = models.build("d6s4m1f3l3a_x2", generator=generator)
+        model = models.build(name, generator=generator)
         with torch.no_grad():
-            model.deconv.weight.normal_(0, 0.1, generator=generator)
+            getattr(model, model.names[-1]).weight.normal_(0, 0.1, generator=generator)
         equalise(model, x)
         return model
     return make

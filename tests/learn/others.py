@@ -68,6 +68,21 @@ class Srcnn(nn.Module):
         return self.conv3(self.relu(self.conv2(self.relu(self.conv1(x)))))
 
 
+class Espcn(nn.Module):
+    """ESPCN in two named blocks: first_part, last_part, as yjn870, with another activation."""
+
+    def __init__(self, scale=2, act="channel", d=4, colours=1, prelu=None):
+        super().__init__()
+        prelu = prelu or PRELU[act]
+        self.first_part = nn.Sequential(
+            nn.Conv2d(colours, 5, 5, padding=2), prelu(5), nn.Conv2d(5, d, 3, padding=1), prelu(d))
+        self.last_part = nn.Sequential(
+            nn.Conv2d(d, colours * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+
+    def forward(self, x):
+        return self.last_part(self.first_part(x))
+
+
 def seeded(net: nn.Module, seed: int = 1) -> nn.Module:
     """The network with random weights, biases large enough to be seen, slopes of either sign."""
     generator = torch.Generator().manual_seed(seed)

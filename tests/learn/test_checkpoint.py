@@ -12,7 +12,7 @@ from fsrcnnx import limits
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.learn import incoming
 from fsrcnnx.learn.rows import Choice
-from tests.learn.others import Named, Plain, Srcnn, apart, seeded
+from tests.learn.others import Espcn, Named, Plain, Srcnn, apart, seeded
 
 FLOAT = 1e-6  # float32, another order of additions
 
@@ -72,6 +72,25 @@ def test_srcnn(tmp_path, kernels):
     assert apart(net, found.model) < FLOAT
     assert found.model.prescale == 3
     assert found.model.name == "n5n4f{}f{}f{}_x3".format(*kernels)
+
+
+@pytest.mark.parametrize(("scale", "act", "choice"), [
+    (2, "channel", {}), (3, "shared", {}), (4, "relu", {"slope": 0.0}),
+    (2, "leaky", {"slope": 0.2})])
+def test_espcn(tmp_path, scale, act, choice):
+    """Published layers in named blocks; the file does not say whether tanh or ReLU is between."""
+    net = seeded(Espcn(scale, act))
+    found = taken(tmp_path, net.state_dict(), **choice)
+    assert apart(net, found.model) < FLOAT
+    assert found.model.name == f"n5n4f5f3f3p_x{scale}"
+    assert f"PixelShuffle (as ESPCN), channels 5, 4, kernels 5, 3, 3, x{scale}" in found.says[0]
+
+
+def test_an_fsrcnn_with_a_pixel_shuffle_for_its_deconvolution(tmp_path):
+    net = seeded(nn.Sequential(*Named().first_part, *Named(m=3).mid_part, *Espcn(3, d=6).last_part))
+    found = taken(tmp_path, net.state_dict())
+    assert apart(net, found.model) < FLOAT
+    assert found.model.name == "n6n3t4n6f5f1f3t3f1f3p_x3"
 
 
 @pytest.mark.parametrize("wrap", [
@@ -140,8 +159,16 @@ def changed(**values):
      r"mid_part.2: weights of shape \(3, 3, 5, 5\); allowed: \(3, 3, 3, 3\) for a mapping"),
     (changed(first_part__0__weight=torch.zeros(6, 3, 5, 5)), {"scale": 2},
      r"first_part.0: weights of shape \(6, 3, 5, 5\); allowed: \(any, 1, any, any\).*on luma"),
-    (changed(last_part__weight=torch.zeros(4, 6, 3, 3)), {"scale": 2},
-     r"last_part: weights of shape \(4, 6, 3, 3\); allowed: \(6, 1, any, any\).*PixelShuffle"),
+    (changed(last_part__weight=torch.zeros(12, 6, 3, 3)), {"scale": 2},
+     r"last_part: weights of shape \(12, 6, 3, 3\); allowed: \(6, 1, any, any\) for the deconv"),
+    (seeded(Espcn(act="relu")).state_dict(), {},
+     "no slopes behind every layer.*not the tanh of ESPCN.*fix: --slope 0 if it is ReLU"),
+    (seeded(Espcn()).state_dict(), {"scale": 3}, "--scale 3; allowed: 2, the stride of its last"),
+    (seeded(Espcn()).state_dict(), {"padding": 1}, "--padding, and no deconvolution"),
+    (seeded(Espcn(colours=3)).state_dict(), {}, r"first_part.0: weights of shape.*on luma"),
+    (changed(last_part__weight=torch.zeros(4, 6, 2, 2)), {}, "last_part: a kernel of 2x2; allowed"),
+    (changed(mid_part__2__k0=torch.zeros(3, 3, 1, 1)), {},
+     "mid_part.2.k0: of a collapsible block; allowed.*fix: collapse the blocks of an ECBSR"),
     (changed(first_part__0__weight=torch.zeros(6, 1, 4, 4)), {"scale": 2}, "an odd side"),
     (changed(first_part__0__weight=torch.zeros(6, 1, 3, 5)), {"scale": 2}, "square kernels"),
     (changed(first_part__0__bias=torch.zeros(5)), {"scale": 2}, r"bias of shape \(5,\); allowed"),
@@ -163,7 +190,7 @@ def changed(**values):
     ({"model": {"epoch": 3}}, {}, r"no state dictionary in it \(found: 'epoch'\); allowed"),
     ([torch.zeros(1)], {}, r"no state dictionary in it \(found: a list\)"),
     ({"float": {}}, {}, "weights of fsrcnnx itself.*fix: `fsrcnnx quantise` takes it"),
-    (seeded(Srcnn()).state_dict(), {"scale": 2, "padding": 1}, "--padding for an SRCNN"),
+    (seeded(Srcnn()).state_dict(), {"scale": 2, "padding": 1}, "--padding, and no deconvolution"),
 ])
 def test_what_does_not_fit_is_named(tmp_path, content, choice, says):
     with pytest.raises(ModelError, match=says) as caught:
@@ -191,7 +218,9 @@ def test_every_shape_has_one_name():
     spelt = [f"d3s2m1f5l{kernel}p{padding}_x{scale}" for scale in SCALES
              for kernel in range(scale, 12) for padding in pads(kernel, scale)[1:]]
     assert len(spelt) > 9
-    for name in (*MODELS, *spelt, "d4s2m0f1l3p1a_x3", "n3n2f3f1f5_x4"):
+    spelt += ["d4s2m0f1l3p1a_x3", "n3n2f3f1f5_x4", "n3n2f3f1f5p_x4", "n3t3n2f5t3f1f3pa_x2",
+              "n16t4f3t5p_x3", "n7f3f1p_x2"]
+    for name in (*MODELS, *spelt):
         assert name_of(*find(name)) == name
     for kernel, scale in product(range(2, 12), SCALES):  # by the formula of the output's size
         assert kernel < scale or list(pads(kernel, scale)) == [

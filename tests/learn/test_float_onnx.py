@@ -13,7 +13,7 @@ from fsrcnnx.errors import CheckError, ModelError
 from fsrcnnx.exact.onnx.model import SHIPPED
 from fsrcnnx.learn import float_onnx, incoming, store
 from fsrcnnx.learn.rows import Choice
-from tests.learn.others import Named, Srcnn, apart, seeded
+from tests.learn.others import Espcn, Named, Srcnn, apart, seeded
 
 FLOAT = 1e-6
 
@@ -57,6 +57,18 @@ class Anchored(nn.Module):
 
     def forward(self, x):
         return self.net(x) + self.up(x)
+
+
+class Early(nn.Module):
+    """A network that adds what it is given to each sum before its PixelShuffle."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        sums, shuffle = self.net.last_part
+        return shuffle(sums(self.net.first_part(x)) + x)
 
 
 def normed(net):
@@ -115,6 +127,45 @@ def test_an_anchor(tmp_path):
     net = Anchored(seeded(Named(scale=3)), 3)
     found = incoming.read(exported(net, tmp_path / "net.onnx"))
     assert apart(net, found.model) < FLOAT and found.model.name == "d6s3m1f5l9p4a_x3"
+
+
+@pytest.mark.parametrize(("opset", "dynamic"), [(13, False), (9, False), (9, True), (None, False)])
+def test_a_pixel_shuffle_as_exporters_write_it(tmp_path, opset, dynamic):
+    """DepthToSpace; before opset 11 in steps, of any size or of one; and the newer exporter's."""
+    for scale, act in ((2, "leaky"), (3, "relu")):
+        net, axes = seeded(Espcn(scale, act)), {"x": {0: "n", 2: "h", 3: "w"}}
+        options = {"opset_version": opset, "input_names": ["x"]} if opset else {"dynamo": True}
+        path = exported(net, tmp_path / f"{scale}.onnx", **options,
+                        **{"dynamic_axes": axes} if dynamic else {})
+        found = incoming.read(path)
+        assert apart(net, found.model) < FLOAT and found.model.name == f"n5n4f5f3f3p_x{scale}"
+        assert any("are a PixelShuffle" in line for line in found.says) == (opset == 9)
+
+
+def test_depth_to_space_of_either_mode(tmp_path):
+    net = seeded(Espcn())
+    path = edited(exported(net, tmp_path / "net.onnx"),
+                  lambda m: attribute(m, "DepthToSpace", "mode", "DCR"))
+    assert apart(net, incoming.read(path).model) < FLOAT
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_an_anchor_of_a_pixel_shuffle(tmp_path, early):
+    """The LR pixel, repeated behind the PixelShuffle, or added to each sum, as ECBSR does."""
+    net = seeded(Espcn(3))
+    net = Early(net) if early else Anchored(net, 3)
+    found = incoming.read(exported(net, tmp_path / "net.onnx"))
+    assert apart(net, found.model) < FLOAT and found.model.name == "n5n4f5f3f3pa_x3"
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda m: attribute(m, "Transpose", "perm", [0, 1, 2, 4, 3, 5]),
+    lambda m: attribute(m, "Transpose", "perm", [0, 1, 4, 3, 5, 2]),
+    lambda m: node(m, "Reshape", 1).input.__setitem__(1, node(m, "Reshape").input[1])])
+def test_other_orders_are_no_pixel_shuffle(tmp_path, spoil):
+    path = exported(seeded(Espcn()), tmp_path / "net.onnx", opset_version=9)
+    with pytest.raises(ModelError, match="acts on a feature map"):
+        incoming.read(edited(path, spoil))
 
 
 def test_our_own_file_comes_back_as_it_was():
@@ -208,6 +259,22 @@ def behind(model, op, **attributes):
                             helper.make_node(op, ["odd"], [was], "here", **attributes))
 
 
+def laid(model, op):
+    """A DepthToSpace behind a layer."""
+    layer = node(model, op)
+    was, layer.output[0] = layer.output[0], "sums"
+    model.graph.node.insert(list(model.graph.node).index(layer) + 1, helper.make_node(
+        "DepthToSpace", ["sums"], [was], "laid", blocksize=2))
+
+
+def skip(model):
+    """What a layer gives, added to what a later one gives."""
+    first, second = node(model, "Conv", 1), node(model, "Conv", 2)
+    was, second.output[0] = second.output[0], "late"
+    model.graph.node.insert(list(model.graph.node).index(second) + 1, helper.make_node(
+        "Add", ["late", first.output[0]], [was], "here"))
+
+
 def attribute(model, op, name, value):
     entry = node(model, op)
     kept = [a for a in entry.attribute if a.name != name]
@@ -215,15 +282,9 @@ def attribute(model, op, name, value):
     entry.attribute.extend([*kept, helper.make_attribute(name, value)])
 
 
-def shuffled(model):
-    last = node(model, "ConvTranspose")
-    last.op_type = "DepthToSpace"
-    del last.attribute[:], last.input[1:]
-    last.attribute.append(helper.make_attribute("blocksize", 2))
-
-
 @pytest.mark.parametrize(("edit", "says"), [
-    (lambda m: behind(m, "Tanh"), r"here \(Tanh\): unsupported operator Tanh; allowed"),
+    (lambda m: behind(m, "Tanh"),
+     r"here \(Tanh\): unsupported operator Tanh; allowed.*fix: train it with ReLU, LeakyReLU"),
     (lambda m: behind(m, "Relu"), "found where a layer should be"),
     (lambda m: attribute(m, "Conv", "group", 3), "attribute group is 3; allowed: 1"),
     (lambda m: attribute(m, "Conv", "pads", [0] * 4), r"attribute pads is \[0, 0, 0, 0\]"),
@@ -233,7 +294,9 @@ def shuffled(model):
         m, "ConvTranspose", "output_padding", [7, 7])), "scale 8; allowed: 2, 3, 4"),
     (lambda m: m.graph.input[0].type.tensor_type.shape.dim[1].__setattr__("dim_value", 3),
      r"has shape .1, 3, 12, 10.; allowed: .N, 1, H, W."),
-    (shuffled, "a PixelShuffle in a file without quantised weights"),
+    (lambda m: laid(m, "ConvTranspose"), r"\(ConvTranspose\): a DepthToSpace behind it; allowed"),
+    (lambda m: laid(m, "Conv"), "a DepthToSpace before the last layer, or a second one"),
+    (lambda m: skip(m), r"here \(Add\): adds feature maps; .*fix: collapse the blocks of an ECBSR"),
     (lambda m: node(m, "PRelu").input.__setitem__(1, m.graph.input[0].name), "is not a constant"),
 ])
 def test_what_does_not_fit_names_its_node(tmp_path, edit, says):

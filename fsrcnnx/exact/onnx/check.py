@@ -31,6 +31,9 @@ STOCK_OPERATORS = {"Conv": (2, 3), "ConvTranspose": (2, 3), "PRelu": (2, 2), "Re
 REWRITTEN = {"BatchNormalization": (5, 5), "Cast": (1, 1), "Clip": (1, 3), "Dropout": (1, 3),
              "Identity": (1, 1), "LeakyRelu": (1, 1), "Reshape": (2, 2), "Squeeze": (1, 2),
              "Transpose": (1, 1), "Unsqueeze": (1, 2)}
+# activations that no shift, sum and product make exactly
+SMOOTH = ("Elu", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Selu", "Sigmoid", "Softplus", "Tanh")
+SMOOTH_FIX = "train it with ReLU, LeakyReLU or PReLU instead"
 LONGEST_NAME = 60  # characters of a name in an error
 
 
@@ -196,7 +199,8 @@ def refuse_operators(model: onnx.ModelProto, file: str, dialect: Dialect) -> Non
                        allowed=" or ".join(map(str, QUANT_OPSETS)))
         elif node.domain not in ("", "ai.onnx") or node.op_type not in dialect.operators:
             domain = f" of {node.domain}" if node.domain else ""
-            refuse(file, f"unsupported operator {node.op_type}{domain}", node, fix=dialect.fix,
+            refuse(file, f"unsupported operator {node.op_type}{domain}", node,
+                   fix=SMOOTH_FIX if node.op_type in SMOOTH else dialect.fix,
                    allowed=", ".join(("Quant (of qonnx.custom_op.general)", *dialect.operators)))
         least, most = QUANT_INPUTS if is_quant(node) else dialect.operators[node.op_type]
         if not least <= len(node.input) <= most or "" in node.input[:1]:

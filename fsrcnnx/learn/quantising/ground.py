@@ -76,7 +76,7 @@ class Ground:
         self.room = np.where(self.levels % 2 == 0, room, np.ceil(room) - 1)
         self.weights = [layer.weight[:, :, 0, 0].T.astype(float) for layer in self.flat.layers[:-1]]
         last = self.flat.layers[-1]
-        self.weights.append(last.weight[0].reshape(last.in_channels, -1).astype(float))
+        self.weights.append(last.weight.swapaxes(0, 1).reshape(last.in_channels, -1).astype(float))
         self.biases = [layer.bias.astype(float) for layer in self.flat.layers]
         self.maps, self.sums = [self.levels[:, None].astype(float)], []
         self._run(0)

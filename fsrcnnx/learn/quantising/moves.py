@@ -1,7 +1,7 @@
 """The steps that even grays are made of: of a weight, or of a bias, and what each costs.
 
-May import numpy, torch, quantising.neighbours, quantising.quadratic, quantising.quantnet and
-quantising.lines.
+May import numpy, torch, learn.models, quantising.neighbours, quantising.quadratic,
+quantising.quantnet and quantising.lines.
 
     walk = Walk(module, variables, curvature)
     moves = walk.moves(2)                          # all single moves of the third layer
@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
+from fsrcnnx.learn.models import SubPixel
 from fsrcnnx.learn.quantising.lines import Step
 from fsrcnnx.learn.quantising.neighbours import Variables
 from fsrcnnx.learn.quantising.quadratic import DAMPING
@@ -62,7 +63,8 @@ def _places(layer: torch.nn.Module, free: np.ndarray, last: bool) -> tuple[np.nd
         s = layer.stride[0]
         py, px = (ky - p) % s, (kx - p) % s
         return py * s + px, out, (py + p - ky) // s, (px + p - kx) // s
-    return np.zeros_like(out) if last else out, into, ky - p, kx - p
+    phases = isinstance(layer, SubPixel)
+    return out if phases or not last else np.zeros_like(out), into, ky - p, kx - p
 
 
 class Walk:
@@ -126,11 +128,12 @@ class Walk:
             at += len(part.free)
         at += sum(len(part.free) for part in self.variables.biases[:layer])
         free = self.variables.biases[layer].free.numpy()
+        every = last and not isinstance(self.variables.biases[layer].module, SubPixel)
         index, none = np.arange(at, at + len(free)), np.zeros(len(free), int)
         for stride in STRIDES:
             raw = 1 << max(self.halves[layer] - stride, 0)
             for sign in (raw, -raw):
-                parts.append((index, sign * self.steps[index], none - 1 if last else free,
+                parts.append((index, sign * self.steps[index], none - 1 if every else free,
                               none - 1, none, none, none + sign))
         got = Moves(*map(np.concatenate, zip(*parts, strict=True)))
         barred = [(index, up) in self.barred

@@ -156,7 +156,7 @@ class QuantNet(nn.Module):
         return self.model.picture_scale
 
     def accumulate(self, x: torch.Tensor, name: str, in_frac: int) -> torch.Tensor:
-        """Convolve with quantised weights and bias; x: (N, in, H, W)."""
+        """Convolve with quantised weights and bias, sums not laid out yet; x: (N, in, H, W)."""
         layer, formats = getattr(self.model, name), self.formats[name]
         weight = layer.weight if name in self.stairs else on_grid(layer.weight, formats.weight,
                                                           digits=formats.digits)
@@ -181,6 +181,8 @@ class QuantNet(nn.Module):
         lr, frac, noise = x, PIXEL.frac, self.noise if self.training else None
         for name, formats in self.formats.items():
             acc = self.accumulate(x, name, frac)     # (N, out, H, W)
+            if isinstance(layer := getattr(self.model, name), models.SubPixel):
+                acc = layer.lay(acc)                 # (N, 1, scale * H, scale * W)
             if self.model.anchor and name == self.model.names[-1]:
                 acc = acc + models.nearest(lr, self.model.scale)
             x = on_grid(self.activate(acc, name), formats.out, noise,
@@ -225,6 +227,9 @@ def to_network(module: QuantNet, name: str | None = None,
     for label, formats in module.formats.items():
         layer = getattr(module.model, label)
         deconv = isinstance(layer, nn.ConvTranspose2d)
+        kind, stride = "deconv" if deconv else "conv", layer.stride[0]
+        if isinstance(layer, models.SubPixel):
+            kind, stride = "shuffle", layer.block
         weight = on_grid(layer.weight.detach().double(), formats.weight,
                          digits=formats.digits).numpy()
         bias = layer.bias.detach().double().numpy() * 2.0**(frac + formats.weight.frac)
@@ -235,9 +240,8 @@ def to_network(module: QuantNet, name: str | None = None,
                          formats.slope) if formats.slope else None
         weight = quantise(weight.swapaxes(0, 1) if deconv else weight, formats.weight)
         layers.append(Layer(
-            label, "deconv" if deconv else "conv", weight, formats.weight,
-            np.rint(bias).astype(np.int64), formats.out, slope, formats.slope,
-            layer.stride[0] if deconv else 1, layer.padding[0]))
+            label, kind, weight, formats.weight, np.rint(bias).astype(np.int64), formats.out,
+            slope, formats.slope, stride, layer.padding[0]))
         frac = formats.out.frac
     return Network(name or module.model.name, tuple(layers), anchor=module.model.anchor,
                    prescale=module.prescale, meta=dict(meta or {})).check()

@@ -21,8 +21,11 @@ from fsrcnnx.learn.quantising.lines import Line, Step
 
 def _turned(network: Network) -> Network:
     """The network that does to columns what this one does to rows."""
-    return replace(network, layers=tuple(replace(layer, weight=layer.weight.swapaxes(2, 3))
-                                         for layer in network.layers))
+    layers = [replace(layer, weight=layer.weight.swapaxes(2, 3)) for layer in network.layers]
+    if (last := layers[-1]).kind == "shuffle":  # whose phases are turned too
+        turn = np.arange(last.stride**2).reshape(last.stride, -1).T.reshape(-1)
+        layers[-1] = replace(last, weight=last.weight[turn], bias=last.bias[turn])
+    return replace(network, layers=tuple(layers))
 
 
 class Near:

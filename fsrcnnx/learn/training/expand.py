@@ -82,6 +82,8 @@ def hold_picture(model: models.Net) -> None:
     for name in model.names:
         layer = getattr(model, name)
         part = (0,) if name in model.act else (0, 0)  # the last layer: what it takes of channel 0
+        if isinstance(layer, models.SubPixel):
+            part = (slice(None), 0)
         parametrize.register_parametrization(layer, "weight", Held(layer.weight, part))
         if name in model.act:
             for module, key in ((layer, "bias"), (model.act[name], "weight")):

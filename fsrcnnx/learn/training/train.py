@@ -45,7 +45,7 @@ class Trained:
 def _start_from(model: models.Net, weights: str | Path) -> str:
     """Take over weights; the name of their network.
 
-    Those of another scale give all but a deconvolution, which stays fresh; an SRCNN of smaller
+    Those of another scale give all but what upscales, which stays fresh; an SRCNN of smaller
     kernels gives them as the middle of larger ones: the same function.
     """
     name = store.read_weights(weights, model.name)["name"]
@@ -55,7 +55,8 @@ def _start_from(model: models.Net, weights: str | Path) -> str:
     start = store.load(weights, name if other or grown else model.name).state_dict()
     fresh = model.state_dict()
     if other:
-        start |= {key: value for key, value in fresh.items() if key.startswith("deconv.")}
+        start |= {key: value for key, value in fresh.items()
+                  if key.startswith(("deconv.", "subpixel."))}
     if grown:
         start = {key: _centred(value, fresh[key].shape) for key, value in start.items()}
     model.load_state_dict(start)
@@ -89,7 +90,7 @@ def train(train_file: str | Path, eval_file: str | Path, outputs_dir: str | Path
         seed: Seed of the weights, the order and the turns.
         steps: Steps instead of num_epochs; evaluation and checkpoint 30 times on the way.
         weights_file: Weights to start from; those of the same network at another scale give all
-            but the deconvolution, those of an SRCNN with smaller kernels the middle of its own.
+            but what upscales, those of an SRCNN with smaller kernels the middle of its own.
         name: Model name; the FSRCNN-x of the scale if None.
         loss: A key of `losses.LOSSES`.
         factor: If above 1, every layer is trained as a product with this many times its channels

@@ -29,16 +29,22 @@ TESTED = {
     "fsrcnnx import net.pth -o models/mine_x2 --scale 2":
         "cli/test_import_float.py::test_a_checkpoint_becomes_a_model_in_two_commands",
     "fsrcnnx import net.pth -o models/mine_x3 --scale 3": "learn/test_checkpoint.py::test_srcnn",
+    "fsrcnnx import espcn.pth -o models/mine_x2 --slope 0":
+        "cli/test_import_float.py::test_a_checkpoint_that_ends_in_a_pixel_shuffle",
+    "fsrcnnx import espcn.onnx -o models/mine_x2":
+        "test_bring.py::test_an_espcn_of_a_few_lines",
     "fsrcnnx import net.onnx -o models/mine_x2":
         "cli/test_import_float.py::test_a_float_onnx_file_is_imported",
     "fsrcnnx quantise models/mine_x2 --data photographs": "test_bring.py::test_two_commands",
     "fsrcnnx quantise models/mine_x2 --data photographs --bits w4a8 --steps 6000":
         "cli/test_import_float.py::test_an_interrupted_fine_tuning_goes_on",
+    "fsrcnnx train train.h5 eval.h5 -o outputs --model espcn_x2":
+        "learn/training/test_learning.py::test_a_pixel_shuffle_network_is_trained_by_its_name",
     "python scripts/test.py --weights-file net.pth --image-file photo.png":
         "learn/training/test_seed_scripts.py::test_a_checkpoint_of_others_is_measured",
     "fsrcnnx import brevitas.onnx -o models/mine_x2":
         "cli/test_import.py::test_import_writes_a_model_like_our_own",
-    "fsrcnnx import espcn.onnx -o models/mine_x2":
+    "fsrcnnx import espcn_quant.onnx -o models/mine_x2":
         "cli/test_import.py::test_a_pixel_shuffle_network_is_exact_in_every_form",
 }
 

@@ -15,8 +15,8 @@ from tests.networks import random_network, sloped
 @st.composite
 def networks(draw):
     """Small networks: with and without anchor, slopes, more than one pixel a phase."""
-    kind = draw(st.sampled_from(["deconv", "deconv", "conv"]))
-    scale = draw(st.integers(2, 3)) if kind == "deconv" else 1
+    kind = draw(st.sampled_from(["deconv", "shuffle", "conv"]))
+    scale = draw(st.integers(2, 3)) if kind != "conv" else 1
     network = random_network(
         np.random.default_rng(draw(st.integers(0, 2**32))), channels=(3, 2), scale=scale, last=kind,
         kernels=(3, 1, draw(st.sampled_from([3, 5]))), weight_bits=draw(st.sampled_from([4, 8])),
@@ -49,7 +49,7 @@ def test_a_trial_tells_what_the_changed_network_does(network, data):
     index = data.draw(st.integers(0, len(network.layers) - 1))
     layer, ground = network.layers[index], Ground(network)
     last = index == len(network.layers) - 1
-    out = data.draw(st.integers(0, layer.out_channels - 1))
+    out = data.draw(st.integers(0, len(layer.bias) - 1))
     source = data.draw(st.integers(0, layer.in_channels - 1))
     steps = data.draw(st.integers(1, 1 << max(network.shift(index), 1)))
     bias, weight = layer.bias.copy(), layer.weight.copy()
@@ -57,11 +57,12 @@ def test_a_trial_tells_what_the_changed_network_does(network, data):
     ky, kx = (data.draw(st.integers(0, layer.kernel - 1)) for _ in range(2))
     way = -1 if weight[out, source, ky, kx] > 0 else 1
     weight[out, source, ky, kx] += way
-    s = layer.stride
-    phase = (ky - layer.padding) % s * s + (kx - layer.padding) % s
+    s, shuffle = layer.stride, layer.kind == "shuffle"
+    phase = out if shuffle else (ky - layer.padding) % s * s + (kx - layer.padding) % s
+    every = out if shuffle or not last else -1  # channel of what a bias changes
     deltas = np.stack([np.full(256, float(steps)), way * ground.maps[index][:, source]])
-    tried = ground.trial(index, np.array([-1, phase] if last else [out, out]), deltas)
-    moves = ((-1 if last else out, -1, steps), (phase if last else out, source, way))
+    tried = ground.trial(index, np.array([every, phase if last else out]), deltas)
+    moves = ((every, -1, steps), (phase if last else out, source, way))
     for got, change, move in zip(tried, ({"bias": bias}, {"weight": weight}), moves, strict=True):
         layers = (*network.layers[:index], replace(layer, **change), *network.layers[index + 1:])
         want, moved = Ground(replace(network, layers=layers).check()), Ground(network)

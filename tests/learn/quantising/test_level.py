@@ -35,11 +35,11 @@ def batches(monkeypatch):
 
 
 @pytest.fixture
-def tilted(equalised, batches):
+def tilted(request, equalised, batches):
     """A small network that adds to the nearest pixel what its phases do not agree about."""
-    model = equalised(batches.lr[:, None] / 256)
+    model = equalised(batches.lr[:, None] / 256, getattr(request, "param", "d6s4m1f3l3a_x2"))
     with torch.no_grad():
-        model.deconv.weight *= 0.05
+        getattr(model, model.names[-1]).weight.mul_(0.05)
     return QuantNet(model, fitted_formats(model, uniform(model, Bits()))).eval()
 
 
@@ -68,6 +68,7 @@ def search(tilted):
     return lambda ring: levelling._Search(tilted, variables, torch.eye(count).double(), ring)
 
 
+@pytest.mark.parametrize("tilted", ["d6s4m1f3l3a_x2", "n5n4f3f1f3pa_x2"], indirect=True)
 def test_what_a_search_holds_is_what_the_network_does(tilted, search):
     """Sums, ramps and cost go on step by step: they stay those of the network."""
     found = search(99)

@@ -28,7 +28,8 @@ def held(name):
         for key, value in model.named_parameters():
             value.add_(torch.randn(value.shape, generator=generator), alpha=0.02)
             if key != f"{model.names[-1]}.bias":
-                part = (0, 0) if key.startswith("rebuild") else (0,)
+                part = {"rebuild": (0, 0), "subpixel": (slice(None), 0)}.get(
+                    key.partition(".")[0], (0,))
                 value[part] = fresh.get_parameter(key)[part]
     return model.eval()
 
@@ -46,7 +47,8 @@ def maps(module, x):
 
 
 @pytest.mark.parametrize("bits", [Bits(8, 8), Bits(6, 8), Bits(4, 8), Bits(3, 9)])
-@pytest.mark.parametrize("name", ["fsrcnn-x_x2", "fsrcnn-s_x3", "n8n6f3f1f3_x2"])
+@pytest.mark.parametrize("name", ["fsrcnn-x_x2", "fsrcnn-s_x3", "n8n6f3f1f3_x2",
+                                  "n8n6f3f1f3p_x2"])
 @pytest.mark.parametrize("rule", OPTIMISERS)
 def test_the_picture_is_carried_exactly_while_the_rest_learns(name, bits, rule, x):
     model = held(name)

@@ -12,11 +12,13 @@ from fsrcnnx.cli import console
 from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import FsrcnnxError, InputError, ModelError
 from fsrcnnx.exact import even, golden
+from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.learn import models, store
 from fsrcnnx.learn.data import prepare, read_patches, read_pictures
 from fsrcnnx.learn.evaluate import float_run
 from fsrcnnx.learn.quantising import neighbours
 from fsrcnnx.learn.quantising.calibrate import Bits, label
+from fsrcnnx.learn.quantising.export import export
 from fsrcnnx.learn.quantising.quantise import quantise
 from fsrcnnx.learn.quantising.quantnet import load_qat, qat_run, to_network
 from fsrcnnx.learn.training.train import train
@@ -75,6 +77,16 @@ def test_a_stopped_training_resumes_to_the_identical_result(files, tmp_path):
         assert torch.equal(want[name], got[name]), name
 
 
+def test_a_pixel_shuffle_network_is_trained_by_its_name(files, tmp_path):
+    assert console.outcome(cli.main, ["train", *map(str, files), "-o", str(tmp_path), "--model",
+                                      "n4n3f5f3f3p_x2", "--steps", "3", "--batch-size", "4"]) == 0
+    done = quantise(tmp_path / "x2" / "x2_best.pth", *files, tmp_path / "weights.pth", steps=2,
+                    batch_size=4, progress=False)
+    last, network = done.network.layers[-1], export(tmp_path / "weights.pth", tmp_path)
+    assert (last.kind, last.stride, last.weight.shape) == ("shuffle", 2, (4, 3, 3, 3))
+    assert onnx_io.load(tmp_path / "model.onnx").content_hash() == network.content_hash()
+
+
 @pytest.mark.parametrize(("weight_bits", "activation_bits"), [
     pytest.param(8, 8, marks=pytest.mark.slow), pytest.param(4, 8, marks=pytest.mark.slow), (6, 6)])
 def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight_bits,
@@ -98,7 +110,8 @@ def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight
 @pytest.mark.parametrize(("steps", "stop"), [
     pytest.param(12, 7, marks=pytest.mark.slow), (1, 1)])
 @pytest.mark.parametrize(("name", "bits"), [
-    ("d4s3m1f3l3a_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits())])
+    ("d4s3m1f3l3a_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits(4, 8)), ("d4s3m1f3l3_x2", Bits()),
+    ("n4n3f3f1f3p_x2", Bits(4, 8))])
 def test_a_stopped_quantisation_resumes_to_the_identical_result(files, tmp_path, monkeypatch, name,
                                                                 bits, steps, stop):
     """In the first stage, weights on staircases or not, in that of the biases, in the search."""

@@ -161,7 +161,7 @@ override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls c csim \
         hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
-        verify-models bench synth pnr record records lint doctor clean
+        verify-models bench synth pnr record records lint formal doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -291,6 +291,9 @@ hls-cosim: setup ## simulate the RTL of PROJECT in Vitis HLS against golden; wit
 lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys
 	@.venv/bin/ruff check .
 	@.venv/bin/python scripts/lint.py $(call q,$(RTL))
+
+formal: setup ## prove the rules of the RTL (formal/): what holds for every input, and how deep it was looked
+	@.venv/bin/python scripts/formal.py
 
 doctor: setup ## list the tools: wanted, found, what for
 	@$(FSRCNNX) doctor

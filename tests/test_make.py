@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "hostile", "train", "quantise", "export", "rtl",
            "results", "cards", "sim", "ranges", "verify", "bench", "synth", "pnr", "record",
-           "records", "hls", "c", "csim", "hls-matrix", "bench-hls", "lint", "clean", "doctor"]
+           "records", "hls", "c", "csim", "hls-matrix", "bench-hls", "lint", "clean", "doctor",
+           "formal"]
 
 
 def make(*args, **env):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`")
 
 import numpy as np  # after the check that cocotb is there
 
-from fsrcnnx import tools
 from fsrcnnx.emit.rtl.fold import Fold
 from fsrcnnx.emit.rtl.lanes import Lane
 from fsrcnnx.emit.rtl.memories import Memory, weight_words
 from fsrcnnx.emit.rtl.memory_package import words
-from fsrcnnx.prove.simulation import verilated
-from sim.runner import ROOT, benches
+from scripts.formal import every_input
+from sim.runner import benches
 from tests.rtl.test_benches import RTL, SEED, SIMULATORS, launch
 
 pytestmark = pytest.mark.sim
@@ -67,15 +64,7 @@ def proved(folder, text, signed, sample_bits, weight_bits) -> str:
     """What product_tb says of a text of fsrcnnx_product, over all inputs."""
     folder.mkdir(exist_ok=True)
     (folder / "product.sv").write_text(text)
-    env = verilated.environment()
-    subprocess.run(
-        [tools.find("verilator"), "--binary", "--timing", "-O3", "-Wno-fatal", "--timescale",
-         "1ns/1ps", "--top-module", "product_tb", f"-GSampleSigned={signed}",
-         f"-GSampleBits={sample_bits}", f"-GWeightBits={weight_bits}", "-Mdir", folder / "obj",
-         folder / "product.sv", ROOT / "sim" / "product_tb.sv"],
-        check=True, capture_output=True, text=True, env=env)
-    return subprocess.run([folder / "obj" / "Vproduct_tb"], check=True, capture_output=True,
-                          text=True).stdout
+    return every_input(folder / "product.sv", folder, signed, sample_bits, weight_bits)
 
 
 @pytest.mark.parametrize(("signed", "sample_bits", "weight_bits"), [

@@ -56,7 +56,7 @@ module requantise_proof #(
   always_ff @(posedge clk_i) begin
     if (begun_q == 2'd3) begin
       rule_1: assert (out == want_q2);
-      negative: cover (rounded_q + twice_q < 0);
+      negative: cover (rounded_q[Bits-1]);
     end
   end
 

@@ -154,6 +154,8 @@ def ask(folder: Path, netlist: str, command: str) -> str:
     done = subprocess.run(
         [tools.find("abc"), "-q", f"read_aiger {netlist}; logic; undc; strash; fold; {command}"],
         cwd=folder, check=False, text=True, capture_output=True)
+    if done.returncode < 0:
+        raise CheckError(f"ABC ended by signal {-done.returncode}", where=command)
     return done.stdout + done.stderr
 
 

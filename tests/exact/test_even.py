@@ -24,7 +24,7 @@ VIDEO = Format(False, 10, 10)
 # error in its ring, greatest step back on a ramp: no network may get worse
 SHIPPED = {
     "fsrcnn-s_x2": Even(256, 256, 0, 0, 7, 2), "fsrcnn_x2": Even(256, 256, 0, 0, 4, 2),
-    "fsrcnn_x3": Even(256, 256, 0, 0, 7, 1), "fsrcnn_x4": Even(256, 27, 1, 2, 14, 2),
+    "fsrcnn_x3": Even(256, 256, 0, 0, 7, 1), "fsrcnn_x4": Even(256, 256, 0, 0, 13, 1),
     "fsrcnn-x_x2": Even(256, 256, 0, 0, 5, 1), "fsrcnn-x_x2_w4a8": Even(256, 256, 0, 0, 15, 3),
     "fsrcnn-x_x3": Even(256, 256, 0, 0, 11, 3), "optimal-fsrcnn_x2": Even(256, 256, 0, 0, 6, 2),
     "fsrcnnx-a_x2": Even(256, 256, 0, 0, 3, 2), "fsrcnnx-b_x2": Even(256, 256, 0, 0, 4, 1),

@@ -15,7 +15,7 @@ from fsrcnnx.owned import whole_folder
 
 KIND = "an imported model"
 OF_FLOAT = ("scale", "divisor", "padding", "slope")
-OF_QUANTISED = ("slope_bits", "weight_bits", "prescale")
+OF_QUANTISED = ("slope_bits", "weight_bits", "round_scales", "prescale")
 
 
 def is_float(file: Path) -> bool:

@@ -18,7 +18,7 @@ from fsrcnnx.cli.import_float import KIND, import_float, is_float
 from fsrcnnx.cli.options import FILE, NumberRange, folder_option, json_option
 from fsrcnnx.cli.reports import check_report, write_json
 from fsrcnnx.cli.tables import table
-from fsrcnnx.errors import CheckError, InputError, Unrepresentable
+from fsrcnnx.errors import CheckError, InputError, ModelError, Unrepresentable
 from fsrcnnx.owned import check, whole_folder
 from fsrcnnx.progress import working
 
@@ -33,6 +33,8 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
               help="Width of PReLU slopes that the file leaves in float.")
 @click.option("--weight-bits", type=click.IntRange(2, 24), default=16,
               help="Greatest width of weights whose scales per channel become one.")
+@click.option("--round-scales", is_flag=True, help="Round scales that are no powers of two, and "
+              "measure what it changes.")
 @click.option("--prescale", type=click.IntRange(1, 8),
               help="How many times bicubic enlarges a picture before, e.g. for an SRCNN.  "
                    "[default: as the file says, else 1]")
@@ -45,16 +47,16 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
 @click.option("--slope", type=NumberRange(-16, 16),
               help="Of activations that a checkpoint does not hold.  [default: 0, ReLU]")
 @json_option
-def import_model(file, output, slope_bits, weight_bits, prescale, json_file, divisor, **choice):
+def import_model(file, output, slope_bits, weight_bits, round_scales, prescale, json_file, divisor,
+                 **choice):
     """Bring a network of another tool to our form.
 
-    FILE is a checkpoint (FSRCNN, FSRCNN-s, SRCNN, ESPCN), the same as float ONNX, or QONNX, of
-    Brevitas say, which is made exact. An ONNX file is held against what was made of it, on random
-    pixels.
+    FILE is a checkpoint (FSRCNN, FSRCNN-s, SRCNN, ESPCN), the same as float ONNX, or quantised
+    ONNX, of Brevitas or onnxruntime say, which is made exact. An ONNX file is held against what was
+    made of it, on random pixels.
     """
     from fsrcnnx.exact.onnx import bytes as onnx_bytes
     from fsrcnnx.exact.onnx import io as onnx_io
-    from fsrcnnx.exact.onnx.adopt import adopt
 
     if is_float(file):
         check_folder(output, file)
@@ -62,8 +64,8 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file, div
         return
     if json_file:
         check_report(json_file)
-    adopted = adopt(onnx_bytes.read_bytes(file), file.name, slope_bits=slope_bits,
-                    weight_bits=weight_bits)
+    adopted = take(file, onnx_bytes.read_bytes(file), round_scales, slope_bits=slope_bits,
+                   weight_bits=weight_bits)
     network = adopted.network
     network = replace(network, prescale=prescale or network.prescale).check()
     check_folder(output, file)
@@ -71,7 +73,7 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file, div
         onnx_io.save(network, folder / "model.onnx")
         onnx_io.save_float(network, folder / "model_float.onnx", adopted.values)
         with working("holding it against the file"):
-            differ = compare_with(file, network)
+            differ = compare_with(file, network, adopted.steps if adopted.rounded else None)
         check_exact(adopted, differ)
         try:
             onnx_io.save_uint8(network, folder / "model_uint8.onnx")
@@ -85,7 +87,8 @@ def import_model(file, output, slope_bits, weight_bits, prescale, json_file, div
     if rows:
         table(["layer", "quantised", "format", "greatest change", "in steps"], rows)
     click.echo(f"{file.name} and the imported network on {differ['pixels']} random pixels: "
-               f"{differ['differ']} differ, at most by {differ['greatest']} (reference: qonnx)")
+               f"{differ['differ']} differ, at most by {differ['greatest']}, RMS "
+               f"{differ['rms']:.3g} levels (reference: qonnx)")
     for line in filter(None, [note, f"{output}: {network.name} {network.content_hash()}"]):
         click.echo(line)
     if json_file:
@@ -115,23 +118,73 @@ def check_exact(adopted, differ: dict[str, int]) -> None:
             allowed="0", fix="report this as a defect of `fsrcnnx import`")
 
 
-def compare_with(file: Path, network) -> dict[str, int]:
-    """Run the file as it came and the imported network on random pictures; count differences."""
+def take(file: Path, data: bytes, round_scales: bool, **bits):
+    """Bring a quantised file to our form; where rounding its scales would do, say what that costs.
+
+    Args:
+        file: The file.
+        data: What it holds.
+        round_scales: Whether its scales are rounded.
+        **bits: As for `adopt`.
+
+    Returns:
+        The network and what was changed.
+
+    Raises:
+        ModelError: If the file cannot be taken in, or its scales have to be rounded and need not.
+    """
+    from fsrcnnx.exact.onnx.adopt import adopt
+    from fsrcnnx.exact.onnx.scales import ScaleError
+
+    try:
+        return adopt(data, file.name, round_scales=round_scales, **bits)
+    except ScaleError as error:
+        wrong = error
+    try:
+        rounded = adopt(data, file.name, round_scales=True, **bits)
+        lost = compare_with(file, rounded.network, rounded.steps)
+    except ModelError as error:
+        raise ModelError(wrong.what, where=wrong.where, allowed=wrong.allowed,
+                         fix=f"rounding it would not be enough ({error.what}); "
+                         f"{error.fix or wrong.fix}") from None
+    raise ModelError(
+        wrong.what, where=wrong.where, allowed=wrong.allowed,
+        fix=f"{wrong.fix}, or round them by --round-scales: of {lost['pixels']} random pixels "
+            f"{lost['differ']} change, RMS {lost['rms']:.3g} levels, at most {lost['greatest']}")
+
+
+def compare_with(file: Path, network, steps: tuple[float, float] | None = None) -> dict:
+    """Run the file as it came and the imported network on random pictures; count differences.
+
+    Args:
+        file: The file.
+        network: The imported network.
+        steps: The file's scales of luma in and out, if they are not the network's.
+
+    Returns:
+        Pixels, how many differ, by how much at most and in the mean square, in levels.
+    """
     import numpy as np
 
     from fsrcnnx.exact import golden
     from fsrcnnx.exact.onnx import bytes as onnx_bytes
     from fsrcnnx.exact.onnx import io as onnx_io
+    from fsrcnnx.exact.onnx.run import run_values
 
     rng = np.random.default_rng(1)
     to, gaps = network.in_format, []
     nodes = len(onnx_bytes.parse(onnx_bytes.read_bytes(file), str(file)).graph.node)
     for size in TRIALS[: 1 if nodes > LARGE else None]:
         lr = rng.integers(to.lo, to.hi + 1, size)
-        theirs = onnx_io.run_qonnx(file, lr, network)
+        if steps is None:
+            theirs = onnx_io.run_qonnx(file, lr, network)
+        else:
+            value = (lr * steps[0]).astype(np.float32)
+            theirs = np.rint(run_values(file, value, network.scale) / steps[1]).astype(int)
         gaps.append(np.abs(theirs - golden.run(network, lr)).ravel())
     gap = np.concatenate(gaps)
-    return {"pixels": int(gap.size), "differ": int((gap > 0).sum()), "greatest": int(gap.max())}
+    return {"pixels": int(gap.size), "differ": int((gap > 0).sum()), "greatest": int(gap.max()),
+            "rms": float(np.sqrt((gap.astype(float) ** 2).mean()))}
 
 
 COMMANDS = (import_model,)

@@ -17,8 +17,9 @@ from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx import saturate as onnx_saturate
 from fsrcnnx.exact.onnx.adopt import adopt
+from tests.exact.onnx.test_qcdq import linear
 from tests.exact.onnx.test_shuffle import pixel_shuffle
-from tests.foreign import with_activation
+from tests.foreign import foreign, with_activation
 from tests.networks import random_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +72,37 @@ def test_the_comparison_with_the_file_counts_differences():
     assert counted["pixels"] == 4 * sum(h * w for h, w in cli_import.TRIALS)
     assert 0 < counted["differ"] < counted["pixels"] / 10 and counted["greatest"] < 9
     assert golden.run(network, other).shape == (62, 58)
+
+
+def test_scales_are_rounded_where_that_is_asked_for(tmp_path, capsys):
+    graph = foreign().whole()
+    graph.tensors = [t for t in graph.tensors if t.name != "m_s"]
+    graph.constant("m_s", 0.0159)
+    (tmp_path / "q.onnx").write_bytes(graph.data())
+    assert call("import", tmp_path / "q.onnx", "-o", tmp_path / "m") == 2
+    said = capsys.readouterr().err
+    assert "scale 0.0159000009; allowed: a positive power of two; the nearest is 2^-6" in said
+    asked = re.search(r"--round-scales: of 5648 random pixels (\d+) change, RMS ([\d.]+) lev", said)
+    assert call("import", tmp_path / "q.onnx", "-o", tmp_path / "m", "--round-scales", "--json",
+                tmp_path / "r.json") == 0
+    assert "scale 0.0159 rounded to 0.015625" in capsys.readouterr().out
+    found = json.loads((tmp_path / "r.json").read_text())["against_the_file"]
+    assert found["differ"] == int(asked[1]) > 100 and 0.05 < found["rms"] < 5
+    assert f"{found['rms']:.3g}" == asked[2]
+
+    # what rounding would not mend is said too
+    put = next(t for t in graph.tensors if t.name == "m_z")
+    put.CopyFrom(onnx.numpy_helper.from_array(np.float32(3), "m_z"))
+    (tmp_path / "z.onnx").write_bytes(graph.data())
+    assert call("import", tmp_path / "z.onnx", "-o", tmp_path / "z") == 2
+    assert "rounding it would not be enough (zero point 3); qua" in capsys.readouterr().err
+
+
+def test_a_file_of_pairs_is_imported(tmp_path, capsys):
+    (tmp_path / "qdq.onnx").write_bytes(linear("clipped").whole().data())
+    assert call("import", tmp_path / "qdq.onnx", "-o", tmp_path / "m") == 0
+    assert "on 5648 random pixels: 0 differ" in capsys.readouterr().out
+    assert call("verify", tmp_path / "m" / "model.onnx", "--rungs", "qonnx,uint8-onnx,golden") == 0
 
 
 def relu6(f, x, name):

@@ -30,7 +30,8 @@ STOCK_OPERATORS = {"Conv": (2, 3), "ConvTranspose": (2, 3), "PRelu": (2, 2), "Re
 # those that `import` rewrites, on the way to the ones above
 REWRITTEN = {"BatchNormalization": (5, 5), "Cast": (1, 1), "Clip": (1, 3), "Dropout": (1, 3),
              "Identity": (1, 1), "LeakyRelu": (1, 1), "Reshape": (2, 2), "Squeeze": (1, 2),
-             "Transpose": (1, 1), "Unsqueeze": (1, 2)}
+             "Transpose": (1, 1), "Unsqueeze": (1, 2), "QuantizeLinear": (2, 3),
+             "DequantizeLinear": (2, 3)}
 # activations that no shift, sum and product make exactly
 SMOOTH = ("Elu", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Selu", "Sigmoid", "Softplus", "Tanh")
 SMOOTH_FIX = "train it with ReLU, LeakyReLU or PReLU instead"

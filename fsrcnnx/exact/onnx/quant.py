@@ -40,7 +40,9 @@ def read_quant(view: OnnxView, node: NodeProto, *, narrow: bool) -> Format:
     scale, zero, bits = (_uniform(view, node, index, role, of_map=not narrow) for index, role in
                          ((1, "scale"), (2, "zero point"), (3, "bit width")))
     if zero != 0:
-        view.refuse(f"zero point {zero:g}", node, allowed="0")
+        view.refuse(f"zero point {zero:g}", node, allowed="0",
+                    fix="quantise symmetrically, or where 0 is the least value: behind a ReLU, or "
+                        "a clip at 0 for the output")
     mantissa, exponent = np.frexp(scale)
     if mantissa != 0.5 or scale < np.finfo(np.float32).tiny:
         view.refuse(f"scale {scale:.9g}", node, allowed="a positive power of two",

@@ -111,7 +111,8 @@ def read_stage(view: OnnxView, tensor: str, user: NodeProto | None) -> tuple[Sta
         anchor, node = read_add(view, node, before)
     if node.op_type not in ("Conv", "ConvTranspose"):
         view.refuse("found where a layer should be", node,
-                    allowed="Conv or ConvTranspose, then Add of the LR pixel, PRelu or Relu, Quant")
+                    allowed="Conv or ConvTranspose, then Add of the LR pixel, PRelu or Relu, Quant",
+                    fix="quantise a map once, behind its activation" if is_quant(node) else "")
     if blocks and node.op_type != "Conv":
         view.refuse("a DepthToSpace behind it", node, allowed="behind the last Conv")
     return Stage(node, activation, anchor, out_format, *blocks or [1], in_lr), node.input[0]

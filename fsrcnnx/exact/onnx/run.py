@@ -77,6 +77,24 @@ def qonnx_session(path: Path, network: Network | None = None) -> Run:
     return run
 
 
+def run_values(path: Path, value: np.ndarray, scale: int) -> np.ndarray:
+    """Run a file on one plane in qonnx, whatever its scales are.
+
+    Args:
+        path: The file.
+        value: float32 (H, W), what its input takes.
+        scale: How much larger its output is.
+
+    Returns:
+        (scale * H, scale * W), what its output gives.
+
+    Raises:
+        ModelError: If qonnx cannot run it.
+    """
+    size = tuple(side * scale for side in value.shape)
+    return _execute(read_bytes(path), value, size, path)
+
+
 def _execute(data: bytes, value: np.ndarray, size: tuple[int, int], path: Path) -> np.ndarray:
     """Run a file's bytes on one plane in qonnx, for a result of a size; both (H, W), float32."""
     import onnxruntime

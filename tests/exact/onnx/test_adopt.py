@@ -220,7 +220,7 @@ REFUSALS = {
                     r"\(Quant\): scale 0.003\S*; allowed: a positive power of two"),
     "other scales per channel": (
         lambda e: e.give(e.weight_quant(), 1, np.array([.25, .3, .5]).reshape(3, 1, 1, 1)),
-        r"\(Quant\): scale 0.3\S*; allowed: positive powers of two"),
+        r"\(Quant\): scale 0.3\S*; allowed: a positive power of two"),
     "zero point of weights": (
         lambda e: (e.give(e.weight_quant(), 1, np.array([.25, .5, .5]).reshape(3, 1, 1, 1)),
                    e.give(e.weight_quant(), 2, 0.5)), r"zero point 0.5; allowed: 0"),

@@ -44,6 +44,10 @@ TESTED = {
         "learn/training/test_seed_scripts.py::test_a_checkpoint_of_others_is_measured",
     "fsrcnnx import brevitas.onnx -o models/mine_x2":
         "cli/test_import.py::test_import_writes_a_model_like_our_own",
+    "fsrcnnx import qdq.onnx -o models/mine_x2":
+        "cli/test_import.py::test_a_file_of_pairs_is_imported",
+    "fsrcnnx import qdq.onnx -o models/mine_x2 --round-scales":
+        "cli/test_import.py::test_scales_are_rounded_where_that_is_asked_for",
     "fsrcnnx import espcn_quant.onnx -o models/mine_x2":
         "cli/test_import.py::test_a_pixel_shuffle_network_is_exact_in_every_form",
 }

@@ -42,6 +42,7 @@ module requantise_proof #(
 
   logic [OutBits-1:0]     want_q, want_q1, want_q2;
   logic signed [Bits-1:0] twice_q, rounded_q;
+  logic                   negative_q;
   logic [1:0]             begun_q = '0;
 
   always_ff @(posedge clk_i) begin
@@ -50,13 +51,14 @@ module requantise_proof #(
     want_q2   <= outside_i ? '0 : want_q1;
     twice_q   <= twice;
     rounded_q <= rounded;
+    negative_q <= value_i[ValueBits-1];
     if (begun_q != 2'd3) begun_q <= begun_q + 1'b1;
   end
 
   always_ff @(posedge clk_i) begin
     if (begun_q == 2'd3) begin
       rule_1: assert (out == want_q2);
-      negative: cover (rounded_q[Bits-1]);
+      negative: cover (negative_q);
     end
   end
 

@@ -83,6 +83,10 @@ PROOFS = (
     Proof("turn"),
     Proof("axis_guard", ("turn",)),
     Proof("prelu"),
+    *(Proof("sequencer", ("turn", "line_fifo"), depth=depth, slow=depth > 30)
+      for depth in (26, 40)),
+    *(Proof("subpixel", ("turn", "skid"), {"PixelsPerBeat": beat}, depth=depth, slow=depth > 16)
+      for beat, depth in ((4, 16), (4, 22), (2, 20), (1, 20))),
     *(Proof("requantise", parameters=widths(*bits), slow=at > 1) for at, bits in enumerate((
         (26, 14, 8, 1), (12, 3, 6, 0), (20, 9, 8, 0), (12, 0, 8, 1), (8, 1, 8, 0), (8, 11, 8, 1)))),
     *(Proof("slope", ("delay",), sloped(*digits), slow=at > 0) for at, digits in enumerate((
@@ -182,21 +186,20 @@ def prove(proof: Proof, rtl: Path, seconds: int, reach: int = REACH) -> Outcome:
         rules, goals = netlists(proof, rtl, folder)
         if proof.depth is None:
             said = ask(folder, "rules.aig", f"pdr -a -T {seconds}")
-            broken = asserted(said, rules)
-            counts = re.search(r"All = (\d+)\. Proved = (\d+)\. Disproved = (\d+)", said)
-            proved = bool(counts) and int(counts[1]) == len(rules) and \
-                int(counts[2]) + int(counts[3]) == len(rules)
-            how = "every depth"
+            counts = re.search(r"Proved = (\d+)\. Disproved = (\d+)\. Undecided = 0", said)
+            decided = bool(counts) and int(counts[1]) + int(counts[2]) == len(rules)
         else:
-            said = ask(folder, "rules.aig", f"bmc3 -a -T {seconds} -F {proof.depth}")
-            broken = asserted(said, rules)
-            proved = bool(broken) or f"after {proof.depth} frames" in said or \
-                f"No output asserted in {proof.depth} frames" in said
-            how = f"{proof.depth} clocks"
-        reached = asserted(ask(folder, "goals.aig", f"bmc3 -a -T {seconds} -F {reach}"), goals)
+            said = ask(folder, "rules.aig",
+                       f"dc2; scorr; dc2; bmc3 -T {seconds} -F {proof.depth}")
+            decided = f"No output asserted in {proof.depth} frames" in said
+        broken = asserted(said, rules)
+        search = "pdr" if proof.depth is None else "bmc3"
+        reached = asserted(ask(folder, "goals.aig", f"{search} -a -T {seconds} -F {reach}"), goals)
     return Outcome(len(rules), len(goals),
                    tuple(f"{name} (clock {clock})" for name, clock in broken.items()),
-                   tuple(name for name in goals if name not in reached), not proved, how)
+                   tuple(name for name in goals if name not in reached),
+                   not decided and not broken,
+                   f"{proof.depth} clocks" if proof.depth else "every depth")
 
 
 def every_input(product: Path, folder: Path, signed: int, sample_bits: int,

@@ -60,6 +60,21 @@ FAULTS = {  # what is wrong -> proof, what is replaced in its module, the rule t
     "a fault is counted twice": (
         "axis_guard", "error   = state_q == Idle || in_sof_i;", "error   = 1'b1;", "rule_7"),
     "another size is not said": ("axis_guard", "&& new_q", "&& 1'b0", "rule_5"),
+    "no zeros between frames": (
+        "sequencer", "zeros_q >= DrainBits'(Pad)", "1'b1", "rule_3"),
+    "credits are not counted": (
+        "sequencer", "room_q <= room_q - need_q;", "room_q <= room_q;", "rule_4"),
+    "a line needs no room": ("sequencer", "(roomy_q || !pushes)", "1'b1", "rule_4"),
+    "the size changes under way": (
+        "sequencer", "!loaded_q && empty_q && !pixel_waits && !push_q", "!loaded_q", "rule_5"),
+    "a line never ends": (
+        "sequencer", "busy_q <= rest_q != SlotBits'(1);", "busy_q <= 1'b1;", "rule_7"),
+    "keeps what is not there": ("subpixel", "left_q > LeftBits'(p)", "1'b1", "rule_4"),
+    "reads before it is written": ("subpixel", "(!row_q[0] || some_q)", "1'b1", "rule_6"),
+    "the room comes back too early": (
+        "subpixel", "line_done = beat && last_q && row_q[Scale-1]",
+        "line_done = beat && last_q", "rule_1"),
+    "HR lines change places": ("subpixel", "if (row_q2[r])", "if (row_q2[Scale-1-r])", "rule_1"),
     "rounds half up": ("requantise", "(floor[0] || wide[Shift-2:0] != '0)", "1'b1", "rule_1"),
     "rounds into the sign": (
         "requantise", "(up_q && !under_q && floor_q == Most)", "1'b0", "rule_1"),

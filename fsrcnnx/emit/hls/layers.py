@@ -17,6 +17,7 @@ from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
 from hls4ml.model.layers import Layer, layer_map, register_layer
 
+from fsrcnnx.errors import ModelError
 from fsrcnnx.files import carried
 
 BACKEND = "Vitis"
@@ -37,6 +38,24 @@ def source_dir() -> Path:
     return carried("hls", PRELU_HEADER)
 
 
+def check_flow(node: Layer) -> None:
+    """Refuse a layer where its C++ is not: elsewhere than in streams of the Vitis back end.
+
+    Args:
+        node: The layer.
+
+    Raises:
+        ModelError: Naming it, what was found, and how to convert.
+    """
+    where, config = f"layer {node.name.removeprefix(f'{node.class_name}_')}", node.model.config
+    if config.backend is None or config.backend.name != BACKEND:
+        raise ModelError(f"back end {config.backend and config.backend.name}", where=where,
+                         allowed=BACKEND, fix=f"convert with backend='{BACKEND}'")
+    if config.get_config_value("IOType") != "io_stream":
+        raise ModelError(f"io_type {config.get_config_value('IOType')}", where=where,
+                         allowed="io_stream", fix="convert with io_type='io_stream'")
+
+
 class FsrcnnxPReLU(Layer):
     """y = x < 0 ? x * slope[channel] : x. Slopes: `slope_data`, float64 (channels,)."""
 
@@ -44,9 +63,9 @@ class FsrcnnxPReLU(Layer):
 
     def initialize(self):
         """Take the input's shape; keep the slopes as a weight variable."""
-        shape = self.get_input_variable().shape
-        self.set_attr("n_chan", shape[-1])
-        self.add_output_variable(shape)
+        check_flow(self)
+        self.set_attr("n_chan", len(self.get_attr("slope_data")))
+        self.add_output_variable(self.get_input_variable().shape)
         self.add_weights_variable(name="slope", var_name="a{index}")
 
 

@@ -28,7 +28,7 @@ from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
 from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
 from hls4ml.model.types import UnspecifiedPrecisionType
 
-from fsrcnnx.emit.hls.layers import BACKEND, source_dir
+from fsrcnnx.emit.hls.layers import BACKEND, check_flow, source_dir
 from fsrcnnx.errors import ModelError
 from fsrcnnx.exact.tdc import reach
 
@@ -139,12 +139,7 @@ class ConvTranspose2D(Layer):
         name = self.name.removeprefix(f"{ConvTranspose2D.__name__}_")  # as in the configuration
         where = f"layer {name}"
         config, shape = self.model.config, self.shape().check(where)
-        if config.backend is None or config.backend.name != BACKEND:
-            raise ModelError(f"back end {config.backend and config.backend.name}", where=where,
-                             allowed=BACKEND, fix=f"convert with backend='{BACKEND}'")
-        if config.get_config_value("IOType") != "io_stream":
-            raise ModelError(f"io_type {config.get_config_value('IOType')}", where=where,
-                             allowed="io_stream", fix="convert with io_type='io_stream'")
+        check_flow(self)
         strategy = config.get_strategy(self)
         if strategy.lower() not in STRATEGIES:
             raise ModelError(f"strategy {strategy}", where=where, allowed=", ".join(STRATEGIES),

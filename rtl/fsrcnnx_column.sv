@@ -5,7 +5,7 @@
 // frames, so no tap is masked and no row is counted: the only question is whether the window's
 // centre lies in the frame, and that is what was said of its pixel After lines and After steps ago.
 // Carried bits only wait for the centre's row: After lines of them are stored.
-// Latency 4 cycles (0 where Side is 1), a step every clock or every N clocks.
+// Latency 5 cycles (0 where Side is 1), a step every clock or every N clocks.
 // Python twin: numpy.pad.
 
 `default_nettype none
@@ -56,12 +56,12 @@ module fsrcnnx_column #(
     localparam int Bits     = RowsBits + After*CarryBits;
     localparam int Slices   = (Bits + SliceBits - 1) / SliceBits;
 
-    // ---------------------------------------------------------------- line memory, to cycle 4
+    // ---------------------------------------------------------------- line memory, to cycle 5
     logic [Bits-1:0]                stored, store;  // rows, the oldest first, then carried bits
     logic [CarryBits+PixelBits-1:0] data_q;
     logic                           line_q, live_q;
 
-    fsrcnnx_delay #(.Width(CarryBits + PixelBits + 2), .Cycles(4)) u_delay (
+    fsrcnnx_delay #(.Width(CarryBits + PixelBits + 2), .Cycles(5)) u_delay (
       .clk_i, .data_i({data_i, live_i, line_i}), .data_o({data_q, live_q, line_q}));
 
     assign column_o = {data_q[PixelBits-1:0], stored[RowsBits-1:0]};
@@ -75,12 +75,12 @@ module fsrcnnx_column #(
     end
 
     // ---------------------------------------------------------------- the centre
-    logic [3:0]     step_q;
+    logic [4:0]     step_q;
     logic           seen_q;   // the step before was in a line
     logic [After:0] lives_q;  // of the newest line and those above
     logic [After-1:0] lines_q;  // of the steps before, the last first
 
-    assign step_o = step_q[3];
+    assign step_o = step_q[4];
     assign line_o = lines_q[After-1];
     assign live_o = lives_q[After];
 
@@ -91,7 +91,7 @@ module fsrcnnx_column #(
         lives_q <= '0;
         lines_q <= '0;
       end else begin
-        step_q <= {step_q[2:0], step_i};
+        step_q <= {step_q[3:0], step_i};
         if (step_o) begin
           seen_q  <= line_q;
           lines_q <= After'({lines_q, line_q});

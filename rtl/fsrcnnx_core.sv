@@ -49,6 +49,13 @@ module fsrcnnx_core #(
   assign stream_valid = stream_step & stream_line & stream_live;
   assign stream_ready = '1;
 
+  // a copy of the reset for each part
+  logic [Layers:0] reset_n;  // the sequencer's last
+
+  for (genvar p = 0; p <= Layers; p++) begin : gen_reset
+    fsrcnnx_copy u_copy (.clk_i, .data_i(rst_ni), .data_o(reset_n[p]));
+  end
+
   fsrcnnx_sequencer #(
     .PixelBits(InBits), .DimBits(DimBits),
     .FifoDepth(fsrcnnx_pkg::FIFO_DEPTH),
@@ -61,7 +68,7 @@ module fsrcnnx_core #(
     .Room     (fsrcnnx_pkg::RING_WORDS * Scale),
     .Spare    (Scale - 1)
   ) u_sequencer (
-    .clk_i, .rst_ni, .in_valid_i, .in_ready_o, .in_data_i, .in_new_i, .in_width_i,
+    .clk_i, .rst_ni(reset_n[Layers]), .in_valid_i, .in_ready_o, .in_data_i, .in_new_i, .in_width_i,
     .in_height_i,
     .step_o(stream_step[0]), .line_o(stream_line[0]), .live_o(stream_live[0]),
     .data_o(stream_data[InBits-1:0]), .width_o, .height_o, .line_read_i);
@@ -100,7 +107,7 @@ module fsrcnnx_core #(
       .CarryOut   (l < Layers - 1 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
       .AnchorShift(fsrcnnx_pkg::ANCHOR_SHIFT)
     ) u_layer (
-      .clk_i, .rst_ni,
+      .clk_i, .rst_ni(reset_n[l]),
       .step_i(stream_step[l]),
       .line_i(stream_line[l]),
       .live_i(stream_live[l]),

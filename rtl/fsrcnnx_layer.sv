@@ -9,7 +9,7 @@
 // A deconvolution has a lane of sums per output phase (TDC).
 // Anchor: the LR pixel of the centre goes on beside the outputs, or, in the last layer, is added to
 // each sum; the first layer finds it in its own column.
-// Latency from a window's newest step: 4 (0 where Side is 1) + Sums + AnchorCycles + SlopeCycles + 3,
+// Latency from a window's newest step: 5 (0 where Side is 1) + Sums + AnchorCycles + SlopeCycles + 3,
 // and 1 with slices.
 
 `default_nettype none
@@ -71,6 +71,8 @@ module fsrcnnx_layer #(
   localparam int Carry        = CarryIn > 0 ? CarryIn : 1;
   localparam int Anchor       = AnchorBits > 0 ? AnchorBits : 1;
   localparam int AnchorCycles = AnchorBits > 0 && CarryOut == 0 ? 1 : 0;
+  localparam int Share        = 4;                                 // cells that share a mask
+  localparam int Copies       = (Sums + Share - 1) / Share;
   localparam int Cycles       = AnchorCycles + SlopeCycles + 3;    // from sums to outputs
 
   if (FoldOut < 1 || (FoldOut - 1)*Outs >= Outputs || (Graph != 0 && FoldOut > 1))
@@ -151,7 +153,7 @@ module fsrcnnx_layer #(
 
   // ---------------------------------------------------------------- flags beside the cells
   logic [3*Cycles-1:0] flags_q;    // of cycle c at [3*(c-1)]
-  logic                outside_q;  // of the cycle before the last
+  logic [Copies-1:0]   outside;    // of the cycle before the last
   logic                done, done_line, done_live;
 
   always_ff @(posedge clk_i) begin
@@ -159,7 +161,10 @@ module fsrcnnx_layer #(
     else flags_q <= (3*Cycles)'({flags_q, sum_done, sum_line, sum_live});
   end
 
-  always_ff @(posedge clk_i) outside_q <= flags_q[3*(Cycles-3) +: 2] != 2'b11;
+  for (genvar c = 0; c < Copies; c++) begin : gen_outside
+    fsrcnnx_copy u_copy (
+      .clk_i, .data_i(flags_q[3*(Cycles-3) +: 2] != 2'b11), .data_o(outside[c]));
+  end
 
   assign {done, done_line, done_live} = flags_q[3*(Cycles-1) +: 3];
 
@@ -214,7 +219,7 @@ module fsrcnnx_layer #(
     fsrcnnx_requantise #(
       .ValueBits(ValueBits), .Shift(Shift), .OutBits(OutBits), .OutSigned(OutSigned)
     ) u_requantise (
-      .clk_i, .value_i(value), .outside_i(outside_q), .out_o(outs[s*OutBits +: OutBits]));
+      .clk_i, .value_i(value), .outside_i(outside[s / Share]), .out_o(outs[s*OutBits +: OutBits]));
   end
 
   // ---------------------------------------------------------------- the pixel

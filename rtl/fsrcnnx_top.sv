@@ -5,7 +5,7 @@
 // a bit per pixel, says how many of a line's last beat there are. The LR frame size is sampled with
 // the first pixel of each frame: 1..MAX_WIDTH by 1..MAX_HEIGHT.
 // Malformed input is counted, padded or dropped (see fsrcnnx_axis_guard); the next well-formed
-// frame is exact. All outputs come from registers.
+// frame is exact. All outputs come from registers. Reset: aresetn low for 4 clocks or more.
 
 `default_nettype none
 
@@ -46,6 +46,15 @@ module fsrcnnx_top #(
 
   assign model_id_o = fsrcnnx_pkg::CONTENT_HASH[255 -: 32];
 
+  // ---------------------------------------------------------------- reset
+  // in two clocks, by copies: it has hundreds of sinks everywhere
+  logic rst_nq, front_n, output_n;
+
+  always_ff @(posedge aclk) rst_nq <= aresetn;
+
+  fsrcnnx_copy u_front_reset (.clk_i(aclk), .data_i(rst_nq), .data_o(front_n));
+  fsrcnnx_copy u_output_reset (.clk_i(aclk), .data_i(rst_nq), .data_o(output_n));
+
   // ---------------------------------------------------------------- input
   logic               beat_valid, beat_ready, beat_sof, beat_eol;
   logic [InBits-1:0]  beat_data;
@@ -54,7 +63,7 @@ module fsrcnnx_top #(
   // the size travels with its beat, so that the next frame's may follow at once; a frame's first
   // pixel waits in the guard, which a source at the core's own rate must not feel
   fsrcnnx_fifo #(.Width(InBits + 2*DimBits + 2)) u_in_fifo (
-    .clk_i(aclk), .rst_ni(aresetn),
+    .clk_i(aclk), .rst_ni(front_n),
     .in_valid_i(s_axis_video_tvalid), .in_ready_o(s_axis_video_tready),
     .in_data_i({frame_height_i, frame_width_i, s_axis_video_tuser, s_axis_video_tlast,
                 s_axis_video_tdata}),
@@ -68,7 +77,7 @@ module fsrcnnx_top #(
   fsrcnnx_axis_guard #(
     .PixelBits(InBits), .MaxWidth(MaxWidth), .MaxHeight(MaxHeight), .DimBits(DimBits)
   ) u_guard (
-    .clk_i(aclk), .rst_ni(aresetn), .frame_width_i(beat_width), .frame_height_i(beat_height),
+    .clk_i(aclk), .rst_ni(front_n), .frame_width_i(beat_width), .frame_height_i(beat_height),
     .in_valid_i(beat_valid), .in_ready_o(beat_ready), .in_data_i(beat_data),
     .in_sof_i(beat_sof), .in_eol_i(beat_eol),
     .out_valid_o(whole_valid), .out_ready_i(whole_ready), .out_data_o(whole_data),
@@ -76,14 +85,14 @@ module fsrcnnx_top #(
 
   // the guard is combinational
   fsrcnnx_skid #(.Width(InBits + 2*DimBits + 1)) u_lr_skid (
-    .clk_i(aclk), .rst_ni(aresetn),
+    .clk_i(aclk), .rst_ni(front_n),
     .in_valid_i(whole_valid), .in_ready_o(whole_ready),
     .in_data_i({whole_new, whole_height, whole_width, whole_data}),
     .out_valid_o(lr_valid), .out_ready_i(lr_ready),
     .out_data_o({lr_new, lr_height, lr_width, lr_data}));
 
   always_ff @(posedge aclk) begin
-    if (!aresetn) error_count_o <= '0;
+    if (!front_n) error_count_o <= '0;
     else if (error_o && error_count_o != '1) error_count_o <= error_count_o + 1'b1;
   end
 
@@ -93,7 +102,7 @@ module fsrcnnx_top #(
   logic [DimBits-1:0]             width, height;
 
   fsrcnnx_core u_core (
-    .clk_i(aclk), .rst_ni(aresetn),
+    .clk_i(aclk), .rst_ni(rst_nq),
     .in_valid_i(lr_valid), .in_ready_o(lr_ready), .in_data_i(lr_data),
     .in_new_i(lr_new), .in_width_i(lr_width), .in_height_i(lr_height),
     .step_o(hr_step), .line_o(hr_line), .live_o(hr_live), .data_o(hr_data),
@@ -104,7 +113,7 @@ module fsrcnnx_top #(
     .PixelBits(OutBits), .Scale(Scale), .PixelsPerBeat(PixelsPerBeat),
     .Words(fsrcnnx_pkg::RING_WORDS), .DimBits(DimBits)
   ) u_subpixel (
-    .clk_i(aclk), .rst_ni(aresetn), .width_i(width), .height_i(height),
+    .clk_i(aclk), .rst_ni(output_n), .width_i(width), .height_i(height),
     .step_i(hr_step), .line_i(hr_line), .live_i(hr_live), .data_i(hr_data),
     .line_read_o(line_read),
     .out_valid_o(m_axis_video_tvalid), .out_ready_i(m_axis_video_tready),

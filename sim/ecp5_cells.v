@@ -2,11 +2,11 @@
 // ECP5 cells for the simulation of a netlist, as far as synthesis uses them. No timing.
 //
 // LUT4, CCU2C, PFUMX, L6MUX21, TRELLIS_FF, TRELLIS_DPR16X4, DP16KD, MULT18X18D without registers.
-// What the device leaves open is spoiled: a word that is read in the clock in which the other port
-// writes it comes inverted. Sources: Lattice FPGA-DS-02012 and FPGA-TN-02204; Project Trellis.
+// Truth tables are inputs, so that all LUTs are one module. What the device leaves open is spoiled:
+// a word that is read in the clock in which the other port writes it comes inverted.
+// Sources: Lattice FPGA-DS-02012 and FPGA-TN-02204; Project Trellis.
 
-module LUT4 (input A, B, C, D, output Z);
-  parameter [15:0] INIT = 16'h0;
+module LUT4 (input A, B, C, D, input [15:0] INIT, output Z);
   assign Z = INIT[{D, C, B, A}];
 endmodule
 
@@ -19,8 +19,9 @@ module L6MUX21 (input D0, D1, SD, output Z);
 endmodule
 
 // two bits of a carry chain: each half a LUT4, whose lower quarter generates the carry
-module CCU2C (input CIN, A0, B0, C0, D0, A1, B1, C1, D1, output S0, S1, COUT);
-  parameter [15:0] INIT0 = 16'h0, INIT1 = 16'h0;
+module CCU2C (
+  input CIN, A0, B0, C0, D0, A1, B1, C1, D1, input [15:0] INIT0, INIT1, output S0, S1, COUT
+);
   parameter INJECT1_0 = "YES", INJECT1_1 = "YES";
   wire propagate0 = INIT0[{D0, C0, B0, A0}], propagate1 = INIT1[{D1, C1, B1, A1}];
   wire generate0 = INJECT1_0 != "YES" && INIT0[{2'b00, B0, A0}];

@@ -25,6 +25,7 @@ COMMAND = "synth_ecp5 -no-rw-check{noabc9} -top {top}; setattr -mod -unset keep_
 MADE = f"{COMMAND}, registers into block RAM: 2"  # what else decides: goes into keys
 CELLS, NETLIST, PACKAGE = "ecp5_cells.v", "netlist.v", "fsrcnnx_pkg.sv"
 KIND = "a netlist folder"
+TRUTH = {"LUT4": ("INIT",), "CCU2C": ("INIT0", "INIT1")}
 BITS = {"0": "1'b0", "1": "1'b1", "x": "1'bx", "z": "1'bz"}
 
 
@@ -83,8 +84,13 @@ def verilog(netlist: dict, top: str = synth.TOP) -> str:
             nets |= {bit} - set(BITS)
     for number, cell in enumerate(cell for cell in module["cells"].values()
                                   if cell["type"] != "$scopeinfo"):
-        given = ", ".join(f".{key}({_value(value)})" for key, value in cell["parameters"].items())
-        pins = ", ".join(f".{pin}({_bits(bits)})" for pin, bits in cell["connections"].items())
+        # truth tables are inputs of the models: as parameters each would be a module of its own
+        tables = [f".{key}({_value(cell['parameters'][key])})"
+                  for key in TRUTH.get(cell["type"], ())]
+        given = ", ".join(f".{key}({_value(value)})" for key, value in cell["parameters"].items()
+                          if key not in TRUTH.get(cell["type"], ()))
+        pins = ", ".join([*(f".{pin}({_bits(bits)})" for pin, bits in cell["connections"].items()),
+                          *tables])
         cells.append(f"  {cell['type']} #({given}) c{number} ({pins});")
         nets |= {bit for bits in cell["connections"].values() for bit in bits} - set(BITS)
     names = [top, *module["ports"], *{cell["type"] for cell in module["cells"].values()}]

@@ -141,8 +141,8 @@ def test_a_netlist_as_verilog():
         "module top (\n  input [1-1:0] a,\n  output [2-1:0] q\n);\n"
         "  wire n2;\n  wire n5;\n  wire n6;\n  wire n7;\n"
         "  assign n2 = a[0];\n  assign q[0] = n5;\n  assign q[1] = 1'b0;\n"
-        "  LUT4 #(.INIT(4'b0110), .NAME(\"1\"), .WORD(\"NO\")) c0 "
-        "(.A(n2), .B(1'b1), .C(1'bx), .Z(n5));\n"
+        "  LUT4 #(.NAME(\"1\"), .WORD(\"NO\")) c0 "
+        "(.A(n2), .B(1'b1), .C(1'bx), .Z(n5), .INIT(4'b0110));\n"
         "  RAM #() c1 (.DO({n7, n6}), .DI({n2, 1'b0}));\nendmodule\n")
     cells["evil"] = {"type": "LUT4; initial $system", "parameters": {}, "connections": {}}
     with pytest.raises(CheckError, match="a cell or port 'LUT4; initial"):

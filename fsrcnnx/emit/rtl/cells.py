@@ -11,7 +11,7 @@ from __future__ import annotations
 from fsrcnnx.exact.formats import adders
 from fsrcnnx.exact.network import Layer
 
-COLUMN = 4       # latency of fsrcnnx_column where there is a line memory
+COLUMN = 5       # latency of fsrcnnx_column where there is a line memory
 PRELU = 3        # of fsrcnnx_prelu
 REQUANTISE = 3   # of fsrcnnx_requantise
 

@@ -30,7 +30,7 @@ from fsrcnnx.owned import check, whole_folder
 
 KIND = "an RTL folder"
 # users after what they use
-FIRST = ("skid", "turn", "delay", "line_fifo", "line_ram", "column", "slope", "requantise")
+FIRST = ("copy", "skid", "turn", "delay", "line_fifo", "line_ram", "column", "slope", "requantise")
 LAST = ("layer", "sequencer", "core", "subpixel", "axis_guard", "fifo", "top")
 MULTIPLIERS = ("rom", "window", "product", "adder_tree", "mac_lane", "mac", "prelu")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-READ_TO_WRITE = 4   # clocks between two lines' beginnings that fsrcnnx_line_ram asks for
+READ_TO_WRITE = 5   # clocks between two lines' beginnings that fsrcnnx_line_ram asks for
 SEQUENCER = 2       # of fsrcnnx_sequencer
 OUTPUT = 12  # from a pixel at fsrcnnx_subpixel to its beat, and from the last beat to the room
 FEW = 16            # pixels that wait where steps are several clocks apart

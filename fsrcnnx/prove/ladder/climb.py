@@ -31,7 +31,7 @@ from fsrcnnx.prove.builds import cache
 from fsrcnnx.prove.ladder import rungs as ladder_rungs
 from fsrcnnx.prove.ladder.records import Record, Report
 from fsrcnnx.prove.ladder.rung import Climbed, Context, RuledOut, Rung, Skip
-from fsrcnnx.prove.ladder.rungs import RUNG
+from fsrcnnx.prove.ladder.rungs import ADDERS, RUNG
 from fsrcnnx.prove.simulation.core import check_frames, read_core
 from fsrcnnx.prove.stimuli import Stimulus
 
@@ -125,10 +125,10 @@ def _of_its_engine(simulated: set[str], rtl_dir: Path | None) -> None:
         return
     read_core(rtl_dir)
     engine = str(manifests.read(rtl_dir).get("engine"))
-    for name in ("mac", "adders"):
-        if f"rtl-{name}" in simulated and name != engine:
+    for name, rungs in (("mac", ("rtl-mac",)), ("adders", ADDERS)):
+        if name != engine and (wrong := sorted(simulated & set(rungs))):
             raise InputError(f"a core of the engine {engine}", where=rtl_dir,
-                             allowed=f"one of the engine {name} for the rung rtl-{name}",
+                             allowed=f"one of the engine {name} for the rung {wrong[0]}",
                              fix="leave --rtl-dir out, or name the rung of its engine")
 
 
@@ -194,10 +194,10 @@ def verify(
         return wants[id(stimulus)]
 
     records: list[Record] = []
-    with (_core(network, rtl_dir, "mac", options) if simulated - {"rtl-adders"}
+    with (_core(network, rtl_dir, "mac", options) if simulated - set(ADDERS)
           else nullcontext() as folder,
           _core(network, rtl_dir, "adders", {"max_width": max_width})
-          if "rtl-adders" in simulated else nullcontext() as shifts):
+          if simulated & set(ADDERS) else nullcontext() as shifts):
         core = next((read_core(made) for made in (folder, shifts) if isinstance(made, Path)), None)
         widest = core.max_width if core else max_width
         frames = [*stimuli.synthetic(np.random.default_rng(seed), network.in_format, widest),

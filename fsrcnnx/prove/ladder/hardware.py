@@ -83,17 +83,36 @@ def adders(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 
 def icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """The emitted core in Icarus, on tiles."""
-    size = icarus_tile(context.network)
-    return _simulated(context, [tile(s, *size) for s in stimuli], "icarus", context.rtl_dir)
+    return _simulated(context, _tiles(context, stimuli), "icarus", context.rtl_dir)
+
+
+def adders_icarus(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The core of the engine `adders` in Icarus, on tiles."""
+    return _simulated(context, _tiles(context, stimuli), "icarus", context.adders_dir)
 
 
 def netlist(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
-    """The emitted core after synthesis for the ECP5, in Verilator, on tiles; no layers in it."""
-    size, core = icarus_tile(context.network), context.rtl_dir
+    """The emitted core after synthesis for the ECP5, in Verilator, on tiles."""
+    return _synthesised(context, stimuli, context.rtl_dir)
+
+
+def netlist_adders(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
+    """The core of the engine `adders` after synthesis for the ECP5, in Verilator, on tiles."""
+    return _synthesised(context, stimuli, context.adders_dir)
+
+
+def _tiles(context: Context, stimuli: Sequence[Stimulus]) -> list[Stimulus]:
+    """What a slow simulation takes of the frames."""
+    return [tile(stimulus, *icarus_tile(context.network)) for stimulus in stimuli]
+
+
+def _synthesised(context: Context, stimuli: Sequence[Stimulus],
+                 core: Path | Unrepresentable | ToolError) -> Climbed:
+    """A core's netlist in Verilator; no layers are in it."""
     with scratch() as folder:
         if isinstance(core, Path):
             core = netlists.write(core, folder / "netlist")
-        climbed = _simulated(context, [tile(s, *size) for s in stimuli], "verilator", core)
+        climbed = _simulated(context, _tiles(context, stimuli), "verilator", core)
     return replace(climbed, locate=lambda index: None)
 
 

@@ -98,19 +98,23 @@ RUNG = {rung.name: rung for rung in (
     Rung("rtl-icarus", "default RTL engine in Icarus, tiles", rungs_hardware.icarus),
     Rung("rtl-mac", "mac engine in Verilator", rungs_hardware.rtl),
     Rung("rtl-adders", "adders engine in Verilator", rungs_hardware.adders),
+    Rung("rtl-adders-icarus", "adders engine in Icarus, tiles", rungs_hardware.adders_icarus),
     Rung("netlist", "default RTL engine after synthesis for the ECP5, tiles",
          rungs_hardware.netlist),
+    Rung("netlist-adders", "adders engine after synthesis for the ECP5, tiles",
+         rungs_hardware.netlist_adders),
 )}
+ADDERS = ("rtl-adders", "rtl-adders-icarus", "netlist-adders")
 # left out where no rung is named
-UNASKED = ("rtl-mac", "rtl-adders", "hls-pictures", "netlist")
+UNASKED = ("rtl-mac", *ADDERS, "hls-pictures", "netlist")
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Rung, ...]:
     """Look rungs up by name, in the ladder's order.
 
     Args:
-        names: Names, or None for all but the long `hls-pictures`, `rtl-adders` and `netlist` (`rtl`
-            stands for `rtl-mac`, the same today).
+        names: Names, or None for all but the long `hls-pictures`, `netlist` and those of
+            `adders` (`rtl` stands for `rtl-mac`, the same today).
 
     Returns:
         The rungs, `golden` always among them.

@@ -21,7 +21,7 @@ def test_1080p_takes_one_column_and_one_line_more():
     found = raster(**X2, interval=1, beat=4, max_width=1920, latency=90)
     assert (found.pad, found.gap, found.after, found.drain) == (1, 1, 4, 4)
     assert found.frame_clocks(1920, 1080) == 1921 * 1081
-    assert found.frame_clocks(1, 1) == 4 * 2  # a line is no shorter than the memory takes
+    assert found.frame_clocks(1, 1) == 5 * 2  # a line is no shorter than the memory takes
 
 
 def test_the_output_decides_where_it_is_slower():

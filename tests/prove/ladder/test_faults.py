@@ -86,8 +86,8 @@ def test_one_weight_bit(small, copied, layer, rung):
 
 def test_one_pixel_of_a_line_buffer(small, copied):
     rtl = copied(small.rtl)
-    plant(rtl / "fsrcnnx_line_ram.sv", "if (store_q4) mem",
-          "if (store_q4 && addr_q3 != AddrBits'(3)) mem")
+    plant(rtl / "fsrcnnx_line_ram.sv", "if (store_q5) mem",
+          "if (store_q5 && addr_q4 != AddrBits'(3)) mem")
     found = first_divergence(small, rtl)
     # column 3 is the right tap of the pixel at 2; its line comes back as the window's centre row
     assert (found.layer, found.y, found.x) == (small.network.layers[0].name, 0, 2)

@@ -29,11 +29,15 @@ DEVICES = ("ecp5-25", "ecp5-45", "ecp5-85")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Seeds at a time.")
 @click.option("--minutes", type=NumberRange(0.1), help="Longest time of a seed.")
 @click.option("--layer", default="", help="Only this layer's shift-add graph, in minutes.")
+@click.option("--pads/--no-pads", default=True, help="Whether ports are pads, for a bitstream, or "
+              "the core is placed as a part of a larger design.")
+@click.option("--ripup", is_flag=True, help="Route again what misses the clock, until nothing does "
+              "or --minutes are over.")
 @click.option("--require", is_flag=True, help="Fail if the best clock is below --mhz.")
 @click.option("-o", "--out", type=FILE, help="Folder of the work; default: FOLDER-pnr-DEVICE.")
 @json_option
-def pnr(folder, device, speed, mhz, seeds, jobs, minutes, layer, require, out, json_file):
-    """Place and route an emitted folder: clock and bitstream.
+def pnr(folder, require, out, json_file, seeds, speed, **asked):
+    """Place and route an emitted folder: clock and, with pads, a bitstream.
 
     With Yosys, nextpnr and ecppack, on an ECP5. A run that was stopped goes on where it was when it
     is given again. SIGKILL leaves nextpnr running: end it, too, before you go on.
@@ -45,11 +49,14 @@ def pnr(folder, device, speed, mhz, seeds, jobs, minutes, layer, require, out, j
         raise InputError("a seed is given twice", where="--seed", allowed="each seed once")
     if len(seeds) == 1:
         refuse({"jobs": "given, but there is one seed"})
+    if asked["ripup"] and not asked["minutes"]:
+        raise InputError("given without an end", where="--ripup", allowed="beside --minutes",
+                         fix="add --minutes 30")
     if json_file:
         check_report(json_file)
-    name = "-".join([folder.name, "pnr", *filter(None, [layer]), device])
-    order = prove.Order(device, seeds, mhz, int(speed), layer, jobs, minutes)
-    with status(f"place and route on {device}") as say:
+    name = "-".join([folder.name, "pnr", *filter(None, [asked["layer"]]), asked["device"]])
+    order = prove.Order(seeds=seeds, speed=int(speed), **asked)
+    with status(f"place and route on {order.device}") as say:
         report = prove.pnr(folder, out or folder.with_name(name), order, say)
     columns = list(report["best"]["utilisation"])
     table(["seed", "MHz", *columns, "longest path", "ns (routing)"],
@@ -62,11 +69,11 @@ def pnr(folder, device, speed, mhz, seeds, jobs, minutes, layer, require, out, j
            for one in report["seeds"]])
     best = report["best"]["clock_mhz"]
     click.echo(f"{report['network']} {report['content_hash'][:12]} on {report['part']}: {best:.1f} "
-               f"MHz, aimed at {mhz:g}; in {out or folder.with_name(name)}")
+               f"MHz, aimed at {order.mhz:g}; in {out or folder.with_name(name)}")
     if json_file:
         write_json(json_file, report)
-    if require and best < mhz:
-        raise CheckError(f"{best:.1f} MHz", where=folder, allowed=f"{mhz:g} MHz or more",
+    if require and best < order.mhz:
+        raise CheckError(f"{best:.1f} MHz", where=folder, allowed=f"{order.mhz:g} MHz or more",
                          fix="try other seeds")
 
 

@@ -29,6 +29,9 @@ from fsrcnnx.prove.pnr_work import Work, check_work, open_work
 PACKAGE = "CABGA381"
 REPORT, BITSTREAM = "pnr.json", "core.bit"
 SPEEDS = (6, 7, 8)
+# what the FSRCNN-x core routed best with (silicon/README.md): looser than the tool's 0.9, since
+# packed adders leave no wires; timing weighs three times its usual 10
+PLACER = ("--placer-heap-beta", "0.6", "--placer-heap-timingweight", "30")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,9 @@ class Order:
         mhz: Clock that the tool aims at.
         speed: Speed grade.
         layer: The layer whose shift-add graph alone is placed, or empty for the core.
+        pads: Whether the core's ports go to pads, for a bitstream; without, it is placed as a part
+            of a larger design, and paths from and to its ports are nobody's.
+        ripup: Whether wires that miss the clock are routed again until none does, or time is over.
         jobs: Seeds at a time.
         minutes: Longest time of a seed, or None.
     """
@@ -76,6 +82,8 @@ class Order:
     mhz: float = 148.5
     speed: int = 8
     layer: str = ""
+    pads: bool = True
+    ripup: bool = False
     jobs: int = 1
     minutes: float | None = None
 
@@ -130,9 +138,15 @@ def _top(order: Order, layers: list[str], where: Path) -> str:
     return top
 
 
+def _is_whole(order: Order) -> bool:
+    """Whether a bitstream comes of it."""
+    return order.pads and not order.layer
+
+
 def _options(order: Order) -> list[str]:
     """nextpnr's options, but for files and seed."""
-    aims = ["--out-of-context"] if order.layer else ["--lpf-allow-unconstrained"]
+    aims = ["--lpf-allow-unconstrained"] if _is_whole(order) else ["--out-of-context"]
+    aims += [*PLACER, *(["--tmg-ripup"] if order.ripup else [])]
     return [PARTS[order.device].option, "--package", PACKAGE, "--speed", str(order.speed),
             "--freq", f"{order.mhz:g}", "--router", "router2", "--timing-allow-fail", *aims]
 
@@ -195,6 +209,7 @@ def pnr(folder: Path, out: Path, order: Order,
                 if (found := tools.locate(name))}
     of = {"network": manifest["network"], "content_hash": manifest["content_hash"],
           "device": order.device, "speed": order.speed, "mhz": order.mhz, "layer": order.layer,
+          "pads": order.pads, "ripup": order.ripup,
           "tools": versions}
     digest = hashlib.sha256(json.dumps([of, netlists.MADE, _options(order)]).encode())
     for name in manifests.sources(folder):
@@ -211,7 +226,7 @@ def pnr(folder: Path, out: Path, order: Order,
         raise CheckError(f"no seed can be routed: {seeds[0]['failed']}", where=folder,
                          allowed=f"what the {part.name} can route", fix=f"see the logs in {out}")
     best = max(routed, key=lambda one: one["clock_mhz"])
-    if not order.layer:
+    if _is_whole(order):
         say("bitstream")
         _bitstream(work, best["seed"])
     report = {"made_by": f"fsrcnnx {__version__}", **of, "part": f"{part.name}-{order.speed}",

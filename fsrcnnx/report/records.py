@@ -43,6 +43,7 @@ class Recipe:
         floor: Least clock that makes it a record, in MHz.
         speed: Speed grade.
         seeds: Seeds of the placement.
+        minutes: Longest time of a seed.
     """
 
     model: str
@@ -52,6 +53,7 @@ class Recipe:
     floor: float
     speed: int = 8
     seeds: tuple[int, ...] = (1, 2, 3)
+    minutes: float = 60
 
     @property
     def name(self) -> str:
@@ -146,8 +148,9 @@ def make(recipe: Recipe, work: Path, silicon: Path, seeds: Sequence[int] = (),
         emit(model.network, folder, engine="adders", max_width=recipe.width, max_height=height,
              keep=cache.keep)
     out = folder.with_name(f"{folder.name}-pnr")
-    report = pnr(folder, out, Order(recipe.device, recipe.seeds, recipe.mhz, recipe.speed),
-                 say)
+    order = Order(recipe.device, recipe.seeds, recipe.mhz, recipe.speed, pads=False, ripup=True,
+                  minutes=recipe.minutes)
+    report = pnr(folder, out, order, say)
     return store(recipe, folder, out, report, psnr, silicon)
 
 

@@ -212,6 +212,17 @@ def test_a_run_that_was_killed_goes_on(folder, tmp_path, fakes):
     assert (out / "ran").read_text().split() == ["1", "5", "2"]
 
 
+def test_a_core_without_pads_is_a_part_of_a_design(folder, tmp_path, fakes):
+    out = tmp_path / "out"
+    whole = prove._options(Order("ecp5-25"))
+    part = prove._options(Order("ecp5-25", pads=False, ripup=True))
+    assert set(part) - set(whole) == {"--out-of-context", "--tmg-ripup"}
+    report = pnr(folder, out, Order("ecp5-25", pads=False))
+    assert report["pads"] is False and not (out / "core.bit").exists()
+    with pytest.raises(InputError, match=r"another build of this network \(pads\)"):
+        pnr(folder, out, Order("ecp5-25"))
+
+
 def test_a_seed_has_its_time(folder, tmp_path, fakes):
     report = pnr(folder, tmp_path / "out", Order("ecp5-25", seeds=(4, 1), jobs=2, minutes=0.06))
     assert report["seeds"][0]["failed"] == "not routed in 0.06 minutes"
@@ -277,6 +288,8 @@ def test_the_command(folder, tmp_path, fakes, monkeypatch, capsys):
     assert json.loads(Path("report.json").read_text())["best"]["seed"] == 1
     assert Path("rtl-pnr-ecp5-25/core.bit").is_file()
     assert console.outcome(cli.main, [*words, "--require"]) == 1
+    assert console.outcome(cli.main, [*words, "--ripup"]) == 2
+    assert "--ripup: given without an end" in capsys.readouterr().err
     assert console.outcome(cli.main, [*words, "--seed", "1"]) == 2
     assert "a seed is given twice" in capsys.readouterr().err
     assert set(cli.pnr.DEVICES) == set(prove.PARTS)

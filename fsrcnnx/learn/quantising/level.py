@@ -88,7 +88,8 @@ class _Search:
         self.pass_ = []
         self._phases(weight)
         for layer in reversed(range(self.last + 1)):
-            self._layer(layer, weight)
+            if not self.done:
+                self._layer(layer, weight)
         if self.pass_:
             self._keep_ring()
         self.made += len(self.pass_)
@@ -184,6 +185,8 @@ class _Search:
             if self.ramped else lambda *at: 0.0
         gains = costs + weight * (flats + ramps())
         for phase in np.unique(moves.channel):
+            if self.done:
+                return
             at = np.flatnonzero(moves.channel == phase)
             order = at[np.argsort(gains[at], kind="stable")]
             one, two = self._pairs(moves, order, alike, costs + weight * ramps())

@@ -127,10 +127,16 @@ class Line:
         return np.where(self.seen, self.judged(pixels[..., :-1], pixels[..., 1:]), 0)
 
     def judged(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        """How hard the limit of one level presses pixels that step back to the next."""
+        """How hard the limit of one level presses pixels that step back to the next.
+
+        What counts is where they round to: a fall of 1.8 levels, from 7.4 to 5.6, is one level.
+        """
         to = self.network.out_format
         one, two = (np.clip(part, to.lo - 0.5, to.hi + 0.5) for part in (one, two))
-        return pressed(one - two - 1, MARGIN)
+        # by how much one is too high, and two too low: both or neither
+        ways = one - np.rint(two) - 1.5, np.rint(one) - two - 1.5
+        over = np.where(ways[0] > 0, np.minimum(*ways), np.maximum(*ways))
+        return pressed(np.minimum(over, one - two - 1), MARGIN)
 
     @property
     def back(self) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsrcnnx.exact import even, golden
-from fsrcnnx.learn.quantising.lines import Step
+from fsrcnnx.learn.quantising.lines import MARGIN, Step
 from fsrcnnx.learn.quantising.ramps import Ramps
 from tests.learn.quantising.test_ground import networks
 from tests.networks import random_network
@@ -23,7 +23,7 @@ def change(network, data):
     if data.draw(st.booleans()):
         raw = data.draw(st.integers(1, 1 << max(network.shift(index), 1)))
         bias[out] += raw
-        step = Step(-1 if last else out, -1, 0, 0, raw)
+        step = Step(-1 if last and len(bias) == 1 else out, -1, 0, 0, raw)
     else:
         source = data.draw(st.integers(0, layer.in_channels - 1))
         ky, kx = (data.draw(st.integers(0, layer.kernel - 1)) for _ in range(2))
@@ -31,9 +31,8 @@ def change(network, data):
         weight[out, source, ky, kx] += raw
         s, p = layer.stride, layer.padding
         py, px = (ky - p) % s, (kx - p) % s
-        far = ((py + p - ky) // s, (px + p - kx) // s) if last and layer.kind == "deconv" \
-            else (ky - p, kx - p)
-        step = Step(py * s + px if last else out, source, *far, raw)
+        step = Step(py * s + px, source, (py + p - ky) // s, (px + p - kx) // s, raw) \
+            if layer.kind == "deconv" else Step(out, source, ky - p, kx - p, raw)
     layers = (*network.layers[:index], replace(layer, weight=weight, bias=bias),
               *network.layers[index + 1:])
     return index, step, replace(network, layers=layers).check()
@@ -93,3 +92,15 @@ def test_what_moves_do_near_steps_back_is_what_they_do_there():
 def test_a_ramp_that_steps_back_is_seen():
     network = random_network(np.random.default_rng(5), channels=(3, 2), kernels=(3, 1, 3))
     assert even.measure(network).back > 1 and Ramps(network).back > 1
+
+
+def test_a_step_back_counts_where_pixels_round_to():
+    network = random_network(np.random.default_rng(5), channels=(3, 2), kernels=(3, 1, 3))
+    one, two = np.random.default_rng(6).uniform(0, 6, (2, 4000)) + 100
+    judged = Ramps(network).lines[0].judged(one, two)
+    falls = np.rint(one) - np.rint(two) > 1
+    assert ((judged > MARGIN) == falls).all()
+    assert (falls & (one - two < 1.1)).any() and (~falls & (one - two > 1.9)).any()
+    # it presses a little before
+    assert (judged[~falls] > 0).any()
+    assert (judged[one - two < 1 - MARGIN] == 0).all()

@@ -143,7 +143,8 @@ class _Reader:
                             allowed="the same")
             source = given.made.input[0]
         else:
-            value = ((given.value.astype(np.float64) - zero) * scale).astype(np.float32)
+            with np.errstate(over="ignore"):  # what overflows is refused where it is used
+                value = ((given.value.astype(np.float64) - zero) * scale).astype(np.float32)
             if node.output[0] not in self.weights:
                 self.draft.hold(node.output[0], value)
                 self.draft.note(node, "of a constant done")
@@ -181,7 +182,7 @@ class _Reader:
                 part = part.reshape([-1 if at == said["axis"] % axes else 1 for at in range(axes)])
             else:
                 view.refuse(f"{role} of shape {part.shape}", node, allowed="one, or one a channel")
-            if given.value is not None and part.size > 1 \
+            if given.value is not None and part.ndim \
                     and part.size != given.value.shape[said["axis"]]:
                 channels = given.value.shape[said["axis"]]
                 view.refuse(f"{role}s of {part.size} channels, of {channels}", node,

@@ -90,7 +90,7 @@ def array(view: OnnxView, node: NodeProto, index: int) -> np.ndarray:
                     allowed=f"up to {MOST_AXES} axes and {limits.WEIGHTS} values")
     try:
         return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:  # the last of a type that there is not
         view.refuse(f"input {name!r} is corrupt: {error}", node)
 
 

@@ -16,6 +16,7 @@ from fsrcnnx.cli import main as cli
 from fsrcnnx.errors import FsrcnnxError
 from fsrcnnx.exact.onnx.adopt import adopt
 from fsrcnnx.exact.onnx.check import FOREIGN
+from tests.exact.onnx.test_qcdq import linear
 from tests.foreign import MAP, PIXEL, foreign, plain
 
 LONGEST = 600  # characters of an error
@@ -46,16 +47,17 @@ def everything() -> bytes:
 
 
 WHOLE = everything()
+PAIRS = linear("clipped", 0).whole().data()  # of QuantizeLinear and DequantizeLinear
 ODD = ("", "lr", "y", "\n", "a" * 300, "x/y", "ü$(x)", "\x1b[31m", "\u2028")
 CONV = ["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"]
 VALUES = (np.nan, np.inf, 0.0, -1.0, 1e38, 2.0**-149, 3.0, 2.0**31)
 
 
-def take(data: bytes):
+def take(data: bytes, round_scales: bool = False):
     """Whether an import takes a file, or refuses it as it should."""
     start = time.monotonic()
     try:
-        adopted = adopt(data, "m.onnx")
+        adopted = adopt(data, "m.onnx", round_scales=round_scales)
     except FsrcnnxError as error:
         line = str(error)
         assert "\n" not in line and len(line) <= LONGEST and "has made it invalid" not in line
@@ -136,7 +138,7 @@ def wiring(draw, model) -> None:
 @st.composite
 def mutated(draw) -> bytes:
     """A file with one to three faults."""
-    model = onnx.load_model_from_string(draw(st.sampled_from([WHOLE, plain()])))
+    model = onnx.load_model_from_string(draw(st.sampled_from([WHOLE, plain(), PAIRS])))
     for _ in range(draw(st.integers(1, 3))):
         match draw(st.integers(0, 5)):
             case 0 | 1:
@@ -157,13 +159,13 @@ def test_the_whole_file_is_imported():
     assert adopted.network.anchor
     used = {n.op_type for n in onnx.load_model_from_string(WHOLE).graph.node}
     assert used >= set(FOREIGN.operators) - {
-        "DepthToSpace", "Reshape", "Squeeze", "Transpose"}
+        "DepthToSpace", "Reshape", "Squeeze", "Transpose", "QuantizeLinear", "DequantizeLinear"}
 
 
-@given(mutated())
+@given(mutated(), st.booleans())
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_spoilt_file_is_imported_or_refused(data):
-    take(data)
+def test_a_spoilt_file_is_imported_or_refused(data, round_scales):
+    take(data, round_scales)
 
 
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(1, 255)), min_size=1,

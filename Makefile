@@ -3,7 +3,7 @@
 MODEL  ?= fsrcnn-x_x2#     name in models/ or build/, or a path of an .onnx file
 BITS   ?=#                 bits of weights and maps, e.g. w4a8: the same as MODEL=NAME_w4a8
 SIM    ?= verilator#       verilator or icarus
-SEED   ?= 1#               seed of everything random in sim, verify, csim and ranges
+SEED   ?= 1#               seed of everything random in sim, soak, verify, csim and ranges
 WAVES  ?= 0#               1: the benches write waveforms
 DATA   ?= ../shared/data#  folder with train/ and test/ pictures, for train and results
 HOLDOUT ?= 32#             one in so many pictures of train/ is measured instead of trained on
@@ -127,6 +127,7 @@ TAKES_pnr           := MODEL BITS ENGINE CYCLES FPGA SEED
 TAKES_record        := RECORD SEED
 TAKES_hls-synth     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_hls-cosim     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
+TAKES_soak          := SEED
 TAKES_lint          := MODEL BITS ENGINE CYCLES
 override takes := $(sort $(foreach goal,$(MAKECMDGOALS),$(or $(TAKES_$(goal)),$(VARIABLES))))
 override idle  := $(filter-out $(takes),$(asked))
@@ -161,7 +162,7 @@ override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls c csim \
         hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
-        verify-models bench synth pnr record records lint formal doctor clean
+        verify-models bench synth pnr record records lint formal soak doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -294,6 +295,9 @@ lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys
 
 formal: setup ## prove the rules of the RTL (formal/): what holds for every input, and how deep it was looked
 	@.venv/bin/python scripts/formal.py
+
+soak: setup ## send a million beats, half of them against the protocol, through a core of each engine
+	@.venv/bin/python -m sim.soak --seed $(SEED)
 
 doctor: setup ## list the tools: wanted, found, what for
 	@$(FSRCNNX) doctor

@@ -86,7 +86,7 @@ PROOFS = (
     *(Proof("sequencer", ("turn", "line_fifo"), depth=depth, slow=depth > 30)
       for depth in (26, 40)),
     *(Proof("subpixel", ("turn", "skid"), {"PixelsPerBeat": beat}, depth=depth, slow=depth > 16)
-      for beat, depth in ((4, 16), (4, 22), (2, 20), (1, 20))),
+      for beat, depth in ((4, 16), (4, 20), (2, 20), (1, 20))),
     *(Proof("requantise", parameters=widths(*bits), slow=at > 1) for at, bits in enumerate((
         (26, 14, 8, 1), (12, 3, 6, 0), (20, 9, 8, 0), (12, 0, 8, 1), (8, 1, 8, 0), (8, 11, 8, 1)))),
     *(Proof("slope", ("delay",), sloped(*digits), slow=at > 0) for at, digits in enumerate((

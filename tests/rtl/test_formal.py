@@ -111,3 +111,17 @@ def test_what_is_never_reached_and_what_does_not_hold_is_said(tmp_path):
     assert done.returncode == 1
     assert "FAIL\n  does not hold: rule_1 (clock " in done.stdout
     assert done.stderr == "fsrcnnx: error: formal: 1 not proved; allowed: every row PASS\n"
+
+
+def test_the_table_of_modules_says_what_is_proved():
+    rows = re.findall(r"^\| `fsrcnnx_(\w+)` \| ([^|]+) \| [^|]+ \| \d+ \|$",
+                      (RTL / "README.md").read_text(), re.M)
+    named = dict(rows)
+    assert set(named) == {path.stem.removeprefix("fsrcnnx_") for path in RTL.glob("*.sv")} | {
+        "graph_N"}
+    depths = {proof.name: proof.depth for proof in PROOFS} | {"product": None}  # the last, deepest
+    for name, said in named.items():
+        if name not in depths:
+            assert said.startswith(("not done", "N/A: ", "Waived: ")), name
+        else:
+            assert said.startswith(f"{depths[name]} clocks" if depths[name] else "Done"), name

@@ -32,7 +32,7 @@ def _chain(draft: Draft) -> list[NodeProto]:
     found = [node for node in draft.graph.node if node.op_type in MOVING
              and node.input[0] not in draft.view.constants]
     users = draft.users()
-    linked = all(users[one.output[0]] == [two] for one, two in itertools.pairwise(found))
+    linked = all(users.get(one.output[0]) == [two] for one, two in itertools.pairwise(found))
     return found if linked else []
 
 

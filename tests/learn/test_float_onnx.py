@@ -161,7 +161,9 @@ def test_an_anchor_of_a_pixel_shuffle(tmp_path, early):
 @pytest.mark.parametrize("spoil", [
     lambda m: attribute(m, "Transpose", "perm", [0, 1, 2, 4, 3, 5]),
     lambda m: attribute(m, "Transpose", "perm", [0, 1, 4, 3, 5, 2]),
-    lambda m: node(m, "Reshape", 1).input.__setitem__(1, node(m, "Reshape").input[1])])
+    lambda m: node(m, "Reshape", 1).input.__setitem__(1, node(m, "Reshape").input[1]),
+    lambda m: m.graph.node.insert(1, helper.make_node(  # that nothing uses
+        "Transpose", [node(m, "Conv").output[0]], ["dead"], perm=[0, 1, 3, 2]))])
 def test_other_orders_are_no_pixel_shuffle(tmp_path, spoil):
     path = exported(seeded(Espcn()), tmp_path / "net.onnx", opset_version=9)
     with pytest.raises(ModelError, match="acts on a feature map"):

@@ -86,7 +86,7 @@ PROOFS = (
     *(Proof("sequencer", ("turn", "line_fifo"), depth=depth, slow=depth > 30)
       for depth in (26, 40)),
     *(Proof("subpixel", ("turn", "skid"), {"PixelsPerBeat": beat}, depth=depth, slow=depth > 16)
-      for beat, depth in ((4, 16), (4, 20), (2, 20), (1, 20))),
+      for beat, depth in ((4, 16), (4, 20), (2, 20))),
     *(Proof("requantise", parameters=widths(*bits), slow=at > 1) for at, bits in enumerate((
         (26, 14, 8, 1), (12, 3, 6, 0), (20, 9, 8, 0), (12, 0, 8, 1), (8, 1, 8, 0), (8, 11, 8, 1)))),
     *(Proof("slope", ("delay",), sloped(*digits), slow=at > 0) for at, digits in enumerate((
@@ -144,20 +144,21 @@ def netlists(proof: Proof, rtl: Path, folder: Path) -> tuple[list[str], list[str
         "delete t:$cover; " + finish.format("rules") + "design -load both; "
         "delete t:$assert; techmap -map cover.v; " + finish.format("goals"))
     yosys = shutil.which("yosys") or tools.find("yosys")  # that of the wheel starts more slowly
-    done = subprocess.run([yosys, "-q", "-p", script], cwd=folder, check=False, text=True,
-                          capture_output=True, env={**os.environ, **tools.environment("yosys")})
+    done = subprocess.run([yosys, "-q", "-p", script], cwd=folder, check=False,
+                          capture_output=True, encoding="utf-8",
+                          env={**os.environ, **tools.environment("yosys")})
     if done.returncode:
         raise CheckError(f"Yosys refuses it: {(done.stdout + done.stderr).strip()[-200:]}",
                          where=proof.name)
     return tuple([line.rpartition("/")[2] for line in (folder / f"{kind}.txt").read_text(
-        ).splitlines()] for kind in ("rules", "goals"))
+        encoding="utf-8").splitlines()] for kind in ("rules", "goals"))
 
 
 def ask(folder: Path, netlist: str, command: str) -> str:
     """Run ABC on a netlist; registers without a first value begin at any."""
     done = subprocess.run(
         [tools.find("abc"), "-q", f"read_aiger {netlist}; logic; undc; strash; fold; {command}"],
-        cwd=folder, check=False, text=True, capture_output=True)
+        cwd=folder, check=False, encoding="utf-8", capture_output=True)
     if done.returncode < 0:
         raise CheckError(f"ABC ended by signal {-done.returncode}", where=command)
     return done.stdout + done.stderr
@@ -221,9 +222,9 @@ def every_input(product: Path, folder: Path, signed: int, sample_bits: int,
          "1ns/1ps", "--top-module", "product_tb", f"-GSampleSigned={signed}",
          f"-GSampleBits={sample_bits}", f"-GWeightBits={weight_bits}", "-Mdir", folder / "obj",
          product, ROOT / "sim" / "product_tb.sv"],
-        check=True, capture_output=True, text=True, env=verilated.environment())
+        check=True, capture_output=True, encoding="utf-8", env=verilated.environment())
     return subprocess.run([folder / "obj" / "Vproduct_tb"], check=True, capture_output=True,
-                          text=True).stdout
+                          encoding="utf-8").stdout
 
 
 @click.command()

@@ -58,7 +58,7 @@ class Session:
         beats: All of it, a good frame last.
         sent: How many of these are sent before the reset comes, whatever comes then.
         wait: Clocks from then to the reset.
-        length: Clocks of the reset.
+        length: Clocks of the reset, 4 or more.
     """
 
     beats: list[Beat]
@@ -120,7 +120,7 @@ def sessions(beats: int, more: int = SATURATE) -> list[Session]:
                 sent += _rubbish()
         sent += video(_frame(rng, 9, 6))
         cut = random.randint(1, len(sent))
-        made.append(Session(sent, cut, random.randint(1, 3000), random.randint(1, 4)))
+        made.append(Session(sent, cut, random.randint(1, 3000), random.randint(4, 9)))
         beats -= cut
     last = [*made[-1].beats, *[Beat(0, 1, 0, 0, 1)] * more, *video(_frame(rng))]
     return [*made[:-1], replace(made[-1], beats=last, sent=len(last))]
@@ -236,7 +236,7 @@ def soak(engine: str, beats: int, seed: int, simulator: str = "verilator",
                     file.write(f"1 {session.wait} {session.length} 0 0 0\n")
         done = subprocess.run([*command, f"+dir={work}", f"+limit={bound(raster)}",
                                f"+id={told['content_hash'][:8]}", f"+seed={seed}"],
-                              capture_output=True, text=True, check=False)
+                              capture_output=True, encoding="utf-8", check=False)
         said = next((line for line in done.stdout.splitlines() if line.startswith("soak_tb: ")),
                     "soak_tb: FAIL it said nothing")
         if "done" not in said:

@@ -121,6 +121,7 @@ TAKES_rtl           := MODEL BITS ENGINE CYCLES
 TAKES_sim           := SIM SEED WAVES DUT HLS_RTL
 TAKES_verify        := MODEL BITS SEED IMAGES
 TAKES_verify-models := SEED IMAGES
+TAKES_netlist       := MODEL BITS SEED
 TAKES_bench         := MODEL BITS
 TAKES_synth         := MODEL BITS ENGINE CYCLES DEVICE
 TAKES_pnr           := MODEL BITS ENGINE CYCLES FPGA SEED
@@ -162,7 +163,7 @@ override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls c csim \
         hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
-        verify-models bench synth pnr record records lint formal soak doctor clean
+        verify-models netlist bench synth pnr record records lint formal soak doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -257,6 +258,9 @@ verify-models: setup ## the same for every shipped model
 	  $(folder:/=)))); do echo "$$model" && \
 	  $(FSRCNNX) verify "$$model" --seed $(SEED) $(images) \
 	  --json "build/verify-$$model.json" || exit 1; done
+
+netlist: setup ## compare MODEL's cores after synthesis, both engines, bit for bit (long)
+	@$(FSRCNNX) verify $(call q,$(MODEL)) --rungs netlist,netlist-adders --seed $(SEED)
 
 bench: setup ## compare the exact engines: frames a second, ratios, peak memory
 	@mkdir -p $(call q,$(WORK))

@@ -145,7 +145,7 @@ def _is_whole(order: Order) -> bool:
 
 def _options(order: Order) -> list[str]:
     """nextpnr's options, but for files and seed."""
-    aims = ["--lpf-allow-unconstrained"] if _is_whole(order) else ["--out-of-context"]
+    aims = ["--lpf-allow-unconstrained"] if _is_whole(order) else [pnr_seeds.PART]
     aims += [*PLACER, *(["--tmg-ripup"] if order.ripup else [])]
     return [PARTS[order.device].option, "--package", PACKAGE, "--speed", str(order.speed),
             "--freq", f"{order.mhz:g}", "--router", "router2", "--timing-allow-fail", *aims]

@@ -28,6 +28,7 @@ from fsrcnnx.prove.pnr_work import Work
 NETLIST, LOG, REPORT, CONFIG = "netlist.json", "nextpnr.log", "report.json", "routed.config"
 GAVE = re.compile(r"seed-([0-9]{1,10})\.json")  # as _name makes it
 POLL = 0.5  # seconds
+PART = "--out-of-context"  # nextpnr's option for a part of a design, which has no configuration
 ROUTING = re.compile(r"iter=(\d+) .*?overused=(\d+)")
 STEPS = (("Routing", "routing"), ("Placed", "placing"), ("Packing", "packing"))
 
@@ -66,11 +67,12 @@ def _name(seed: int) -> str:
     return f"seed-{seed}.json"
 
 
-def _held(work: Work, seed: int) -> dict | None:
+def _held(work: Work, options: Sequence[str], seed: int) -> dict | None:
     """What a seed gave; None unless all that it left is whole."""
     text = work.held(_name(seed))
     gave = json.loads(text) if text else None
-    if gave and "failed" not in gave and work.held(f"seed-{seed}.config") is None:
+    whole = "failed" not in (gave or {}) and PART not in options
+    if gave and whole and work.held(f"seed-{seed}.config") is None:
         return None  # no bitstream could be packed from it
     return gave
 
@@ -81,15 +83,17 @@ def _start(work: Work, options: Sequence[str], seed: int, stack: ExitStack) -> R
     folder = work.folder / f"running-{seed}"
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     folder.mkdir()
+    config = [] if PART in options else ["--textcfg", CONFIG]
     with open(folder / LOG, "wb") as log:
         process = stack.enter_context(processes.child(
             [nextpnr.path, *options, "--seed", str(seed), "--json", f"../{NETLIST}",
-             "--report", REPORT, "--textcfg", CONFIG], cwd=folder, stdout=log,
+             "--report", REPORT, *config], cwd=folder, stdout=log,
             stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": str(folder)}))
     return Run(process, folder, time.monotonic())
 
 
-def _finish(work: Work, run: Run, seed: int, layers: Sequence[str]) -> dict:
+def _finish(work: Work, options: Sequence[str], run: Run, seed: int,
+            layers: Sequence[str]) -> dict:
     """Keep what a seed gave."""
     log = read_limited(run.folder / LOG, limits.SOURCE_BYTES)
     code = run.process.returncode
@@ -106,7 +110,9 @@ def _finish(work: Work, run: Run, seed: int, layers: Sequence[str]) -> dict:
     else:
         report = read_limited(run.folder / REPORT, limits.SOURCE_BYTES)
         gave |= pnr_report.read(json.loads(report), layers)
-        kept[f"seed-{seed}.config"] = read_limited(run.folder / CONFIG, limits.CHECKPOINT_BYTES)
+        if PART not in options:
+            kept[f"seed-{seed}.config"] = read_limited(run.folder / CONFIG,
+                                                       limits.CHECKPOINT_BYTES)
     for name, content in kept.items():
         work.keep(name, content)
     work.keep(_name(seed), (json.dumps(gave, indent=2) + "\n").encode())
@@ -139,7 +145,7 @@ def run(work: Work, options: Sequence[str], layers: Sequence[str], seeds: Sequen
     """
     before = sorted(int(found[1]) for name in work.names() if (found := GAVE.fullmatch(name)))
     wanted = dict.fromkeys([*seeds, *before])
-    gave = {seed: held for seed in wanted if (held := _held(work, seed))}
+    gave = {seed: held for seed in wanted if (held := _held(work, options, seed))}
     pending = [seed for seed in seeds if seed not in gave]
     running: dict[int, Run] = {}
     with ExitStack() as stack:
@@ -150,7 +156,7 @@ def run(work: Work, options: Sequence[str], layers: Sequence[str], seeds: Sequen
             time.sleep(POLL)
             for seed, one in list(running.items()):
                 if one.process.poll() is not None:
-                    gave[seed] = _finish(work, running.pop(seed), seed, layers)
+                    gave[seed] = _finish(work, options, running.pop(seed), seed, layers)
                 elif minutes and time.monotonic() - one.start > 60 * minutes:
                     processes.end(one.process)
                     shutil.rmtree(running.pop(seed).folder)

@@ -63,9 +63,9 @@ class Recipe:
 
 
 RECORDS = {recipe.name: recipe for recipe in (
-    Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-85", 165, 148.5),
-    Recipe("fsrcnnx-a_x2_w4a8", 1920, "ecp5-85", 165, 148.5),
-    Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-45", 165, 148.5),
+    Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-85", 150, 148.5),
+    Recipe("fsrcnnx-a_x2_w4a8", 1920, "ecp5-85", 150, 148.5),
+    Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-45", 150, 148.5),
     Recipe("fsrcnnx-a_x2_w4a6", 1920, "ecp5-25", 130, 124.6),
     Recipe("fsrcnn-x_x2_w4a8", 1280, "ecp5-45", 100, 74.25),
 )}

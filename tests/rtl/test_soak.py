@@ -21,7 +21,7 @@ def test_soak(engine):
 
 
 FIFO = """fsrcnnx_fifo #(.Width(InBits + 2*DimBits + 2)) u_in_fifo (
-    .clk_i(aclk), .rst_ni(aresetn),
+    .clk_i(aclk), .rst_ni(front_n),
     .in_valid_i(s_axis_video_tvalid), .in_ready_o("""
 FAULTS = {  # what is wrong -> file, what is replaced, what is said
     "the greatest height is the width's": (

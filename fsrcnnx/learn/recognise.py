@@ -190,6 +190,9 @@ class Recogniser:
             role = "a convolution" if len(channels) > 1 else "the first convolution, on luma"
             channels.append(self.need(layer, role, None, channels[-1], None, None)[0])
         block = last.block or math.isqrt(len(last.weight))
+        if last.block is None:
+            self.says.append("tensors alone do not tell whether the LR pixel is added to the "
+                             "output: taken as not; of a network that does, bring the ONNX file")
         self.need(last, f"a PixelShuffle of luma by {block}", block**2, channels[-1], None, None)
         kernels = tuple(map(self.odd, self.row.layers))
         if any(layer.slope is None for layer in inner) and self.choice.slope is None:

@@ -84,6 +84,7 @@ def test_espcn(tmp_path, scale, act, choice):
     assert apart(net, found.model) < FLOAT
     assert found.model.name == f"n5n4f5f3f3p_x{scale}"
     assert f"PixelShuffle (as ESPCN), channels 5, 4, kernels 5, 3, 3, x{scale}" in found.says[0]
+    assert "whether the LR pixel is added to the output: taken as not" in " ".join(found.says)
 
 
 def test_an_fsrcnn_with_a_pixel_shuffle_for_its_deconvolution(tmp_path):

@@ -134,10 +134,12 @@ def bound(made: Raster) -> int:
 
     Returns:
         Clocks: what waits at the output leaves; pixels that wait before the core go through it,
-        each a frame at worst; it is emptied for another size; a greatest frame is filled up.
+        at worst each a frame of another size, for which it is emptied; then a greatest frame is
+        filled up.
     """
     line = max(made.interval * made.slots(MAX_WIDTH), made.line_beats(MAX_WIDTH))
-    pixels = made.fifo_depth * made.frame_clocks(1, 1)
+    emptied = made.interval * made.slots(1) * (made.drain + made.pad) + made.latency
+    pixels = made.fifo_depth * (made.frame_clocks(1, 1) + emptied)
     held = made.ring_words * made.scale**3 // made.beat
     return held + pixels + line * (made.drain + MAX_HEIGHT + made.pad) + 2*made.latency
 

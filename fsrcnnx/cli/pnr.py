@@ -37,7 +37,7 @@ DEVICES = ("ecp5-25", "ecp5-45", "ecp5-85")
 @click.option("-o", "--out", type=FILE, help="Folder of the work; default: FOLDER-pnr-DEVICE.")
 @json_option
 def pnr(folder, require, out, json_file, seeds, speed, **asked):
-    """Place and route an emitted folder: clock and, with pads, a bitstream.
+    """Place and route an emitted folder: clock and bitstream.
 
     With Yosys, nextpnr and ecppack, on an ECP5. A run that was stopped goes on where it was when it
     is given again. SIGKILL leaves nextpnr running: end it, too, before you go on.

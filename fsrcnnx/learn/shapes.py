@@ -86,7 +86,9 @@ def find(name: str, where: str = "model") -> tuple[AnyShape, int]:
         return shape, int(scale)
     why = f"{family} is not defined at scale {scale}: {shape}" if shape \
         else f"unknown model {name!r}"
-    raise ModelError(why, where=where, allowed=", ".join(MODELS),
+    known = [f"{name}_x{'/'.join(str(scale) for scale in SCALES if shape.fits(scale))}"
+             for name, shape in FAMILY.items()]
+    raise ModelError(why, where=where, allowed=", ".join(known),
                      fix=f"or spell a shape out, as {names.SPELT}")
 
 

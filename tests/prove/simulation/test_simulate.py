@@ -220,9 +220,9 @@ def test_counted_errors_and_surplus_beats_are_seen(small, copied):
     top = rtl / "fsrcnnx_top.sv"
     text = top.read_text()
     frame = [random_picture(np.random.default_rng(0), 3, 4)]
-    old = "if (!aresetn) error_count_o <= '0;"
+    old = "if (!front_n) error_count_o <= '0;"
     assert text.count(old) == 1
-    top.write_text(text.replace(old, "if (!aresetn) error_count_o <= 16'd1;"))
+    top.write_text(text.replace(old, "if (!front_n) error_count_o <= 16'd1;"))
     with pytest.raises(SimulationFault, match="errors were counted"):
         simulate(rtl, frame, "icarus")
     # twice the lines: the last ones come after the frame should have ended

@@ -49,7 +49,7 @@ NETWORKS = {
                    {"cycles_per_pixel": 13, "multiplier_bits": 18}),
     "mac-x3": ({"channels": (2,), "kernels": (3, 9), "scale": 3, "activation_bits": 6,
                 "anchor": True, "signed": False}, {"cycles_per_pixel": 9}),
-    "mac-x4": ({"channels": (9,), "kernels": (3, 9), "scale": 4}, {"cycles_per_pixel": 16}),
+    "mac-x4": ({"channels": (3,), "kernels": (3, 9), "scale": 4}, {"cycles_per_pixel": 16}),
     "mac-srcnn": ({"channels": (2, 2), "kernels": (9, 1, 5), "scale": 1, "last": "conv"},
                   {"cycles_per_pixel": 7}),
     "mac-shuffle": ({"channels": (3,), "kernels": (3, 3), "last": "shuffle"},

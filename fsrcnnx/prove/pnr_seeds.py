@@ -71,8 +71,8 @@ def _held(work: Work, options: Sequence[str], seed: int) -> dict | None:
     """What a seed gave; None unless all that it left is whole."""
     text = work.held(_name(seed))
     gave = json.loads(text) if text else None
-    whole = "failed" not in (gave or {}) and PART not in options
-    if gave and whole and work.held(f"seed-{seed}.config") is None:
+    packed = PART not in options and "failed" not in (gave or {})
+    if gave and packed and work.held(f"seed-{seed}.config") is None:
         return None  # no bitstream could be packed from it
     return gave
 

@@ -156,7 +156,7 @@ def make(recipe: Recipe, work: Path, silicon: Path, seeds: Sequence[int] = (),
 
 def store(recipe: Recipe, folder: Path, out: Path, report: dict, psnr: float,
           silicon: Path) -> dict:
-    """Write a record's files.
+    """Write a record's files; seeds of the same netlist that are stored stay beside the new.
 
     Args:
         recipe: What it is of.
@@ -170,22 +170,51 @@ def store(recipe: Recipe, folder: Path, out: Path, report: dict, psnr: float,
         The record.
     """
     told = manifests.read(folder, "network", "content_hash", "clocks_per_frame")
-    best, clocks = report["best"], told["clocks_per_frame"]
+    netlist = hashlib.sha256((out / NETLIST).read_bytes()).hexdigest()
+    path = silicon / f"{recipe.name}.json"
+    seeds = together(report, netlist, path)
+    here = report["best"]
+    best = max((one for one in seeds if "failed" not in one), key=lambda one: one["clock_mhz"])
+    clocks = told["clocks_per_frame"]
     record = {
         "name": recipe.name, "make": f"make record RECORD={recipe.name}",
         **{key: value for key, value in report.items() if key not in ("order", "layer")},
-        "set5_db": psnr, "floor_mhz": recipe.floor,
+        "seeds": seeds, "best": best, "set5_db": psnr, "floor_mhz": recipe.floor,
         "core": {"engine": told["engine"], "max_width": told["max_width"],
                  "max_height": told["max_height"], "clocks_per_frame": clocks,
                  "sources_sha256": sources_hash(folder),
-                 "netlist_sha256": hashlib.sha256((out / NETLIST).read_bytes()).hexdigest(),
+                 "netlist_sha256": netlist,
                  "frames_per_second": round(best["clock_mhz"] * 1e6 / clocks, 1)}}
-    log = (out / f"seed-{best['seed']}.log").read_text(encoding="utf-8", errors="replace")
-    for name, text in ((f"{recipe.name}.log", digest(log)),
-                       (f"{recipe.name}.json", json.dumps(record, indent=2) + "\n")):
-        with atomic(silicon / name) as part:
+    texts = {path: json.dumps(record, indent=2) + "\n"}
+    if best == here:
+        log = (out / f"seed-{best['seed']}.log").read_text(encoding="utf-8", errors="replace")
+        texts[path.with_suffix(".log")] = digest(log)
+    for name, text in texts.items():
+        with atomic(name) as part:
             part.write_text(text, encoding="utf-8")
     return record
+
+
+def together(report: dict, netlist: str, path: Path) -> list[dict]:
+    """Put the seeds that a record has beside those that were run now.
+
+    Args:
+        report: What place and route gave.
+        netlist: SHA-256 of the netlist that it placed.
+        path: The record's JSON; it may be missing, or of something else.
+
+    Returns:
+        Seeds, each as `prove.pnr_seeds.run` gives it, in order; the record's only if all that
+        was asked, the tools, the sources and the netlist are the same.
+    """
+    try:
+        old = read(path)
+    except InputError:
+        old = {}
+    same = old.get("key") == report["key"] and old["core"]["netlist_sha256"] == netlist
+    seeds = {one["seed"]: one for one in old["seeds"]} if same else {}
+    seeds |= {one["seed"]: one for one in report["seeds"]}
+    return [seeds[seed] for seed in sorted(seeds)]
 
 
 def read(path: Path) -> dict:

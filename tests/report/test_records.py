@@ -42,11 +42,34 @@ def stored(tmp_path):
         key: {"used": 1000, "available": 2000} for key in ("lut", "ff", "ebr", "dsp")}}
     report = {"made_by": "x", "network": RECIPE.model, "content_hash": model.content_hash,
               "part": "LFE5U-85F-8", "order": {}, "layer": "", "device": RECIPE.device,
-              "speed": 8, "mhz": RECIPE.mhz, "best": best,
+              "speed": 8, "mhz": RECIPE.mhz, "best": best, "key": "0" * 64,
               "tools": {"yosys": "a 1", "nextpnr-ecp5": "b 2"},
               "seeds": [{"seed": 1, "failed": "not routed"}, best,
                         {"seed": 3, "clock_mhz": 150.5}]}
     return silicon, records.store(RECIPE, core, out, report, 36.37, silicon)
+
+
+def test_seeds_of_the_same_netlist_stay_beside_new_ones(stored, tmp_path):
+    silicon, record = stored
+    log = (silicon / f"{RECIPE.name}.log").read_text()
+
+    def again(seed, clock, netlist="{}", **changes):
+        (tmp_path / "out" / "netlist.json").write_text(netlist)
+        (tmp_path / "out" / f"seed-{seed}.log").write_text(LOG.replace("166.00", f"{clock:.2f}"))
+        new = record["best"] | {"seed": seed, "clock_mhz": clock}
+        report = record | {"seeds": [new], "best": new} | changes
+        return records.store(RECIPE, tmp_path / "core", tmp_path / "out", report, 36.37, silicon)
+
+    slower = again(4, 160.0)
+    assert [one["seed"] for one in slower["seeds"]] == [1, 2, 3, 4]
+    assert slower["best"] == record["best"]
+    assert (silicon / f"{RECIPE.name}.log").read_text() == log
+    faster = again(1, 170.0)
+    assert [one.get("clock_mhz") for one in faster["seeds"]] == [170.0, 166.0, 150.5, 160.0]
+    assert faster["best"]["seed"] == 1 and faster["core"]["frames_per_second"] == 81.9
+    assert "170.00 MHz" in (silicon / f"{RECIPE.name}.log").read_text()
+    assert [one["seed"] for one in again(5, 90.0, key="1" * 64)["seeds"]] == [5]
+    assert [one["seed"] for one in again(6, 90.0, netlist="{} ", key="1" * 64)["seeds"]] == [6]
 
 
 def test_a_record_says_its_rate_and_its_row(stored):

@@ -10,7 +10,8 @@ FSRCNN-s of the kind that Chang et al. 2020 (arXiv:1801.05997) run by TDC; its s
 the published ones were not at hand. The anchor, the nearest LR pixel added to each output phase:
 ABPN (Du et al. 2021, arXiv:2105.09750). SRCNN (Dong et al. 2016, arXiv:1501.00092, n1, n2 and
 f1-f2-f3 in sections 3.1 and 4.3). ESPCN (Shi et al. 2016, arXiv:1609.05158, sections 3.1 and 3.2):
-its kernels and channels; its tanh the number contract has not.
+its kernels and channels; its tanh the number contract has not. espcn-s: as many channels as
+FSRCNN-x's 3,558 multiplications a pixel allow (3,524), most of them where the second layer has 3x3.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ FAMILY = {
     "srcnn": FlatShape(64, 32, 9, 1, 5),
     "srcnn-955": FlatShape(64, 32, 9, 5, 5),
     "espcn": PixelShape((64, 32), (5, 3, 3)),
+    "espcn-s": PixelShape((20, 14), (5, 3, 3)),
 }
 SCALES = (2, 3, 4)
 MODELS = {f"{name}_x{scale}": (shape, scale) for name, shape in FAMILY.items() for scale in SCALES

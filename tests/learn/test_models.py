@@ -16,7 +16,7 @@ from fsrcnnx.learn.quantising.quantnet import LayerFormats, QuantNet, qat_run, t
     ("fsrcnn-x_x2", 3558, 3723), ("fsrcnn_x2", 12464, 12809), ("fsrcnn-s_x2", 3937, 4086),
     ("fsrcnnx-a_x2", 3492, 3647), ("srcnn_x2", 4 * 8032, 8225), ("srcnn_x3", 9 * 8032, 8225),
     ("srcnn-955_x4", 16 * 57184, 57377), ("n4n3f5f1f3_x2", 4 * 139, 154),
-    ("espcn_x3", 22624, 22825), ("n4t3f5f3t3p_x2", 532, 560)])
+    ("espcn_x3", 22624, 22825), ("espcn-s_x2", 3524, 3596), ("n4t3f5f3t3p_x2", 532, 560)])
 def test_sizes(name, macs, parameters):
     model = models.build(name)
     assert model.macs == macs

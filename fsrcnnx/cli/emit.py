@@ -116,10 +116,12 @@ def _estimated(network, build, keep, mhz: float) -> None:
               help="Widest LR frame.  [default: that of --frame, or 1920]")
 @click.option("--max-height", type=int, default=None,
               help="Highest LR frame.  [default: that of --frame, or 1920]")
+@click.option("--adders-per-stage", type=int, default=1,
+              help="Of --engine adders: more take fewer flip-flops and a slower clock.")
 @click.option("--estimate", is_flag=True,
               help="Of --engine adders: print what a core would take, and write nothing.")
 def rtl(model, output, engine, cycles_per_pixel, frame, fps, mhz, pixels_per_beat, multiplier_bits,
-        max_width, max_height, estimate):
+        max_width, max_height, adders_per_stage, estimate):
     """Emit a self-contained folder of SystemVerilog."""
     from fsrcnnx.emit.rtl.build import Build, Video
     from fsrcnnx.emit.rtl.folder import emit
@@ -131,13 +133,13 @@ def rtl(model, output, engine, cycles_per_pixel, frame, fps, mhz, pixels_per_bea
         refuse({"output": "given, but --estimate writes nothing"})
         return _estimated(Model.open(model).network,
                           Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height,
-                                multiplier_bits, video), cache.keep, mhz)
+                                multiplier_bits, video, adders_per_stage), cache.keep, mhz)
     if output is None:
         raise click.MissingParameter(param_type="option", param_hint="'-o' / '--output'")
     manifest = emit(Model.open(model).network, output, engine=engine,
                     cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,
                     max_width=max_width, max_height=max_height, multiplier_bits=multiplier_bits,
-                    video=video, keep=cache.keep)
+                    video=video, adders_per_stage=adders_per_stage, keep=cache.keep)
     adders, slopes = (sum(layer.get(key, 0) for layer in manifest["layers"])
                       for key in ("adders", "slope_adders"))
     used = f", {manifest['utilisation']:.0%} used" if manifest["multipliers"] else ""

@@ -44,6 +44,7 @@ class Recipe:
         speed: Speed grade.
         seeds: Seeds of the placement.
         minutes: Longest time of a seed.
+        adders_per_stage: Adders between the registers of its graphs.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Recipe:
     speed: int = 8
     seeds: tuple[int, ...] = (1, 2, 3)
     minutes: float = 60
+    adders_per_stage: int = 1
 
     @property
     def name(self) -> str:
@@ -66,7 +68,7 @@ RECORDS = {recipe.name: recipe for recipe in (
     Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-85", 150, 148.5),
     Recipe("fsrcnnx-a_x2_w4a8", 1920, "ecp5-85", 150, 148.5),
     Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-45", 150, 148.5),
-    Recipe("fsrcnnx-a_x2_w4a6", 1920, "ecp5-25", 130, 124.6),
+    Recipe("fsrcnnx-c_x2_w4a6", 1920, "ecp5-25", 130, 124.6, adders_per_stage=2),
     Recipe("fsrcnn-x_x2_w4a8", 1280, "ecp5-45", 100, 74.25),
 )}
 
@@ -146,7 +148,7 @@ def make(recipe: Recipe, work: Path, silicon: Path, seeds: Sequence[int] = (),
     height = HEIGHTS[recipe.width]
     if not (folder / manifests.MANIFEST).is_file():
         emit(model.network, folder, engine="adders", max_width=recipe.width, max_height=height,
-             keep=cache.keep)
+             adders_per_stage=recipe.adders_per_stage, keep=cache.keep)
     out = folder.with_name(f"{folder.name}-pnr")
     order = Order(recipe.device, recipe.seeds, recipe.mhz, recipe.speed, pads=False, ripup=True,
                   minutes=recipe.minutes)

@@ -29,7 +29,7 @@ NETWORKS = {
     "adders-anchor-at-once": ({"channels": (), "kernels": (3,), "anchor": True},
                               {"engine": "adders"}),
     "adders-narrow": ({"channels": (3,), "kernels": (3, 3)},
-                      {"engine": "adders", "pixels_per_beat": 1}),
+                      {"engine": "adders", "pixels_per_beat": 1, "adders_per_stage": 2}),
     "adders-x3": ({"channels": (2,), "kernels": (3, 9), "scale": 3, "activation_bits": 6,
                    "anchor": True, "signed": False}, {"engine": "adders"}),
     "adders-x3-line": ({"channels": (2,), "kernels": (3, 3), "scale": 3},

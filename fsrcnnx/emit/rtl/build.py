@@ -56,6 +56,7 @@ class Build:
         max_height: Greatest LR frame height; None as well.
         multiplier_bits: Bits of a multiplier's wide factor.
         video: Frames to keep up with, or None.
+        adders_per_stage: Adders between the registers of a shift-add graph.
     """
 
     engine: str = "mac"
@@ -65,6 +66,7 @@ class Build:
     max_height: int | None = None
     multiplier_bits: int = 25
     video: Video | None = None
+    adders_per_stage: int = 1
 
     @property
     def dim_bits(self) -> int:
@@ -133,6 +135,9 @@ def whole(network: Network, build: Build) -> Build:
         build = replace(build, **{name: value})
     _need(build.multiplier_bits in MULTIPLIER, f"{build.multiplier_bits} bits",
           "--multiplier-bits", f"{MULTIPLIER[0]}..{MULTIPLIER[-1]}")
+    _need(build.adders_per_stage in engine.stages, f"{build.adders_per_stage} adders per stage",
+          "--adders-per-stage", f"{engine.stages[0]}..{engine.stages[-1]}" if len(engine.stages) > 1
+          else f"none with --engine {build.engine}, which has no graphs")
     paces, cycles, beat = engine.paces, build.cycles_per_pixel, build.pixels_per_beat
     if video:
         _need(cycles is None, f"{cycles} cycles per pixel", "--cycles-per-pixel",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fsrcnnx import limits
 from fsrcnnx.emit.rtl.adders import whole
 from fsrcnnx.emit.rtl.fold import Fold, fold, per_multiplier
-from fsrcnnx.emit.rtl.graphs import Keep, LayerGraph, layer_graphs
+from fsrcnnx.emit.rtl.graphs import STAGE, Keep, LayerGraph, layer_graphs
 from fsrcnnx.emit.rtl.lanes import Lane
 from fsrcnnx.emit.rtl.memories import Memory, memories, placed
 from fsrcnnx.exact.network import Network
@@ -30,10 +30,12 @@ class Pace:
     Args:
         cycles: Most clocks per LR pixel.
         multiplier_bits: Bits of a multiplier's wide factor.
+        adders_per_stage: Adders between registers.
     """
 
     cycles: int
     multiplier_bits: int = 25
+    adders_per_stage: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ def adders(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence
         network: A checked network.
         parts: The lanes of each layer.
         proved: The ranges of each layer: what enters its graph.
-        pace: 1 clock, which is all that there is.
+        pace: 1 clock, which is all that there is, and the adders of a stage.
         keep: Keeps solved graphs, or None.
 
     Returns:
@@ -99,8 +101,9 @@ def adders(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence
         ImportError: If the solver is missing.
     """
     folds = [whole(own) for own in parts]
-    return tuple(Work(turns, graph.latency, graph.sum_bits, graph=graph) for turns, graph in
-                 zip(folds, layer_graphs(network, keep=keep, proved=proved), strict=True))
+    graphs = layer_graphs(network, pace.adders_per_stage, keep, proved)
+    return tuple(Work(turns, graph.latency, graph.sum_bits, graph=graph)
+                 for turns, graph in zip(folds, graphs, strict=True))
 
 
 @dataclass(frozen=True)
@@ -111,13 +114,15 @@ class Engine:
         works: Gives each layer its work.
         cycles: Most clocks per LR pixel where nobody asks for others.
         paces: Which may be asked for.
+        stages: Adders between registers that may be asked for.
     """
 
     works: Callable[[Network, Sequence[tuple[Lane, ...]], Sequence[LayerRange], Pace, Keep | None],
                     tuple[Work, ...]]
     cycles: int
     paces: range
+    stages: range
 
 
-ENGINES = {"mac": Engine(mac, 16, range(1, limits.CYCLES + 1)),
-           "adders": Engine(adders, 1, range(1, 2))}
+ENGINES = {"mac": Engine(mac, 16, range(1, limits.CYCLES + 1), range(1, 2)),
+           "adders": Engine(adders, 1, range(1, 2), STAGE)}

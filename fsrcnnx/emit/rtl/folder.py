@@ -77,6 +77,7 @@ def manifest(plan: Plan, made: Iterable[str]) -> dict:
         "latency_lines": plan.latency_lines,
         "multipliers": plan.multipliers,
         "multiplier_bits": build.multiplier_bits,
+        "adders_per_stage": build.adders_per_stage,
         "utilisation": round(plan.utilisation, 3),
         "raster": plan.raster.manifest(),
         "layers": [
@@ -136,6 +137,7 @@ def emit(
     max_height: int | None = None,
     multiplier_bits: int = 25,
     video: Video | None = None,
+    adders_per_stage: int = 1,
     keep: Keep | None = None,
 ) -> dict:
     """Write a self-contained RTL folder.
@@ -152,6 +154,7 @@ def emit(
         max_height: Greatest LR frame height; None as well.
         multiplier_bits: Bits of a multiplier's wide factor: two products share one where it fits.
         video: Frames to keep up with, from which the clocks per LR pixel follow.
+        adders_per_stage: Adders between the registers of a graph, with `adders`.
         keep: Keeps what takes long to find, by its content, or None.
 
     Returns:
@@ -165,7 +168,7 @@ def emit(
     out_dir = Path(out_dir)
     check(out_dir, KIND)  # before the work of graphs and vectors
     plan = make(network, Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height,
-                               multiplier_bits, video), keep)
+                               multiplier_bits, video, adders_per_stage), keep)
     made = generated(plan)
     described = manifest(plan, made)
     proof = vectors(network, plan.build.max_width, plan.build.max_height)

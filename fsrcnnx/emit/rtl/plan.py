@@ -182,7 +182,8 @@ def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
     parts = tuple(lanes(layer) for layer in network.layers)
     proved = ranges.prove(network)
     works = ENGINES[build.engine].works(
-        network, parts, proved, Pace(build.cycles_per_pixel, build.multiplier_bits), keep)
+        network, parts, proved, Pace(
+            build.cycles_per_pixel, build.multiplier_bits, build.adders_per_stage), keep)
     last = len(network.layers) - 1
     anchor = network.in_format.width if network.anchor else 0
     layers = []

@@ -27,7 +27,8 @@ def _engine(plan: Plan) -> dict[str, str]:
     return {"constants": "the weights are shifts\nand adders in `fsrcnnx_graph_*.sv`",
             "multiplier_use": "", "adders": f"| adders of the sums | {adders} |\n"
             f"| adders of the slopes | {slopes} |\n",
-            "options": "--engine adders"}
+            "options": "--engine adders" + f" --adders-per-stage {build.adders_per_stage}" * (
+                build.adders_per_stage > 1)}
 
 
 def _clocks(plan: Plan) -> str:

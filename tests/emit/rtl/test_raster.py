@@ -71,7 +71,9 @@ def test_a_pace_that_cannot_be_is_refused():
                            (Build("mac", pixels_per_beat=3), "its square"),
                            (Build("mac", cycles_per_pixel=1, pixels_per_beat=1), "4 or more"),
                            (Build("mac", cycles_per_pixel=3, pixels_per_beat=1), "4 or more"),
-                           (Build("mac", multiplier_bits=8), "9..64")):
+                           (Build("mac", multiplier_bits=8), "9..64"),
+                           (Build("mac", adders_per_stage=2), "none with --engine mac"),
+                           (Build("adders", adders_per_stage=9), "1..8")):
         with pytest.raises(InputError) as error:
             make(network, build)
         assert allowed in str(error.value)

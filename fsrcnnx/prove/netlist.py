@@ -18,11 +18,12 @@ from fsrcnnx.errors import CheckError
 from fsrcnnx.files import carried
 from fsrcnnx.owned import whole_folder
 from fsrcnnx.prove import synth
+from fsrcnnx.prove.carry_ends import trim
 from fsrcnnx.prove.ram_register import absorb
 
 # a module that keeps its hierarchy shares no register with its twins; at the end all is flat
 COMMAND = "synth_ecp5 -no-rw-check{noabc9} -top {top}; setattr -mod -unset keep_hierarchy; flatten"
-MADE = f"{COMMAND}, registers into block RAM: 2"  # what else decides: goes into keys
+MADE = f"{COMMAND}, registers into block RAM: 2, carry ends: 1"  # what else decides: goes into keys
 CELLS, NETLIST, PACKAGE = "ecp5_cells.v", "netlist.v", "fsrcnnx_pkg.sv"
 KIND = "a netlist folder"
 TRUTH = {"LUT4": ("INIT",), "CCU2C": ("INIT0", "INIT1")}
@@ -44,6 +45,7 @@ def mapped(folder: Path, top: str = synth.TOP) -> tuple[dict, int, str]:
         CheckError: If Yosys refuses the folder.
     """
     netlist, tool = synth.run_yosys(folder, COMMAND, top)
+    trim(netlist, top)
     return netlist, absorb(netlist, top), tool
 
 

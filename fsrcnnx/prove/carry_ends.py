@@ -16,6 +16,7 @@ from __future__ import annotations
 
 CARRY, LUT = "CCU2C", "LUT4"
 OPERANDS = "ABCD"
+PINS = {"CIN", "COUT", "S0", *(f"{name}0" for name in OPERANDS)}
 TIED = {("1", "0"): 4, ("0", "1"): 8, ("1", "1"): 12}  # C, D: where in a table their quarter is
 OPEN = "x"
 
@@ -53,9 +54,9 @@ def trim(netlist: dict, top: str) -> int:
     module = netlist["modules"][top]
     used, found = _looked_at(module), {}
     for name, cell in module["cells"].items():
-        if cell["type"] != CARRY:
-            continue
         pins, given = cell["connections"], cell["parameters"]
+        if cell["type"] != CARRY or not pins.keys() >= PINS:
+            continue
         if pins["COUT"][0] not in used:
             pins["COUT"] = [OPEN]
         carry, table = pins["CIN"][0], given["INIT0"]

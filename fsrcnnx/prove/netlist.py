@@ -18,7 +18,7 @@ from fsrcnnx.errors import CheckError
 from fsrcnnx.files import carried
 from fsrcnnx.owned import whole_folder
 from fsrcnnx.prove import synth
-from fsrcnnx.prove.carry_ends import trim
+from fsrcnnx.prove.carry_ends import OPEN, trim
 from fsrcnnx.prove.ram_register import absorb
 
 # a module that keeps its hierarchy shares no register with its twins; at the end all is flat
@@ -91,8 +91,9 @@ def verilog(netlist: dict, top: str = synth.TOP) -> str:
                   for key in TRUTH.get(cell["type"], ())]
         given = ", ".join(f".{key}({_value(value)})" for key, value in cell["parameters"].items()
                           if key not in TRUTH.get(cell["type"], ()))
-        pins = ", ".join([*(f".{pin}({_bits(bits)})" for pin, bits in cell["connections"].items()),
-                          *tables])
+        pins = ", ".join([*(
+            f".{pin}()" if bits == [OPEN] and cell["port_directions"][pin] == "output" else
+            f".{pin}({_bits(bits)})" for pin, bits in cell["connections"].items()), *tables])
         cells.append(f"  {cell['type']} #({given}) c{number} ({pins});")
         nets |= {bit for bits in cell["connections"].values() for bit in bits} - set(BITS)
     names = [top, *module["ports"], *{cell["type"] for cell in module["cells"].values()}]

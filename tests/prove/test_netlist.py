@@ -130,9 +130,13 @@ def spoiled(netlist):
 
 def test_a_netlist_as_verilog():
     cells = {"a.b": {"type": "LUT4", "parameters": {"INIT": "0110", "NAME": "1 ", "WORD": "NO"},
-                     "connections": {"A": [2], "B": ["1"], "C": ["x"], "Z": [5]}},
+                     "port_directions": {"A": "input", "B": "input", "C": "input", "Z": "output",
+                                         "Y": "output"},
+                     "connections": {"A": [2], "B": ["1"], "C": ["x"], "Z": [5], "Y": ["x"]}},
              "s": {"type": "$scopeinfo", "parameters": {}, "connections": {}},
-             "m": {"type": "RAM", "parameters": {}, "connections": {"DO": [6, 7], "DI": ["0", 2]}}}
+             "m": {"type": "RAM", "parameters": {},
+                   "port_directions": {"DO": "output", "DI": "input"},
+                   "connections": {"DO": [6, 7], "DI": ["0", 2]}}}
     netlist = {"modules": {"top": {"cells": cells, "ports": {
         "a": {"direction": "input", "bits": [2]}, "q": {"direction": "output",
                                                         "bits": [5, "0"]}}}}}
@@ -142,7 +146,7 @@ def test_a_netlist_as_verilog():
         "  wire n2;\n  wire n5;\n  wire n6;\n  wire n7;\n"
         "  assign n2 = a[0];\n  assign q[0] = n5;\n  assign q[1] = 1'b0;\n"
         "  LUT4 #(.NAME(\"1\"), .WORD(\"NO\")) c0 "
-        "(.A(n2), .B(1'b1), .C(1'bx), .Z(n5), .INIT(4'b0110));\n"
+        "(.A(n2), .B(1'b1), .C(1'bx), .Z(n5), .Y(), .INIT(4'b0110));\n"
         "  RAM #() c1 (.DO({n7, n6}), .DI({n2, 1'b0}));\nendmodule\n")
     cells["evil"] = {"type": "LUT4; initial $system", "parameters": {}, "connections": {}}
     with pytest.raises(CheckError, match="a cell or port 'LUT4; initial"):

@@ -33,6 +33,7 @@ FAMILY = {
     "optimal-fsrcnn": Shape(25, 5, 1, 5, 7),
     "fsrcnnx-a": Shape(16, 9, 4, 3, 3, anchor=True),
     "fsrcnnx-b": Shape(22, 7, 4, 3, 3, anchor=True),
+    "fsrcnnx-c": Shape(16, 11, 2, 3, 3, anchor=True),
     "srcnn": FlatShape(64, 32, 9, 1, 5),
     "srcnn-955": FlatShape(64, 32, 9, 5, 5),
     "espcn": PixelShape((64, 32), (5, 3, 3)),

@@ -66,10 +66,10 @@ def fitted_formats(model: models.Net, bits: Mapping[str, Bits], peak: float = MA
         for name in model.names})
 
 
-def magnitude(y: torch.Tensor) -> torch.Tensor:
+def magnitude(y: torch.Tensor, share: float = QUANTILE) -> torch.Tensor:
     """The quantile of each channel's magnitudes; y: (N, C, H, W); returns (C,)."""
     values = y.abs().transpose(0, 1).flatten(1)
-    return values[:, :: values.shape[1] // SAMPLES + 1].quantile(QUANTILE, dim=1)
+    return values[:, :: values.shape[1] // SAMPLES + 1].quantile(share, dim=1)
 
 
 def incoming(model: models.Net, name: str) -> torch.Tensor:
@@ -81,7 +81,7 @@ def incoming(model: models.Net, name: str) -> torch.Tensor:
 
 @torch.no_grad()
 def equalise(model: models.Net, x: torch.Tensor, peak: float = MAP_PEAK, *,
-             kept: bool = False) -> None:
+             kept: bool = False, share: float = QUANTILE) -> None:
     """Scale every inner channel to fill the fixed range; the network's output stays.
 
     Args:
@@ -89,12 +89,13 @@ def equalise(model: models.Net, x: torch.Tensor, peak: float = MAP_PEAK, *,
         x: Calibration pixels (N, 1, H, W), pixel / 256.
         peak: Range of the inner maps; a wider one lets weights of few bits fill theirs.
         kept: Whether channel 0 of every map stays as it is.
+        share: Of a channel's magnitudes that its map holds.
     """
     for name, after in zip(model.names, model.names[1:], strict=False):
         layer = getattr(model, name)
         x = model.act[name](layer(x))                # (N, C, H, W)
         room = weight_peak(model, name) / layer.weight.abs().amax((1, 2, 3)).clamp(min=1e-9)
-        factor = torch.minimum(peak / magnitude(x).clamp(min=1e-9), room)
+        factor = torch.minimum(peak / magnitude(x, share).clamp(min=1e-9), room)
         if kept:
             factor[0] = 1
         layer.weight *= factor[:, None, None, None]

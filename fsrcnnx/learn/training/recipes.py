@@ -56,6 +56,7 @@ RECIPES = {
     "fsrcnn-x_x3": replace(TAUGHT, teacher="fsrcnn_x3", steps=5000, start="fsrcnn-x_x2", fine=3000),
     "fsrcnnx-a_x2": Recipe(200000, teacher="fsrcnn_x2", fine=7000, fine_lr=2e-3),
     "fsrcnnx-b_x2": Recipe(120000, teacher="fsrcnn_x2", fine=15000, fine_lr=3e-3),
+    "fsrcnnx-c_x2": replace(TAUGHT, steps=60000),
     "fsrcnn_x2": replace(ADAM, steps=60000, fine=8000),
     "fsrcnn_x3": replace(ADAM, steps=6000, start="fsrcnn_x2", fine=2500),
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
@@ -69,7 +70,8 @@ RECIPES = {
 FINE = {"fsrcnnx-a_x2_w4a8": (60000, 5e-3, True, 4),
         "fsrcnnx-b_x2_w4a8": (60000, 5e-3, True, 4), "w4a8": (10000, 5e-3, True, 4),
         "w4a8-mixed": (10000, 5e-3, True, 4), "w4a6": (10000, 5e-3, True, 4),
-        "w8a8d2": (6000, 1e-3, True, 4)}
+        "w8a8d2": (6000, 1e-3, True, 4),
+        "fsrcnn-x_x2_w8a9": (8000, 1e-3, True, 0), "fsrcnnx-a_x2_w8a9": (7000, 2e-3, False, 0)}
 FINE_ELSE = (6000, 3e-3, False, 4)
 
 

@@ -14,7 +14,7 @@ from fsrcnnx.cli.unused import refuse
 from fsrcnnx.owned import whole_folder
 
 KIND = "an imported model"
-OF_FLOAT = ("scale", "divisor", "padding", "slope")
+OF_FLOAT = ("scale", "divisor", "padding", "slope", "anchor", "identity")
 OF_QUANTISED = ("slope_bits", "weight_bits", "round_scales", "prescale")
 
 

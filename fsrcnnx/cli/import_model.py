@@ -46,14 +46,18 @@ LARGE = 256  # nodes; qonnx's time grows with their square, so that one size has
               help="Of a checkpoint's deconvolution.  [default: half the kernel]")
 @click.option("--slope", type=NumberRange(-16, 16),
               help="Of activations that a checkpoint does not hold.  [default: 0, ReLU]")
+@click.option("--anchor/--no-anchor", default=None, help="Whether a checkpoint's network adds the "
+              "LR pixel to its output.  [default: as published of ECBSR and SESR, else not]")
+@click.option("--identity/--no-identity", default=None, help="Whether blocks of an ECBSR or SESR "
+              "add what they are given.  [default: not of ECBSR, but of SESR]")
 @json_option
 def import_model(file, output, slope_bits, weight_bits, round_scales, prescale, json_file, divisor,
                  **choice):
     """Bring a network of another tool to our form.
 
-    FILE is a checkpoint (FSRCNN, FSRCNN-s, SRCNN, ESPCN), the same as float ONNX, or quantised
-    ONNX, of Brevitas or onnxruntime say, which is made exact. An ONNX file is held against what was
-    made of it, on random pixels.
+    FILE is a checkpoint (FSRCNN, SRCNN, ESPCN, ECBSR, SESR and others), the same as float ONNX, or
+    quantised ONNX, of Brevitas or onnxruntime say, which is made exact. An ONNX file is held
+    against what was made of it, on random pixels.
     """
     from fsrcnnx.exact.onnx import bytes as onnx_bytes
     from fsrcnnx.exact.onnx import io as onnx_io

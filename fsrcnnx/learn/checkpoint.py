@@ -21,7 +21,9 @@ import torch
 
 from fsrcnnx import limits
 from fsrcnnx.errors import ModelError, shown
-from fsrcnnx.learn.rows import Layer, Row
+from fsrcnnx.learn.blocks import EXPORT, PARTS, Folded, fold
+from fsrcnnx.learn.linear import identity
+from fsrcnnx.learn.rows import UNSAID, Choice, Layer, Row
 from fsrcnnx.learn.schema import FLOATS, kind
 
 # keys under which a checkpoint has its state dictionary; averaged weights before others
@@ -29,10 +31,7 @@ INSIDE = ("params_ema", "params", "state_dict", "model_state_dict", "model", "ne
 DEPTH = 3  # dictionaries in dictionaries
 MOST = 8 * limits.LAYERS  # tensors: of a layer three, and as many of other things
 NAMED = 3  # keys that an error names
-# what the branches of ECBSR's blocks hold besides weights: github.com/xindongzhang/ECBSR, ecb.py
-COLLAPSIBLE = ("k0", "k1", "b0", "b1", "scale", "mask")
 TENSORS_ALONE = "save its tensors alone: torch.save(model.state_dict(), 'net.pth')"
-EXPORT = "export the network to ONNX, where it can be folded, and import that"
 
 
 def own(content: object) -> bool:
@@ -93,11 +92,7 @@ def _modules(state: Mapping, file: str) -> dict[str, dict[str, torch.Tensor]]:
         total += value.numel()
         if total > limits.WEIGHTS:
             _refuse(f"{total} values so far", file, key, allowed=f"up to {limits.WEIGHTS}")
-        if role in COLLAPSIBLE:
-            _refuse("of a collapsible block", file, key, allowed="convolutions and PReLU",
-                    fix="collapse the blocks of an ECBSR where it was trained, and save the plain "
-                        "network")
-        if role not in ("weight", "bias"):
+        if role not in ("weight", "bias", *PARTS):
             _refuse(f"a tensor of shape {tuple(value.shape)}", file, key,
                     allowed="weight or bias of a module",
                     fix="a network of the family has no other parameters")
@@ -136,12 +131,33 @@ def _slopes(layers: list[Layer], behind: list[int], slopes: list[np.ndarray], fi
     return layers, []
 
 
-def read_row(content: object, file: str) -> Row:
+def _skips(layers: list[Layer], folded: Folded, anchor: bool
+           ) -> tuple[list[Layer], list[dict[int, np.ndarray]]]:
+    """Say what skips past layers; a sum of maps before a wide last layer is one of its own."""
+    skips: list[dict[int, np.ndarray]] = [{} for _ in layers]
+    if folded.skips:
+        names = [layer.name for layer in layers]
+        source, end = (names.index(name) for name in folded.skips)
+        eye = identity(len(layers[source].weight))
+        if 2 * eye.size < layers[end].weight.size:
+            layers.insert(end, Layer("add_residual", eye, slope=np.ones(1), deconv=False))
+            skips.insert(end, {source + 1: eye})
+        else:
+            skips[end][source + 1] = layers[end].weight
+    if folded.pixel is not None and not anchor:
+        skips[-1][0] = folded.pixel.weight
+        bias = folded.pixel.bias + (0 if layers[-1].bias is None else layers[-1].bias)
+        layers[-1] = replace(layers[-1], bias=bias)
+    return layers, skips if any(skips) else []
+
+
+def read_row(content: object, file: str, choice: Choice = UNSAID) -> Row:
     """Read a stranger's checkpoint.
 
     Args:
         content: What `torchfile.read` gave of it.
         file: Its name, for errors.
+        choice: What the user says of it.
 
     Returns:
         Its layers.
@@ -150,20 +166,29 @@ def read_row(content: object, file: str) -> Row:
         ModelError: Naming the first tensor that has no place in such a network.
     """
     state, notes = _state(content, file)
+    folded = fold({name: {role: _array(value) for role, value in parts.items()}
+                   for name, parts in _modules(state, file).items()}, file, choice)
     layers, behind, slopes = [], [], []
-    for name, parts in _modules(state, file).items():
+    for name, parts in folded.modules.items():
         weight, bias = parts.get("weight"), parts.get("bias")
         if weight is not None and weight.ndim == 4 and (bias is None or bias.ndim == 1):
-            layers.append(Layer(name, _array(weight), None if bias is None else _array(bias)))
+            layers.append(Layer(name, weight, bias))
         elif weight is not None and weight.ndim == 1 and bias is None:
             behind.append(len(layers))
-            slopes.append(_array(weight))
+            slopes.append(weight)
         else:
-            shapes = ", ".join(f"{role} {tuple(value.shape)}" for role, value in parts.items())
+            shapes = ", ".join(f"{role} {value.shape}" for role, value in parts.items())
             _refuse(f"{shapes}", file, name,
                     allowed="a convolution, weight (out, in, k, k) and bias (out,), or a PReLU, "
                     "weight (1,) or (channels,)", fix=EXPORT)
     layers, assumed = _slopes(layers, behind, slopes, file)
+    anchor = folded.anchor if choice.anchor is None else choice.anchor
+    layers, skips = _skips(layers, folded, bool(anchor))
     types = {str(value.dtype).removeprefix("torch.") for value in state.values()} - {"float32"}
     notes += [f"{name} made float32{', rounded' * (name == 'float64')}" for name in sorted(types)]
-    return Row(file, tuple(layers), notes=(*notes, *assumed))
+    notes += folded.notes
+    if choice.anchor is None and folded.anchor:
+        notes.append("the LR pixel is added to the output, as published (--no-anchor says "
+                     "otherwise)")
+    return Row(file, tuple(layers), bool(anchor), notes=(*notes, *assumed), skips=tuple(skips),
+               guessed=anchor is None)

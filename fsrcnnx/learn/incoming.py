@@ -79,6 +79,11 @@ def read(path: Path, choice: Choice = UNSAID) -> Recognised:
         CheckError: If the network gives other pixels than an ONNX file itself.
     """
     if not is_checkpoint(path):
+        for option, said in (("anchor", choice.anchor), ("identity", choice.identity)):
+            if said is not None:
+                raise InputError(f"--{'no-' * (not said)}{option}, of an ONNX file", where=path,
+                                 allowed="it of a checkpoint: an ONNX file says it itself",
+                                 fix="leave it out")
         row, data = float_onnx.read_row(path)
         found = recognise(row, choice)
         return Recognised(found.model, found.divisor, (
@@ -91,7 +96,7 @@ def read(path: Path, choice: Choice = UNSAID) -> Recognised:
     if checkpoint.own(content):
         raise ModelError("weights of fsrcnnx itself", where=path, allowed="those of others",
                          fix=OUR_FIX)
-    return recognise(checkpoint.read_row(content, str(path)), choice)
+    return recognise(checkpoint.read_row(content, str(path), choice), choice)
 
 
 def load(path: Path, scale: int) -> Net:

@@ -1,14 +1,11 @@
 """A row of layers from a stranger's file, recognised by its shapes as a network of the family.
 
-May import numpy, torch, learn.models, learn.rows, learn.shapes, the limits and the errors.
+May import learn.models, learn.rows, learn.shapes, learn.skips and learn.values.
 
     found = recognise(Row("net.pth", layers), Choice(scale=2))
     found.model, found.says                        # fsrcnn_x2, what was recognised, line by line
 
-Nothing but shapes decides what a layer is; the first that does not fit is named. Our networks see
-pixel / 256, those of others pixel / 255 as a rule. Convolutions, deconvolutions and PReLU scale
-with what they are given, so that other biases alone make up for it: the same function, and weights
-and slopes as they were.
+Nothing but shapes decides what a layer is; the first that does not fit is named.
 
 Source: the networks: learn.shapes; layouts of files: github.com/yjn870, FSRCNN-pytorch,
 SRCNN-pytorch and ESPCN-pytorch (models.py).
@@ -19,19 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
-import numpy as np
-import torch
-
-from fsrcnnx import limits
-from fsrcnnx.errors import ModelError, shown
-from fsrcnnx.learn.models import PIXEL_STEPS, Net, build
+from fsrcnnx.learn.models import Net, build
 from fsrcnnx.learn.rows import UNSAID, Choice, Layer, Row
 from fsrcnnx.learn.shapes import SCALES, FlatShape, PixelShape, Shape, name_of, pads
-
-DIVISORS = (255, PIXEL_STEPS, 1)  # of pixels, before they enter a network
-ADVICE = "export the network to ONNX and import that: it says what each layer is"
+from fsrcnnx.learn.skips import carry
+from fsrcnnx.learn.values import Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +48,8 @@ class Recogniser:
     """
 
     def __init__(self, row: Row, choice: Choice):
-        self.row, self.choice = row, choice
+        self.row, self.choice, self.refuse = row, choice, row.refuse
         self.says: list[str] = []
-
-    def refuse(self, what: str, layer: Layer | None = None, *, allowed: str = "",
-               fix: str = "") -> NoReturn:
-        """Stop, naming the file and the layer."""
-        where = self.row.file if layer is None else \
-            f"{self.row.file}: {shown(layer.name, limits.NAME)}"
-        raise ModelError(what, where=where, allowed=allowed, fix=fix)
 
     def need(self, layer: Layer, role: str, *want: int | None) -> tuple[int, ...]:
         """Hold a layer's weights against a shape; None stands for any side, of kernels an odd one.
@@ -190,9 +173,9 @@ class Recogniser:
             role = "a convolution" if len(channels) > 1 else "the first convolution, on luma"
             channels.append(self.need(layer, role, None, channels[-1], None, None)[0])
         block = last.block or math.isqrt(len(last.weight))
-        if last.block is None:
+        if self.row.guessed:
             self.says.append("tensors alone do not tell whether the LR pixel is added to the "
-                             "output: taken as not; of a network that does, bring the ONNX file")
+                             "output: taken as not (--anchor says otherwise)")
         self.need(last, f"a PixelShuffle of luma by {block}", block**2, channels[-1], None, None)
         kernels = tuple(map(self.odd, self.row.layers))
         if any(layer.slope is None for layer in inner) and self.choice.slope is None:
@@ -201,56 +184,6 @@ class Recogniser:
                         fix="--slope 0 if it is ReLU; train with ReLU or PReLU if it is tanh")
         return PixelShape(tuple(channels[1:]), kernels, self.row.anchor), self.scale(
             block, SCALES, "")
-
-    def slope(self, layer: Layer) -> np.ndarray:
-        """Slopes of the activation behind a layer, one per channel."""
-        out = layer.weight.shape[0]
-        slope = layer.slope
-        if slope is None:
-            slope = np.full(1, self.choice.slope or 0.0)
-        if slope.shape not in ((1,), (out,)):
-            self.refuse(f"slopes of shape {slope.shape}", layer, allowed=f"({out},) or (1,)")
-        return np.broadcast_to(slope, (out,))
-
-    def activation(self) -> str:
-        """Say what the activations are; a file holds those of all layers but the last, or none."""
-        *inner, last = self.row.layers
-        if last.slope is not None:
-            self.refuse("an activation behind it", last, allowed="none behind the last layer")
-        without = [layer for layer in inner if layer.slope is None]
-        if without and len(without) < len(inner) and self.choice.slope is None:
-            self.refuse("no slopes behind it, and others have some", without[0],
-                        allowed="PReLU behind every layer but the last, or behind none",
-                        fix=f"{ADVICE}; or say its slope, by --slope")
-        if without:
-            slope = self.choice.slope or 0.0
-            what = f"{slope:g}, as --slope says" if slope else "0, ReLU"
-            self.says.append(f"no slopes in the file behind {len(without)} of {len(inner)} "
-                             f"layers: taken as {what}")
-        elif self.choice.slope is not None:
-            self.refuse("--slope, and the file has slopes behind every layer",
-                        allowed="--slope where it has none", fix="leave it out")
-        if all(layer.slope is not None and layer.slope.size > 1 for layer in inner):
-            return "PReLU, a slope per channel"
-        return "ReLU" if not any(self.slope(layer).any() for layer in inner) else \
-            "PReLU, shared slopes made one per channel"
-
-    def divisor(self) -> int:
-        """What pixels were divided by, said."""
-        divisor = self.choice.divisor
-        if divisor is None:
-            divisor = PIXEL_STEPS if self.row.own else DIVISORS[0]
-        low, high = self.row.limits
-        if low > 0 or high < 255 / divisor:
-            self.refuse(f"the output is clipped to {low:g}..{high:g}",
-                        allowed=f"0..{255 / divisor:g}, all pixels of a picture, or no clip",
-                        fix="--divisor, if pixels were divided by another number")
-        if divisor == PIXEL_STEPS:
-            self.says.append("pixels divided by 256, as ours: every value as it was")
-        else:
-            self.says.append(f"pixels divided by {divisor}, now by 256: biases times {divisor}/256,"
-                             " weights and slopes as they were")
-        return divisor
 
     def model(self) -> Recognised:
         """Recognise the network, and build it."""
@@ -263,28 +196,13 @@ class Recogniser:
         shape, scale = self.espcn() if shuffled else \
             self.srcnn() if len(layers) == 3 else self.fsrcnn()
         shape.sizes(scale).check(self.row.file)
-        activation = self.activation()
-        divisor = self.divisor()
+        values = Values(self.row, self.choice)
+        activation, divisor = values.activation(), values.divisor()
         model = build(name_of(shape, scale), where=self.row.file)
-        state = {}
-        for name, layer in zip(model.names, layers, strict=True):
-            out = getattr(model, name).out_channels
-            bias = np.zeros(out) if layer.bias is None else layer.bias
-            if bias.shape != (out,):
-                self.refuse(f"a bias of shape {bias.shape}", layer, allowed=f"({out},)")
-            state[f"{name}.weight"], state[f"{name}.bias"] = \
-                layer.weight, bias * (divisor / PIXEL_STEPS)
-            if name in model.act:
-                state[f"act.{name}.weight"] = self.slope(layer)
-        with np.errstate(over="ignore"):
-            state = {key: value.astype(np.float32) for key, value in state.items()}
-        for key, value in state.items():
-            if not np.isfinite(value).all():
-                self.refuse(f"{key} holds NaN or infinity, as float32", allowed="finite values")
-        model.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
+        model.load_state_dict(values.state(model, divisor))
         return Recognised(model.eval(), divisor, (
             f"recognised {model.name}: {shape.describe(scale)}; {activation}",
-            *self.says, *self.row.notes))
+            *self.says, *values.says, *self.row.notes))
 
 
 def recognise(row: Row, choice: Choice = UNSAID) -> Recognised:
@@ -300,4 +218,4 @@ def recognise(row: Row, choice: Choice = UNSAID) -> Recognised:
     Raises:
         ModelError: Naming the first layer that does not fit, its shape and the expected one.
     """
-    return Recogniser(row, choice).model()
+    return Recogniser(*carry(row, choice)).model()

@@ -1,16 +1,20 @@
 """A stranger's network as a row of layers, as its file has it: what the readers of files give.
 
-May import numpy.
+May import numpy, the limits and the errors.
 
     Row("net.pth", (Layer("first_part.0", weight, bias, slope), ...))
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
+
+from fsrcnnx import limits
+from fsrcnnx.errors import ModelError, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,10 @@ class Row:
         limits: What the output is clipped to.
         own: Whether we wrote the file.
         notes: What was done to read it, a line each.
+        skips: For each layer what it adds up besides the layer before: number of a source (0 is
+            the network's input, 1 the first layer's output) to weights (out, in, k, k); empty if
+            nothing skips.
+        guessed: Whether nothing tells of an anchor, and it is taken as none.
     """
 
     file: str
@@ -58,6 +66,24 @@ class Row:
     limits: tuple[float, float] = (-np.inf, np.inf)
     own: bool = False
     notes: tuple[str, ...] = ()
+    skips: Sequence[Mapping[int, np.ndarray]] = ()
+    guessed: bool = False
+
+    def refuse(self, what: str, layer: Layer | None = None, *, allowed: str = "",
+               fix: str = "") -> NoReturn:
+        """Stop, naming the file and the layer.
+
+        Args:
+            what: What is wrong.
+            layer: Where, if at a layer.
+            allowed: What would be accepted.
+            fix: What to do.
+
+        Raises:
+            ModelError: Always.
+        """
+        where = self.file if layer is None else f"{self.file}: {shown(layer.name, limits.NAME)}"
+        raise ModelError(what, where=where, allowed=allowed, fix=fix)
 
 
 @dataclass(frozen=True)
@@ -69,12 +95,16 @@ class Choice:
         padding: Of the deconvolution.
         divisor: What pixels are divided by before they enter: a value of DIVISORS.
         slope: Of activations that the file does not hold.
+        anchor: Whether the LR pixel is added to the output.
+        identity: Whether collapsible blocks add what they are given.
     """
 
     scale: int | None = None
     padding: int | None = None
     divisor: int | None = None
     slope: float | None = None
+    anchor: bool | None = None
+    identity: bool | None = None
 
 
 UNSAID = Choice()

@@ -169,7 +169,7 @@ def changed(**values):
     (seeded(Espcn(colours=3)).state_dict(), {}, r"first_part.0: weights of shape.*on luma"),
     (changed(last_part__weight=torch.zeros(4, 6, 2, 2)), {}, "last_part: a kernel of 2x2; allowed"),
     (changed(mid_part__2__k0=torch.zeros(3, 3, 1, 1)), {},
-     "mid_part.2.k0: of a collapsible block; allowed.*fix: collapse the blocks of an ECBSR"),
+     "mid_part.2.k0: of a collapsible block; allowed.*fix: collapse it where it was trained"),
     (changed(first_part__0__weight=torch.zeros(6, 1, 4, 4)), {"scale": 2}, "an odd side"),
     (changed(first_part__0__weight=torch.zeros(6, 1, 3, 5)), {"scale": 2}, "square kernels"),
     (changed(first_part__0__bias=torch.zeros(5)), {"scale": 2}, r"bias of shape \(5,\); allowed"),

@@ -11,7 +11,7 @@ from torch import nn
 
 from fsrcnnx.errors import CheckError, ModelError
 from fsrcnnx.exact.onnx.model import SHIPPED
-from fsrcnnx.learn import float_onnx, incoming, store
+from fsrcnnx.learn import incoming, store, sums
 from fsrcnnx.learn.rows import Choice
 from tests.learn.others import Espcn, Named, Srcnn, apart, seeded
 
@@ -298,7 +298,7 @@ def attribute(model, op, name, value):
      r"has shape .1, 3, 12, 10.; allowed: .N, 1, H, W."),
     (lambda m: laid(m, "ConvTranspose"), r"\(ConvTranspose\): a DepthToSpace behind it; allowed"),
     (lambda m: laid(m, "Conv"), "a DepthToSpace before the last layer, or a second one"),
-    (lambda m: skip(m), r"here \(Add\): adds feature maps; .*fix: collapse the blocks of an ECBSR"),
+    (lambda m: skip(m), r"here \(Add\): adds feature maps; .*fix: a skip is taken in networks"),
     (lambda m: node(m, "PRelu").input.__setitem__(1, m.graph.input[0].name), "is not a constant"),
 ])
 def test_what_does_not_fit_names_its_node(tmp_path, edit, says):
@@ -319,8 +319,8 @@ def test_a_scale_that_the_file_says_otherwise(tmp_path):
 def test_a_network_that_differs_from_its_file_is_caught(tmp_path, monkeypatch):
     path = exported(normed(seeded(Named())), tmp_path / "net.onnx",
                     training=torch.onnx.TrainingMode.PRESERVE)
-    fold = float_onnx.fold
-    monkeypatch.setattr(float_onnx, "fold", lambda layer, factor, offset: fold(
-        layer, factor, offset * 1.01))
+    scaled = sums.scaled
+    monkeypatch.setattr(sums, "scaled", lambda one, factor, offset, node: scaled(
+        one, factor, offset * 1.01, node))
     with pytest.raises(CheckError, match="its pixels differ from the file's by up to"):
         incoming.read(path)

@@ -16,7 +16,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, numpy_helper
 
 from fsrcnnx import limits
-from fsrcnnx.exact.onnx.check import FOREIGN, STRICT
+from fsrcnnx.exact.onnx.check import STRICT
 from fsrcnnx.exact.onnx.draft import Draft
 from fsrcnnx.exact.onnx.graph import IR_VERSION, OPSET
 from fsrcnnx.exact.onnx.view import ELEMENT_TYPES, MOST_AXES, OnnxView
@@ -235,4 +235,4 @@ def simplify(view: OnnxView) -> tuple[OnnxView, list[str]]:
     for entry in model.opset_import:
         if entry.domain in ("", "ai.onnx") and entry.version not in STRICT.opsets:
             entry.version = OPSET  # what is left has the same meaning there
-    return OnnxView(model, view.file, FOREIGN, rewritten=True), draft.notes
+    return OnnxView(model, view.file, view.dialect, rewritten=True), draft.notes

@@ -46,7 +46,7 @@ class OnnxView:
 
     def __init__(self, model: onnx.ModelProto, file: str, dialect: Dialect = STRICT, *,
                  rewritten: bool = False):
-        self.file, self.model = file, model
+        self.file, self.model, self.dialect = file, model, dialect
         self.graph = model.graph
         onnx_check.check(model, file, dialect, rewritten=rewritten)
         self.metadata = {prop.key: prop.value for prop in model.metadata_props}

@@ -31,6 +31,13 @@ TESTED = {
     "fsrcnnx import net.pth -o models/mine_x3 --scale 3": "learn/test_checkpoint.py::test_srcnn",
     "fsrcnnx import espcn.pth -o models/mine_x2 --slope 0":
         "cli/test_import_float.py::test_a_checkpoint_that_ends_in_a_pixel_shuffle",
+    "fsrcnnx import ecbsr.pth -o models/mine_x2": "learn/test_collapsible.py::test_an_ecbsr",
+    "fsrcnnx import sesr.pth -o models/mine_x2 --slope 0":
+        "learn/test_collapsible.py::test_a_sesr",
+    "fsrcnnx import quicksrnet.pth -o models/mine_x2 --slope 0":
+        "learn/test_collapsible.py::test_a_quicksrnet_without_its_clips",
+    "fsrcnnx import sesr.onnx -o models/mine_x2":
+        "learn/test_collapsible.py::test_skips_in_a_file",
     "fsrcnnx import espcn.onnx -o models/mine_x2":
         "test_bring.py::test_an_espcn_of_a_few_lines",
     "fsrcnnx import net.onnx -o models/mine_x2":

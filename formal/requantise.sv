@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proof that fsrcnnx_requantise is its specification, for every value.
 //
-//   1 3 clocks after a value comes value / 2^Shift rounded half to even and saturated, or 0 if it was
+//   1 2 clocks after a value comes value / 2^Shift rounded half to even and saturated, or 0 if it was
 //     said one clock before that it lies outside the frame
 
 `default_nettype none
@@ -40,35 +40,34 @@ module requantise_proof #(
     chosen  = rounded < Least ? Least : rounded > Most ? Most : rounded;
   end
 
-  logic [OutBits-1:0]     want_q, want_q1, want_q2;
+  logic [OutBits-1:0]     want_q, want_q1;
   logic signed [Bits-1:0] twice_q, rounded_q;
   logic                   negative_q;
   logic [1:0]             begun_q = '0;
 
   always_ff @(posedge clk_i) begin
     want_q    <= chosen[OutBits-1:0];
-    want_q1   <= want_q;
-    want_q2   <= outside_i ? '0 : want_q1;
+    want_q1   <= outside_i ? '0 : want_q;
     twice_q   <= twice;
     rounded_q <= rounded;
     negative_q <= value_i[ValueBits-1];
-    if (begun_q != 2'd3) begun_q <= begun_q + 1'b1;
+    if (begun_q != 2'd2) begun_q <= begun_q + 1'b1;
   end
 
   always_ff @(posedge clk_i) begin
-    if (begun_q == 2'd3) begin
-      rule_1: assert (out == want_q2);
+    if (begun_q == 2'd2) begin
+      rule_1: assert (out == want_q1);
       negative: cover (negative_q);
     end
   end
 
   if (OutSigned == 0 || ValueBits - Shift > OutBits) begin : gen_saturated
     always_ff @(posedge clk_i) begin
-      if (begun_q == 2'd3) saturated: cover (rounded_q > Most || rounded_q < Least);
+      if (begun_q == 2'd2) saturated: cover (rounded_q > Most || rounded_q < Least);
     end
   end
   if (Shift > 0 && Shift < ValueBits) begin : gen_tied
-    always_ff @(posedge clk_i) if (begun_q == 2'd3) tied: cover (twice_q == (One <<< Shift));
+    always_ff @(posedge clk_i) if (begun_q == 2'd2) tied: cover (twice_q == (One <<< Shift));
   end
 
 endmodule

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proof that fsrcnnx_slope is its specification, for every accumulator.
 //
-//   1 Stages + 1 clocks after acc comes acc << Frac, or acc * Slope where acc is negative
+//   1 Stages clocks after acc comes acc << Frac, or acc * Slope where acc is negative
 
 `default_nettype none
 
@@ -28,18 +28,18 @@ module slope_proof #(
     wide = acc_i[AccBits-1] ? (AccBits+32)'(wide * Slope) : wide <<< Frac;
   end
 
-  logic [(Stages+1)*ValueBits-1:0] want_q;  // the newest lowest
-  logic [Stages+1:0]               begun_q = '0;
+  logic [Stages*ValueBits-1:0] want_q;  // the newest lowest
+  logic [Stages:0]             begun_q = '0;
 
   always_ff @(posedge clk_i) begin
-    want_q  <= ((Stages+1)*ValueBits)'({want_q, wide[ValueBits-1:0]});
-    begun_q <= {begun_q[Stages:0], 1'b1};
+    want_q  <= (Stages*ValueBits)'({want_q, wide[ValueBits-1:0]});
+    begun_q <= (Stages+1)'({begun_q, 1'b1});
   end
 
   always_ff @(posedge clk_i) begin
-    if (begun_q[Stages]) begin
-      rule_1: assert (value == $signed(want_q[Stages*ValueBits +: ValueBits]));
-      sloped:   cover (want_q[Stages*ValueBits +: ValueBits] == ValueBits'(-Slope));
+    if (begun_q[Stages-1]) begin
+      rule_1: assert (value == $signed(want_q[(Stages-1)*ValueBits +: ValueBits]));
+      sloped:   cover (want_q[(Stages-1)*ValueBits +: ValueBits] == ValueBits'(-Slope));
       straight: cover (value == $signed(ValueBits'(1) << Frac));
     end
   end

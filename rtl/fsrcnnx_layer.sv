@@ -9,7 +9,7 @@
 // A deconvolution has a lane of sums per output phase (TDC).
 // Anchor: the LR pixel of the centre goes on beside the outputs, or, in the last layer, is added to
 // each sum; the first layer finds it in its own column.
-// Latency from a window's newest step: 5 (0 where Side is 1) + Sums + AnchorCycles + SlopeCycles + 3,
+// Latency from a window's newest step: 5 (0 where Side is 1) + Sums + AnchorCycles + SlopeCycles + 2,
 // and 1 with slices.
 
 `default_nettype none
@@ -73,7 +73,7 @@ module fsrcnnx_layer #(
   localparam int AnchorCycles = AnchorBits > 0 && CarryOut == 0 ? 1 : 0;
   localparam int Share        = 4;                                 // cells that share a mask
   localparam int Copies       = (Sums + Share - 1) / Share;
-  localparam int Cycles       = AnchorCycles + SlopeCycles + 3;    // from sums to outputs
+  localparam int Cycles       = AnchorCycles + SlopeCycles + 2;    // from sums to outputs
 
   if (FoldOut < 1 || (FoldOut - 1)*Outs >= Outputs || (Graph != 0 && FoldOut > 1))
   begin : gen_bad_fold
@@ -153,17 +153,18 @@ module fsrcnnx_layer #(
 
   // ---------------------------------------------------------------- flags beside the cells
   logic [3*Cycles-1:0] flags_q;    // of cycle c at [3*(c-1)]
+  wire  logic [3*Cycles+2:0] flags = {flags_q, sum_done, sum_line, sum_live};  // at [3*c]
   logic [Copies-1:0]   outside;    // of the cycle before the last
   logic                done, done_line, done_live;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) flags_q <= '0;
-    else flags_q <= (3*Cycles)'({flags_q, sum_done, sum_line, sum_live});
+    else flags_q <= flags[3*Cycles-1:0];
   end
 
   for (genvar c = 0; c < Copies; c++) begin : gen_outside
     fsrcnnx_copy u_copy (
-      .clk_i, .data_i(flags_q[3*(Cycles-3) +: 2] != 2'b11), .data_o(outside[c]));
+      .clk_i, .data_i(flags[3*(Cycles-2) +: 2] != 2'b11), .data_o(outside[c]));
   end
 
   assign {done, done_line, done_live} = flags_q[3*(Cycles-1) +: 3];
@@ -206,7 +207,7 @@ module fsrcnnx_layer #(
     end else if (FoldOut == 1) begin : gen_constant
       fsrcnnx_slope #(
         .AccBits(AccBits), .Slope(Slopes[(s % Outputs)*32 +: 32]), .Frac(SlopeFrac),
-        .Stages(SlopeCycles - 1), .ValueBits(ValueBits)
+        .Stages(SlopeCycles), .ValueBits(ValueBits)
       ) u_slope (.clk_i, .acc_i(acc), .value_o(value));
     end else begin : gen_table
       fsrcnnx_prelu #(

@@ -2,9 +2,9 @@
 // Requantisation of one value: shift, round half to even, saturate; 0 outside the frame.
 //
 //   out = outside ? 0 : saturate(round_half_even(value / 2^Shift))
-// Cycle 1 cuts and looks for what saturates, cycle 2 rounds, cycle 3 chooses: a saturation is known
-// before the sum of the rounding, and the 0 is the output register's reset.
-// Latency 3 cycles, no enable. Rounding as ap_fixed's AP_RND_CONV, AP_SAT.
+// Cycle 1 cuts and looks for what saturates, cycle 2 rounds and chooses: a saturation is known beside
+// the sum of the rounding, and the 0 is the output register's reset.
+// Latency 2 cycles, no enable. Rounding as ap_fixed's AP_RND_CONV, AP_SAT.
 // Python twin: fsrcnnx.exact.formats.requantise.
 
 `default_nettype none
@@ -17,7 +17,7 @@ module fsrcnnx_requantise #(
 ) (
   input  wire logic                        clk_i,
   input  wire logic signed [ValueBits-1:0] value_i,
-  input  wire logic                        outside_i,  // cycle 2
+  input  wire logic                        outside_i,  // cycle 1
   output logic      [OutBits-1:0]          out_o
 );
 
@@ -55,22 +55,15 @@ module fsrcnnx_requantise #(
     under_q <= floor[FloorBits-1] && (OutSigned == 0 || !(&floor[FloorBits-2:MostBits]));
   end
 
-  // ---------------------------------------------------------------- cycle 2: round
-  logic [OutBits-1:0] rounded_q;
-  logic               over_q1, under_q1;
+  // ---------------------------------------------------------------- cycle 2: round, saturate
+  wire logic [OutBits-1:0] rounded = floor_q + OutBits'(up_q);
+  wire logic               over    = over_q || (up_q && !under_q && floor_q == Most);
 
-  always_ff @(posedge clk_i) begin
-    rounded_q <= floor_q + OutBits'(up_q);
-    over_q1   <= over_q || (up_q && !under_q && floor_q == Most);
-    under_q1  <= under_q;
-  end
-
-  // ---------------------------------------------------------------- cycle 3: saturate
   always_ff @(posedge clk_i) begin
     if (outside_i) out_o <= '0;
-    else if (over_q1) out_o <= Most;
-    else if (under_q1) out_o <= Least;
-    else out_o <= rounded_q;
+    else if (over) out_o <= Most;
+    else if (under_q) out_o <= Least;
+    else out_o <= rounded;
   end
 
 endmodule

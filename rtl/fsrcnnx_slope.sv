@@ -3,9 +3,10 @@
 //
 //   value = acc >= 0 ? acc << Frac : acc * Slope
 // The slope's signed digits (non-adjacent form) are added one a clock, a register behind every
-// adder; the first positive one is free. Slopes of one layer may have unequal numbers of digits:
-// the accumulator waits first, so that all take Stages clocks.
-// Latency Stages + 1 cycles, no enable. Python twin: fsrcnnx.exact.golden.activate.
+// adder; the first positive one is free. The sign chooses in the clock of the last adder: then only
+// a slope of three digits or more keeps the accumulator beside its product. Slopes of one layer may
+// have unequal numbers of digits: the accumulator waits first, so that all take Stages clocks.
+// Latency Stages cycles, no enable. Python twin: fsrcnnx.exact.golden.activate.
 
 `default_nettype none
 
@@ -13,7 +14,7 @@ module fsrcnnx_slope #(
   parameter int AccBits   = 20,
   parameter int Slope     = 3,
   parameter int Frac      = 4,
-  parameter int Stages    = 2,   // at least the adders that Slope takes
+  parameter int Stages    = 2,   // at least 1 and the adders that Slope takes
   parameter int ValueBits = 26   // AccBits + the greater of Frac and the bits of |Slope|
 ) (
   input  wire logic                        clk_i,
@@ -50,17 +51,19 @@ module fsrcnnx_slope #(
   localparam int Free   = Positive != '0 ? 1 : 0;  // digits without an adder
   localparam int Adders = count(Positive) + count(Negative) - Free;
 
-  if (Adders > Stages) begin : gen_bad_stages
-    fsrcnnx_error_slope_needs_a_stage_for_each_adder u_error ();
+  localparam int Last   = Adders > 1 ? Adders : 1;  // clocks from the first digit on
+
+  if (Last > Stages) begin : gen_bad_stages
+    fsrcnnx_error_slope_needs_a_stage_for_each_adder_and_one_for_none u_error ();
   end
 
-  // ---------------------------------------------------------------- to cycle Stages - Adders: wait
+  // ---------------------------------------------------------------- to cycle Stages - Last: wait
   logic [AccBits-1:0] first;
 
-  fsrcnnx_delay #(.Width(AccBits), .Cycles(Stages - Adders)) u_wait (
+  fsrcnnx_delay #(.Width(AccBits), .Cycles(Stages - Last)) u_wait (
     .clk_i, .data_i(acc_i), .data_o(first));
 
-  // ---------------------------------------------------------------- to cycle Stages: digits
+  // ---------------------------------------------------------------- to cycle Stages - 1: digits
   for (genvar d = 0; d <= Adders; d++) begin : gen_digit
     logic signed [AccBits-1:0]   acc;
     logic signed [ValueBits-1:0] product;  // digits 0 to d, or d - 1 where none is free
@@ -70,15 +73,21 @@ module fsrcnnx_slope #(
     end else begin : gen_next
       localparam int Digit = d - 1 + Free;
       wire logic signed [ValueBits-1:0] term = ValueBits'(gen_digit[d-1].acc) <<< place(Digit);
-      always_ff @(posedge clk_i) begin
-        acc <= gen_digit[d-1].acc;
-        if (Digit < count(Positive)) product <= gen_digit[d-1].product + term;
-        else product <= gen_digit[d-1].product - term;
+      wire logic signed [ValueBits-1:0] sum  = Digit < count(Positive) ?
+          gen_digit[d-1].product + term : gen_digit[d-1].product - term;
+      if (d == Adders) begin : gen_last
+        assign acc     = gen_digit[d-1].acc;
+        assign product = sum;
+      end else begin : gen_more
+        always_ff @(posedge clk_i) begin
+          acc     <= gen_digit[d-1].acc;
+          product <= sum;
+        end
       end
     end
   end
 
-  // ---------------------------------------------------------------- cycle Stages + 1: choose
+  // ---------------------------------------------------------------- cycle Stages: choose
   wire logic signed [AccBits-1:0] acc = gen_digit[Adders].acc;
 
   always_ff @(posedge clk_i) begin

@@ -90,7 +90,7 @@ PROOFS = (
     *(Proof("requantise", parameters=widths(*bits), slow=at > 1) for at, bits in enumerate((
         (26, 14, 8, 1), (12, 3, 6, 0), (20, 9, 8, 0), (12, 0, 8, 1), (8, 1, 8, 0), (8, 11, 8, 1)))),
     *(Proof("slope", ("delay",), sloped(*digits), slow=at > 0) for at, digits in enumerate((
-        (-107, 4, 15), (87, 4, 15), (0, 0, 14), (64, 0, 15), (3, 1, 14), (-8, 3, 14)))),
+        (-107, 4, 15), (87, 4, 15), (0, 1, 14), (64, 1, 15), (3, 1, 14), (-8, 3, 14)))),
 )
 
 

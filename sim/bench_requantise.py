@@ -13,11 +13,11 @@ from cocotb.triggers import RisingEdge
 from fsrcnnx.exact.formats import Format, requantise
 from sim.tb import config
 
-LATENCY = 3
+LATENCY = 2
 
 
 @cocotb.test()
-async def every_value_after_three_clocks(dut):
+async def every_value_after_two_clocks(dut):
     bits, shift = config()["ValueBits"], config()["Shift"]
     to = Format(bool(config()["OutSigned"]), config()["OutBits"], 0)
     rng = np.random.default_rng(random.getrandbits(32))
@@ -42,7 +42,7 @@ async def every_value_after_three_clocks(dut):
         if at > LATENCY:
             got.append(int(dut.out_o.value))
         dut.value_i.value = int(values[min(at, values.size - 1)]) & ((1 << bits) - 1)
-        dut.outside_i.value = 1 - int(inside[np.clip(at - 2, 0, values.size - 1)])
+        dut.outside_i.value = 1 - int(inside[np.clip(at - 1, 0, values.size - 1)])
     wrong = np.flatnonzero(np.array(got) != want)
     assert not wrong.size, (f"{wrong.size} wrong, first value {values[wrong[0]]} inside "
                             f"{inside[wrong[0]]}: want {want[wrong[0]]}, got {got[wrong[0]]}")

@@ -46,7 +46,7 @@ CASES = {
                               "MaxWidth": 16}),
     **{f"slope-{slope}": ("slope", {
         "AccBits": 12, "Slope": slope, "Frac": 6, "Stages": stages, "ValueBits": 12 + bits})
-       for slope, stages, bits in ((0, 0, 6), (64, 0, 7), (3, 1, 6), (-1, 1, 6), (-8, 3, 6),
+       for slope, stages, bits in ((0, 1, 6), (64, 1, 7), (3, 1, 6), (-1, 1, 6), (-8, 3, 6),
                                    (87, 4, 7), (-107, 4, 7), (-128, 2, 8))},
     "requantise-signed": ("requantise", {"ValueBits": 26, "Shift": 14, "OutBits": 8,
                                          "OutSigned": 1}),

@@ -13,7 +13,7 @@ from fsrcnnx.exact.network import Layer
 
 COLUMN = 5       # latency of fsrcnnx_column where there is a line memory
 PRELU = 3        # of fsrcnnx_prelu
-REQUANTISE = 3   # of fsrcnnx_requantise
+REQUANTISE = 2   # of fsrcnnx_requantise
 
 
 def slope_bits(layer: Layer) -> int:
@@ -41,7 +41,7 @@ def slope_cycles(layer: Layer, slices: int = 1) -> int:
     """
     if layer.slope is None:
         return 0
-    return PRELU if slices > 1 else 1 + int(adders(layer.slope).max())
+    return PRELU if slices > 1 else max(1, int(adders(layer.slope).max()))
 
 
 def slope_adders(layer: Layer, outputs: int) -> int:

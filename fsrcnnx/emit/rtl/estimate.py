@@ -68,12 +68,12 @@ def _cell(part: LayerPlan, slope: int | None, acc: int) -> tuple[int, int]:
     value = acc
     lut, ff = 0, 0
     if slope is not None:
-        adds, stages = int(adders(slope)), cells.slope_cycles(part.layer) - 1
+        adds, stages = int(adders(slope)), cells.slope_cycles(part.layer)
         product = acc + max(abs(slope).bit_length(), 1)
         value = cells.value_bits(part.layer, acc)
-        ff += (stages - adds) * acc + adds * (acc + product) + value
+        ff += (stages - max(adds, 1)) * acc + max(adds - 1, 0) * (acc + product) + value
         lut += adds * product + acc
-    return lut + 3 * out, ff + 3 * out + 5
+    return lut + 3 * out, ff + 2 * out + 3
 
 
 def _layer(part: LayerPlan, anchor: int, width: int) -> tuple[int, int]:

@@ -105,7 +105,7 @@ def test_round_half_up(coarse, copied, monkeypatch):
 
 def test_wrap_instead_of_saturation(small, copied, monkeypatch):
     rtl = copied(small.rtl)
-    for flag in ("over_q1", "under_q1"):
+    for flag in ("over", "under_q"):
         plant(rtl / "fsrcnnx_requantise.sv", f"else if ({flag})",
               f"else if ({flag} && OutSigned == 0)")
 

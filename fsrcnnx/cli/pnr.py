@@ -33,6 +33,8 @@ DEVICES = ("ecp5-25", "ecp5-45", "ecp5-85")
               "the core is placed as a part of a larger design.")
 @click.option("--ripup", is_flag=True, help="Route again what misses the clock, until nothing does "
               "or --minutes are over.")
+@click.option("--trimmed/--untrimmed", default=True, help="Whether carry chains lose the cells "
+              "that nextpnr puts at their ends.")
 @click.option("--require", is_flag=True, help="Fail if the best clock is below --mhz.")
 @click.option("-o", "--out", type=FILE, help="Folder of the work; default: FOLDER-pnr-DEVICE.")
 @json_option

@@ -23,19 +23,32 @@ from fsrcnnx.prove.ram_register import absorb
 
 # a module that keeps its hierarchy shares no register with its twins; at the end all is flat
 COMMAND = "synth_ecp5 -no-rw-check{noabc9} -top {top}; setattr -mod -unset keep_hierarchy; flatten"
-MADE = f"{COMMAND}, registers into block RAM: 2, carry ends: 1"  # what else decides: goes into keys
+MADE = f"{COMMAND}, registers into block RAM: 2"  # what else decides: goes into keys
 CELLS, NETLIST, PACKAGE = "ecp5_cells.v", "netlist.v", "fsrcnnx_pkg.sv"
 KIND = "a netlist folder"
 TRUTH = {"LUT4": ("INIT",), "CCU2C": ("INIT0", "INIT1")}
 BITS = {"0": "1'b0", "1": "1'b1", "x": "1'bx", "z": "1'bz"}
 
 
-def mapped(folder: Path, top: str = synth.TOP) -> tuple[dict, int, str]:
+def made(trimmed: bool = True) -> str:
+    """Say how a netlist is made, for keys.
+
+    Args:
+        trimmed: Whether the ends of carry chains are.
+
+    Returns:
+        A text that is another one where the netlist may be.
+    """
+    return f"{MADE}, carry ends: 1" if trimmed else MADE
+
+
+def mapped(folder: Path, top: str = synth.TOP, trimmed: bool = True) -> tuple[dict, int, str]:
     """Synthesise a core for the ECP5, flat, as place and route takes it.
 
     Args:
         folder: Folder that `fsrcnnx rtl` wrote.
         top: Name of the top module.
+        trimmed: Whether the ends of carry chains are.
 
     Returns:
         The netlist as Yosys' JSON, the flip-flops that went into block RAMs, and the tool.
@@ -45,7 +58,8 @@ def mapped(folder: Path, top: str = synth.TOP) -> tuple[dict, int, str]:
         CheckError: If Yosys refuses the folder.
     """
     netlist, tool = synth.run_yosys(folder, COMMAND, top)
-    trim(netlist, top)
+    if trimmed:
+        trim(netlist, top)
     return netlist, absorb(netlist, top), tool
 
 

@@ -75,6 +75,7 @@ class Order:
         ripup: Whether wires that miss the clock are routed again until none does, or time is over.
         jobs: Seeds at a time.
         minutes: Longest time of a seed, or None.
+        trimmed: Whether the ends of carry chains are: fewer LUT sites.
     """
 
     device: str = "ecp5-85"
@@ -86,6 +87,7 @@ class Order:
     ripup: bool = False
     jobs: int = 1
     minutes: float | None = None
+    trimmed: bool = True
 
 
 def takes(netlist: dict, top: str) -> dict[str, int]:
@@ -151,12 +153,13 @@ def _options(order: Order) -> list[str]:
             "--freq", f"{order.mhz:g}", "--router", "router2", "--timing-allow-fail", *aims]
 
 
-def _netlist(folder: Path, work: Work, top: str, say: Callable[[str], None]) -> dict:
+def _netlist(folder: Path, work: Work, top: str, trimmed: bool,
+             say: Callable[[str], None]) -> dict:
     """The netlist as it was kept, or from Yosys."""
     if text := work.held(NETLIST):
         return json.loads(text)
     say("synthesis")
-    netlist, _, _ = netlists.mapped(folder, top)
+    netlist, _, _ = netlists.mapped(folder, top, trimmed)
     work.keep(NETLIST, json.dumps(netlist).encode())
     return netlist
 
@@ -211,13 +214,14 @@ def pnr(folder: Path, out: Path, order: Order,
           "device": order.device, "speed": order.speed, "mhz": order.mhz, "layer": order.layer,
           "pads": order.pads, "ripup": order.ripup,
           "tools": versions}
-    digest = hashlib.sha256(json.dumps([of, netlists.MADE, _options(order)]).encode())
+    how = [of, netlists.made(order.trimmed), _options(order)]
+    digest = hashlib.sha256(json.dumps(how).encode())
     for name in manifests.sources(folder):
         digest.update(name.encode() + read_limited(folder / name, limits.SOURCE_BYTES))
     of["key"] = digest.hexdigest()
     work = open_work(out, of)
     part = PARTS[order.device]
-    used = takes(_netlist(folder, work, top, say), top)
+    used = takes(_netlist(folder, work, top, order.trimmed, say), top)
     fit(used, part, folder)
     seeds = pnr_seeds.run(work, _options(order), manifest["layers"], order.seeds, order.jobs,
                           order.minutes, say)

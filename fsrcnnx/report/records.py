@@ -45,6 +45,7 @@ class Recipe:
         seeds: Seeds of the placement.
         minutes: Longest time of a seed.
         adders_per_stage: Adders between the registers of its graphs.
+        trimmed: Whether the ends of its carry chains are.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Recipe:
     seeds: tuple[int, ...] = (1, 2, 3)
     minutes: float = 60
     adders_per_stage: int = 1
+    trimmed: bool = False
 
     @property
     def name(self) -> str:
@@ -68,7 +70,8 @@ RECORDS = {recipe.name: recipe for recipe in (
     Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-85", 150, 148.5),
     Recipe("fsrcnnx-a_x2_w4a8", 1920, "ecp5-85", 150, 148.5),
     Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-45", 150, 148.5),
-    Recipe("fsrcnnx-c_x2_w4a6", 1920, "ecp5-25", 130, 124.6, adders_per_stage=2),
+    Recipe("fsrcnnx-c_x2_w4a6", 1920, "ecp5-25", 130, 124.6, adders_per_stage=2,
+           trimmed=True),
     Recipe("fsrcnn-x_x2_w4a8", 1280, "ecp5-45", 100, 74.25),
 )}
 
@@ -151,7 +154,7 @@ def make(recipe: Recipe, work: Path, silicon: Path, seeds: Sequence[int] = (),
              adders_per_stage=recipe.adders_per_stage, keep=cache.keep)
     out = folder.with_name(f"{folder.name}-pnr")
     order = Order(recipe.device, recipe.seeds, recipe.mhz, recipe.speed, pads=False, ripup=True,
-                  minutes=recipe.minutes)
+                  minutes=recipe.minutes, trimmed=recipe.trimmed)
     report = pnr(folder, out, order, say)
     return store(recipe, folder, out, report, psnr, silicon)
 
@@ -181,7 +184,8 @@ def store(recipe: Recipe, folder: Path, out: Path, report: dict, psnr: float,
     record = {
         "name": recipe.name, "make": f"make record RECORD={recipe.name}",
         **{key: value for key, value in report.items() if key not in ("order", "layer")},
-        "seeds": seeds, "best": best, "set5_db": psnr, "floor_mhz": recipe.floor,
+        "seeds": seeds, "best": best, "trimmed": recipe.trimmed,
+        "set5_db": psnr, "floor_mhz": recipe.floor,
         "core": {"engine": told["engine"], "max_width": told["max_width"],
                  "max_height": told["max_height"], "clocks_per_frame": clocks,
                  "sources_sha256": sources_hash(folder),

@@ -215,6 +215,15 @@ def test_a_run_that_was_killed_goes_on(folder, tmp_path, fakes):
     assert (out / "ran").read_text().split() == ["1", "5", "2"]
 
 
+def test_a_netlist_with_whole_carry_chains_is_another(folder, tmp_path, fakes):
+    out = tmp_path / "out"
+    trimmed = pnr(folder, out, Order("ecp5-25"))
+    with pytest.raises(InputError, match="another"):
+        pnr(folder, out, Order("ecp5-25", trimmed=False))
+    whole = pnr(folder, tmp_path / "whole", Order("ecp5-25", trimmed=False))
+    assert whole["key"] != trimmed["key"]
+
+
 def test_a_core_without_pads_is_a_part_of_a_design(folder, tmp_path, fakes):
     out = tmp_path / "out"
     whole = prove._options(Order("ecp5-25"))

@@ -129,6 +129,7 @@ TAKES_record        := RECORD SEED
 TAKES_hls-synth     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_hls-cosim     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_soak          := SEED
+TAKES_mutate        := SEED
 TAKES_lint          := MODEL BITS ENGINE CYCLES
 override takes := $(sort $(foreach goal,$(MAKECMDGOALS),$(or $(TAKES_$(goal)),$(VARIABLES))))
 override idle  := $(filter-out $(takes),$(asked))
@@ -163,7 +164,7 @@ override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls c csim \
         hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
-        verify-models netlist bench synth pnr record records lint formal soak doctor clean
+        verify-models netlist bench synth pnr record records lint formal soak mutate doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -302,6 +303,9 @@ formal: setup ## prove the rules of the RTL (formal/): what holds for every inpu
 
 soak: setup ## send a million beats, half of them against the protocol, through a core of each engine
 	@.venv/bin/python -m sim.soak --seed $(SEED)
+
+mutate: setup ## plant mutants in a copy, see the tests kill them; table in docs/mutation.md; again to resume
+	@.venv/bin/python -m scripts.mutate --seed $(SEED) --write
 
 doctor: setup ## list the tools: wanted, found, what for
 	@$(FSRCNNX) doctor

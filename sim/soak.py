@@ -46,6 +46,9 @@ ENGINES = ("adders", "mac")
 CORES = {  # network, core; more than ten layers, so that their numbers have two digits
     "adders": ({"channels": (3, 2), "kernels": (3, 1, 3), "anchor": True}, {"engine": "adders"}),
     "small": ({"channels": (), "kernels": (3,)}, {"engine": "adders"}),
+    "anchor": ({"channels": (3,), "kernels": (3, 3), "anchor": True}, {"engine": "adders"}),
+    "folded": ({"channels": (4,), "kernels": (1, 3), "anchor": True},
+               {"cycles_per_pixel": 6, "multiplier_bits": 25}),
     "mac": ({"channels": (2, *[1] * 10), "kernels": (3, *[1] * 10, 3)}, {"cycles_per_pixel": 4}),
 }
 
@@ -201,7 +204,7 @@ def soak(engine: str, beats: int, seed: int, simulator: str = "verilator",
     """Send beats through a core of an engine and hold what leaves against the repaired frames.
 
     Args:
-        engine: A name of CORES: an engine, or `small`, which is soon compiled.
+        engine: A name of CORES: an engine, or a core that is sooner compiled.
         beats: Number of beats, at least; the faults that fill the counter come on top.
         seed: Seed of everything.
         simulator: `verilator` or `icarus`.
@@ -253,11 +256,18 @@ def soak(engine: str, beats: int, seed: int, simulator: str = "verilator",
 @click.command()
 @click.option("--beats", default=1_000_000, show_default=True, help="Beats for each engine.")
 @click.option("--seed", default=1, show_default=True)
-def main(beats, seed):
-    """Soak a core of each engine on Verilator."""
-    for engine in ENGINES:
+@click.option("--core", "cores", type=click.Choice(list(CORES)), multiple=True, default=ENGINES,
+              show_default=True)
+@click.option("--sim", type=click.Choice(["verilator", "icarus"]), default="verilator",
+              show_default=True)
+@click.option("--faults", default=SATURATE, show_default=True,
+              help="Faults at the end, to fill the error count.")
+def main(beats, seed, cores, sim, faults):
+    """Soak a core of each engine."""
+    for core in cores:
         began = time.monotonic()
-        click.echo(f"{engine}: {soak(engine, beats, seed)}; {time.monotonic() - began:.0f} s")
+        told = soak(core, beats, seed, sim, more=faults)
+        click.echo(f"{core}: {told}; {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":

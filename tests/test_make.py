@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ["setup", "demo", "test", "test-fast", "hostile", "train", "quantise", "export", "rtl",
            "results", "cards", "sim", "ranges", "verify", "bench", "synth", "pnr", "record",
            "records", "hls", "c", "csim", "hls-matrix", "bench-hls", "lint", "clean", "doctor",
-           "formal", "soak"]
+           "formal", "soak", "mutate"]
 
 
 def make(*args, **env):

@@ -167,7 +167,7 @@ module fsrcnnx_layer #(
       .clk_i, .data_i(flags[3*(Cycles-2) +: 2] != 2'b11), .data_o(outside[c]));
   end
 
-  assign {done, done_line, done_live} = flags_q[3*(Cycles-1) +: 3];
+  assign {done, done_line, done_live} = flags[3*Cycles +: 3];
 
   // ---------------------------------------------------------------- cells: anchor, PReLU, pixels
   logic [Sums*AccBits-1:0]   accs;

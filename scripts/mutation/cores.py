@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Emit the cores that mutants of RTL must be lint clean in: each module is in one of them.
+"""Emit a core that mutants of RTL must be lint clean in: each module is in one of three.
 
-    python -m scripts.mutation.cores FOLDER
+    python -m scripts.mutation.cores FOLDER folded
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from tests.networks import random_network
 from tests.rtl import test_hls_top
 
 
-def main(folder: Path) -> None:
-    """Emit the cores into folders named after them.
+def main(folder: Path, name: str) -> None:
+    """Emit a core into a folder of its name.
 
     Args:
         folder: Where.
+        name: Of sim.soak.CORES, or hls for the wrapper.
     """
-    for name in ("anchor", "folded"):
+    if name == "hls":
+        (folder / "around").mkdir()
+        test_hls_top.standin(folder / "around", *test_hls_top.CASES["3x2"]).rename(folder / name)
+    else:
         network, options = CORES[name]
         emit(random_network(np.random.default_rng(1), **network), folder / name, max_width=12,
              max_height=9, **options)
-    (folder / "around").mkdir()
-    test_hls_top.standin(folder / "around", *test_hls_top.CASES["3x2"]).rename(folder / "hls")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -49,10 +49,12 @@ class Judge:
     def __init__(self, place: Place, answers: Answers):
         self.place, self.answers = place, answers
 
-    def _depends(self, check: Check, file: str) -> str:
-        """Hash of what a check says depends on, but for the mutated file."""
-        return digest(check.name, check.given, contents(
-            self.place.folder, [name for name in check.files if name != file]))
+    def _key(self, check: Check, mutant: Mutant | None, file: str) -> str:
+        """Hash of all that decides what a check says, a mutant planted or none."""
+        same = {*check.files, file} - ({file} if mutant else set())
+        text = (self.place.folder / file).read_text(encoding="utf-8")
+        return digest(check.name, check.given, contents(self.place.folder, same),
+                      mutant.apply(text) if mutant else "")
 
     def usual(self, check: Check, file: str) -> float:
         """Seconds of the processor that a check takes on the file as it is.
@@ -67,8 +69,7 @@ class Judge:
         Raises:
             CheckError: If it does not pass: a check that fails anyway judges nothing.
         """
-        text = (self.place.folder / file).read_text(encoding="utf-8")
-        key = digest("usual", self._depends(check, file), text)
+        key = self._key(check, None, file)
         if (answer := self.answers.get(key)) is None:
             ran = self.place.run(list(check.args), cpu=900)
             if ran.outcome != PASSED:
@@ -77,18 +78,30 @@ class Judge:
             self.answers[key] = answer = {"cpu": ran.cpu, "check": check.name}
         return answer["cpu"]
 
-    def _cores(self) -> Path:
-        """Folder of the cores that mutants must be lint clean in."""
+    def _core(self, name: str) -> Path:
+        """Folder of a core that mutants must be lint clean in."""
         folder = self.place.folder.parent / "cores"
-        if not folder.exists():
-            folder.mkdir()
-            done = subprocess.run([sys.executable, "-m", "scripts.mutation.cores", folder],
+        if not (folder / name).exists():
+            folder.mkdir(exist_ok=True)
+            done = subprocess.run([sys.executable, "-m", "scripts.mutation.cores", folder, name],
                                   cwd=self.place.folder, env=self.place.env, check=False,
                                   capture_output=True, encoding="utf-8")
             if done.returncode:
-                raise CheckError(f"cores cannot be emitted: {done.stderr.strip()[-300:]}",
+                raise CheckError(f"no core to lint: {done.stderr.strip()[-300:]}",
                                  where="mutate")
-        return folder
+            if said := self._lint(folder / name):
+                raise CheckError(f"not lint clean without any mutant: {said}", where=name)
+        return folder / name
+
+    def _lint(self, folder: Path) -> str:
+        """What Verilator has to say of a core, the first line; empty if it is content."""
+        done = subprocess.run(
+            [tools.find("verilator"), *FLAGS, "--top-module",
+             read_manifest(folder).get("top", TOP), *manifests.sources(folder)],
+            cwd=folder, check=False, capture_output=True, encoding="utf-8",
+            env={**os.environ, **tools.environment("verilator")})
+        lines = done.stderr.splitlines() if done.returncode else []
+        return next((line for line in lines if line.startswith("%")), "it ended" if lines else "")
 
     def refused(self, subject: Subject, mutant: Mutant, text: str) -> bool:
         """Say whether a mutant is no program, or not lint clean: then no test is asked.
@@ -108,22 +121,19 @@ class Judge:
             except SyntaxError:
                 return True
             return False
-        key = digest("lint", contents(self.place.folder, ["sim/soak.py"]), changed)
+        key = digest("lint", contents(self.place.folder, ["sim/soak.py", *(
+            f"rtl/{path.name}" for path in (self.place.folder / "rtl").glob("*.sv")
+            if path.name != Path(subject.file).name)]), changed)
         if (answer := self.answers.get(key)) is None:
-            folder = self._cores() / subject.core
+            folder = self._core(subject.core)
             path = folder / Path(subject.file).name
             whole = path.read_text(encoding="utf-8")
             path.write_text(changed, encoding="utf-8")
             try:
-                done = subprocess.run(
-                    [tools.find("verilator"), *FLAGS, "--top-module",
-                     read_manifest(folder).get("top", TOP), *manifests.sources(folder)],
-                    cwd=folder, check=False, capture_output=True, encoding="utf-8",
-                    env={**os.environ, **tools.environment("verilator")})
+                said = self._lint(folder)
             finally:
                 path.write_text(whole, encoding="utf-8")
-            said = next((line for line in done.stderr.splitlines() if line.startswith("%")), "")
-            self.answers[key] = answer = {"refused": done.returncode != 0, "said": said[:200],
+            self.answers[key] = answer = {"refused": bool(said), "said": said[:200],
                                           "mutant": mutant.key}
         return answer["refused"]
 
@@ -149,16 +159,16 @@ class Judge:
             order = [*checks[seen : seen + 1], *checks[:seen], *checks[seen + 1 :]]
             found[column] = Verdict(PASSED)
             for check in order:
-                outcome = self._answer(check, mutant, text, bool(subject.core))
+                outcome = self._answer(check, mutant, bool(subject.core))
                 if outcome != PASSED:
                     found[column] = Verdict(outcome, check.name)
                     seen = checks.index(check)
                     break
         return found
 
-    def _answer(self, check: Check, mutant: Mutant, text: str, rtl: bool) -> str:
+    def _answer(self, check: Check, mutant: Mutant, rtl: bool) -> str:
         """Outcome of a check on a mutant, planted only if nothing is known yet."""
-        key = digest("mutant", self._depends(check, mutant.file), mutant.apply(text))
+        key = self._key(check, mutant, mutant.file)
         if (answer := self.answers.get(key)) is None:
             usual = self.usual(check, mutant.file)
             with self.place.planted(mutant):

@@ -10,18 +10,20 @@ Writes photo_bicubic_x2.png and photo_fsrcnn-x_x2.png beside the picture and pri
 import click
 from _seed import option, run
 
-from fsrcnnx.cli.options import FILE
+from fsrcnnx.cli.options import FILE, NumberRange
 from fsrcnnx.learn.data import PROTOCOLS
 from fsrcnnx.learn.evaluate import compare
 
 
 @click.command()
 @option("weights-file", required=True, type=FILE, help="Weights of train.py, or of others: a "
-        "checkpoint of FSRCNN or SRCNN, or the same as float ONNX.")
+        "checkpoint of FSRCNN, SRCNN, ESPCN and others, or the same as float ONNX.")
 @option("image-file", required=True, type=FILE, help="HR picture.")
 @option("scale", type=int, default=2, show_default=True)
 @option("protocol", type=click.Choice(list(PROTOCOLS)), default="seed", show_default=True,
         help="Pillow's downscale, no shave (seed), or MATLAB's, scale pixels shaved (paper).")
+@option("slope", type=NumberRange(-16, 16), help="Of activations that a checkpoint of others does "
+        "not hold.  [default: 0, ReLU; of an ESPCN it has to be said]")
 def main(**settings):
     """Shrink a picture, upscale it by bicubic and by the network, compare with the original."""
     for path, value in compare(**settings):

@@ -192,7 +192,7 @@ def evaluate(model: str | Path | nn.Module | Upscaler, images_dir: str | Path, *
 
 
 def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
-            protocol: str = "seed") -> list[tuple[Path, float]]:
+            protocol: str = "seed", slope: float | None = None) -> list[tuple[Path, float]]:
     """Shrink a picture, upscale it by bicubic and by the network, and write both beside it.
 
     Args:
@@ -200,6 +200,7 @@ def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
         image_file: HR picture.
         scale: Upscaling factor.
         protocol: `paper` or `seed`, of downscale and PSNR.
+        slope: Of activations that a checkpoint of others does not hold.
 
     Returns:
         File and PSNR in dB of `<image>_bicubic_x2` and `<image>_fsrcnn-x_x2`; a suffix that
@@ -211,7 +212,7 @@ def compare(weights_file: str | Path, image_file: str | Path, scale: int = 2, *,
     """
     data.check_scale(scale)
     reduce, shave = _protocol(protocol, scale)
-    model = incoming.load(Path(weights_file), scale)
+    model = incoming.load(Path(weights_file), scale, slope)
     name = model.name.rsplit("_x", 1)[0]
     run = _upscaler(model, scale)
     image_file = Path(image_file)

@@ -125,4 +125,5 @@ def read_row(path: Path) -> tuple[Row, bytes]:
         view = OnnxView(model, file, FLOATS, rewritten=True)
     whole = of_any_size(model)
     view, done = simplify(view)
-    return Reader(view).row([*notes, *done]), whole
+    with np.errstate(all="ignore"):  # what is not finite is refused where a layer is made of it
+        return Reader(view).row([*notes, *done]), whole

@@ -99,12 +99,13 @@ def read(path: Path, choice: Choice = UNSAID) -> Recognised:
     return recognise(checkpoint.read_row(content, str(path), choice), choice)
 
 
-def load(path: Path, scale: int) -> Net:
+def load(path: Path, scale: int, slope: float | None = None) -> Net:
     """Load a float network, ours or another's.
 
     Args:
         path: A weights file of ours, a checkpoint or a float ONNX file of others.
         scale: How much larger a picture becomes, where the file does not say it.
+        slope: Of activations that it does not hold.
 
     Returns:
         The network, in evaluation mode.
@@ -113,12 +114,15 @@ def load(path: Path, scale: int) -> Net:
         InputError, ModelError, CheckError: As `store.load` and `read` do.
     """
     if not is_checkpoint(path):
-        return read(path, Choice(scale)).model
+        return read(path, Choice(scale, slope=slope)).model
     try:
         ours = checkpoint.own(torchfile.read(path, limits.MODEL_BYTES))
     except InputError:
         ours = True  # what is wrong is said where ours are read
-    return store.load(path) if ours else read(path, Choice(scale)).model
+    if ours and slope is not None:
+        raise InputError("--slope, of weights of fsrcnnx itself", where=path,
+                         allowed="it of a checkpoint of others", fix="leave it out")
+    return store.load(path) if ours else read(path, Choice(scale, slope=slope)).model
 
 
 def hold(found: Recognised, data: bytes, path: Path, bounds: tuple[float, float]) -> str:

@@ -101,7 +101,8 @@ class Made:
             return ""
         (shape, scale), (own, own_scale) = (models.find(one, self.where)
                                             for one in (name, self.content["name"]))
-        taken = ("all of them" if scale == own_scale else "all but the deconvolution") \
+        last = "sub-pixel convolution" if isinstance(own, models.PixelShape) else "deconvolution"
+        taken = ("all of them" if scale == own_scale else f"all but the {last}") \
             if shape == own else "in the middle of its kernels"
         return f"The weights of `{name}`, {taken}, were its start. "
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from fsrcnnx import limits
 from fsrcnnx.errors import InputError, ModelError
-from fsrcnnx.learn import incoming
+from fsrcnnx.exact.onnx.model import SHIPPED
+from fsrcnnx.learn import incoming, store
 from fsrcnnx.learn.rows import Choice
 from tests.learn.others import Espcn, Named, Plain, Srcnn, apart, seeded
 
@@ -115,6 +116,16 @@ def test_other_precisions(tmp_path, dtype):
     found = taken(tmp_path, net.state_dict(), scale=2)
     assert apart(net.float(), found.model) < FLOAT
     assert any(str(dtype).removeprefix("torch.") in line for line in found.says)
+
+
+def test_half_precision_costs_a_trained_network_little():
+    """Whole levels are of random weights, whose pixels reach hundreds of times 255."""
+    net, half = (store.load(SHIPPED / "fsrcnnx-a_x2" / "weights.pth") for _ in range(2))
+    half.load_state_dict({key: value.half().float() for key, value in net.state_dict().items()})
+    x = torch.randint(0, 256, (1, 1, 40, 50), generator=torch.Generator().manual_seed(1)) / 256
+    with torch.no_grad():
+        gap = 256 * (net(x) - half(x)).square().mean().sqrt()
+    assert 0 < gap < 0.1  # levels, RMS, on noise, where sums are greatest
 
 
 def test_the_older_form_of_torch_files(tmp_path):

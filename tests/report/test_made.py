@@ -77,6 +77,16 @@ def test_where_a_run_began_and_that_it_was_stopped_is_said(place, tmp_path, capl
     assert f"start {NAME} for none" in made.differences()
 
 
+@pytest.mark.parametrize(("name", "last"), [
+    ("espcn-s_x3", "sub-pixel convolution"), ("fsrcnn_x3", "deconvolution")])
+def test_the_last_layer_is_called_what_it_is(name, last):
+    run = {"start": name.replace("_x3", "_x2"), "steps": 1, "lr": 1, "loss": "log", "expand": 1,
+           "hold": False, "batch_size": 1, "patches": 1, "seed": 1}
+    made = Made(name, {"name": name, "training": run, "fine": 0, "bits": {"weight": 8}, "seed": 1},
+                "w.pth")
+    assert f"all but the {last}, were its start" in made.training(False)[-1]
+
+
 def test_what_is_shipped_was_made_by_its_recipe_and_its_card_says_so():
     for model in shipped():
         made = Made.read(model.beside("weights.pth"))

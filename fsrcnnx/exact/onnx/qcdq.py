@@ -6,7 +6,8 @@ write so: what is rounded to integers goes back to float at once, which is what 
     notes = as_quants(OnnxView.parse(data, "net.onnx", FOREIGN))
 
 - integers that are constants: weights of a layer pass a Quant, all others become floats;
-- a Clip between the two leaves the range of fewer bits, or of one value less (narrow).
+- a Clip between the two leaves the range of fewer bits, or of one value less (narrow);
+- a zero point at an end of the range, or in the middle of it, is another range without one.
 """
 
 from __future__ import annotations
@@ -150,6 +151,14 @@ class _Reader:
                 self.draft.note(node, "of a constant done")
                 return []
             source = self.draft.constant(node.output[0] + "_value", value)
+        if zero.size and (zero == zero.flat[0]).all():
+            # q - zero, in another range: int8 with zero point -128 is 0..255 without one
+            least = int(zero.flat[0])
+            moved = replace(given, lo=given.lo - least, hi=given.hi - least)
+            if least and moved.bits() is not None:
+                self.draft.note(node, f"zero point {least} of {given.lo}..{given.hi}: taken as "
+                                f"{moved.lo}..{moved.hi} without one")
+                given, zero = moved, np.zeros(())
         found = given.bits()
         if found is None:
             view.refuse(f"integers clipped to {given.lo}..{given.hi}", node,

@@ -1,6 +1,7 @@
 """QuantizeLinear and DequantizeLinear of other tools, and scales that are no powers of two."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -152,7 +153,28 @@ def test_scales_that_are_none_are_not_rounded():
             adopt(graph.data(), "net.onnx", round_scales=True)
 
 
-def statically_quantised(folder, **options):
+@pytest.mark.parametrize(("kind", "zero", "to"), [
+    (np.int8, -128, Format(False, 8, 6)), (np.uint8, 128, Format(True, 8, 6))])
+def test_a_zero_point_that_moves_the_range_is_exact(tmp_path, kind, zero, to):
+    graph = linear().whole()
+    put(graph, "m_z", zero, kind)
+    adopted = same_bits(graph.data(), tmp_path)
+    assert adopted.exact and adopted.network.layers[0].out_format == replace(
+        to, frac=MAP.frac)
+    assert f"zero point {zero} of" in " ".join(adopted.rewrites)
+
+
+def test_weights_with_a_zero_point_in_the_middle_are_exact(tmp_path):
+    graph = linear("integers").whole()
+    raw = next(numpy_helper.to_array(t) for t in graph.tensors if t.name == "a_w_q")
+    put(graph, "a_w_q", raw.astype(np.int64) + 128, np.uint8)
+    put(graph, "a_w_z", 128, np.uint8)
+    adopted = same_bits(graph.data(), tmp_path)
+    assert adopted.network.content_hash() == adopt(
+        linear("integers").whole().data(), "net.onnx").network.content_hash()
+
+
+def statically_quantised(folder, activations="QUInt8", **options):
     """A file of onnxruntime's static quantisation."""
     quantization = pytest.importorskip("onnxruntime.quantization")
     net = seeded(Espcn(act="relu"))
@@ -176,16 +198,17 @@ def statically_quantised(folder, **options):
     try:
         quantization.quantize_static(
             path, folder / "q.onnx", Pictures(), quant_format=quantization.QuantFormat.QDQ,
-            activation_type=quantization.QuantType.QUInt8,
+            activation_type=getattr(quantization.QuantType, activations),
             weight_type=quantization.QuantType.QInt8, **options)
     finally:
         logging.disable(logging.NOTSET)
     return folder / "q.onnx"
 
 
-@pytest.mark.parametrize("per_channel", [False, True])
-def test_static_quantisation_of_onnxruntime(tmp_path, per_channel):
-    path = statically_quantised(tmp_path, per_channel=per_channel)
+@pytest.mark.parametrize(("activations", "per_channel"), [
+    ("QUInt8", False), ("QUInt8", True), ("QInt8", False)])
+def test_static_quantisation_of_onnxruntime(tmp_path, activations, per_channel):
+    path = statically_quantised(tmp_path, activations, per_channel=per_channel)
     with pytest.raises(ScaleError, match="the nearest is 2"):
         adopt(path.read_bytes(), path.name)
     rounded = adopt(path.read_bytes(), path.name, round_scales=True).network

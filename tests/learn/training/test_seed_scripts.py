@@ -75,6 +75,23 @@ def test_a_checkpoint_of_others_is_measured(script, pictures, tmp_path):
     assert code == 2 and "allowed: 2, 3, 4" in said
 
 
+def test_an_espcn_of_others_is_measured_once_its_slope_is_said(script, pictures, tmp_path):
+    import torch
+
+    from fsrcnnx.exact.onnx.model import SHIPPED
+    from tests.learn.others import Espcn, seeded
+
+    torch.save(seeded(Espcn(2, "relu")).state_dict(), tmp_path / "net.pth")
+    args = ("test", "--weights-file", tmp_path / "net.pth", "--image-file", pictures / "a.png")
+    code, said = script(*args)
+    assert code == 2 and "fix: --slope 0 if it is ReLU" in said
+    code, said = script(*args, "--slope", 0)
+    assert code == 0 and (pictures / "a_n5n4f5f3f3p_x2.png").is_file(), said
+    code, said = script("test", "--weights-file", SHIPPED / "fsrcnn-s_x2" / "weights.pth",
+                        "--image-file", pictures / "a.png", "--slope", 0)
+    assert code == 2 and "--slope, of weights of fsrcnnx itself" in said
+
+
 @pytest.mark.parametrize(("name", "args", "says"), [
     ("prepare", ("--images_dir", "none", "--output_path", "new/a.h5"), "none: no such folder"),
     ("prepare", ("--images_dir", ".", "--output_path", "new/a.h5"), "no pictures in this folder"),

@@ -59,6 +59,7 @@ class Ground:
     Args:
         network: A checked integer network whose input and output count the same levels, without
             slopes in its last layer.
+        margin: Levels before a limit from which it presses.
 
     Attributes:
         maps: What enters each layer, (levels, in).
@@ -66,8 +67,8 @@ class Ground:
             of an anchor included.
     """
 
-    def __init__(self, network: Network):
-        self.network = network
+    def __init__(self, network: Network, margin: float = MARGIN):
+        self.network, self.margin = network, margin
         self.flat = even.flat(network)
         self.levels = even.levels(network)
         self.shifts = [network.shift(index) for index in range(len(network.layers))]
@@ -117,7 +118,7 @@ class Ground:
 
     def _excess(self, sums: np.ndarray) -> np.ndarray:
         """How hard limits press sums (..., levels, phases)."""
-        return pressed(self._over(sums), MARGIN)
+        return pressed(self._over(sums), self.margin)
 
     def _map(self, index: int, sums: np.ndarray, channels: np.ndarray | slice) -> np.ndarray:
         """Activate and requantise; the last axis of sums are the channels."""

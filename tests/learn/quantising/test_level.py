@@ -1,6 +1,7 @@
 """Even grays: what was put out of level comes back, on its grid, and no dearer than allowed."""
 
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from fsrcnnx.exact import even
 from fsrcnnx.learn import models
 from fsrcnnx.learn.quantising import level as levelling
 from fsrcnnx.learn.quantising import moves
+from fsrcnnx.learn.quantising import search as searching
 from fsrcnnx.learn.quantising.calibrate import Bits, uniform
 from fsrcnnx.learn.quantising.equalise import fitted_formats
 from fsrcnnx.learn.quantising.ground import Ground
@@ -18,6 +20,7 @@ from fsrcnnx.learn.quantising.neighbours import Variables
 from fsrcnnx.learn.quantising.quadratic import DAMPING
 from fsrcnnx.learn.quantising.quantnet import QuantNet, load_qat, on_grid, to_network
 from fsrcnnx.learn.quantising.ramps import Ramps
+from fsrcnnx.learn.quantising.search import Search
 from fsrcnnx.learn.training.fit import Batches
 
 MODELS = Path(__file__).parents[3] / "models"
@@ -27,7 +30,7 @@ MODELS = Path(__file__).parents[3] / "models"
 def batches(monkeypatch):
     """A few batches of noise, and of noise enlarged."""
     monkeypatch.setattr(levelling, "BATCHES", 6)
-    monkeypatch.setattr(levelling, "PAIRED", 8)
+    monkeypatch.setattr(searching, "PAIRED", 8)
     monkeypatch.setattr(moves, "STRIDES", range(1))
     generator = torch.Generator().manual_seed(1)
     lr = torch.randint(256, (12, 8, 8), generator=generator, dtype=torch.uint8)
@@ -65,7 +68,7 @@ def search(tilted):
     """A search with a curvature of one for all."""
     variables = Variables(tilted, list(tilted.formats))
     count = sum(len(part) for part in variables.get())
-    return lambda ring: levelling._Search(tilted, variables, torch.eye(count).double(), ring)
+    return lambda ring: Search(tilted, variables, torch.eye(count).double(), ring)
 
 
 @pytest.mark.parametrize("tilted", ["d6s4m1f3l3a_x2", "n5n4f3f1f3pa_x2"], indirect=True)
@@ -98,10 +101,21 @@ def test_what_makes_the_ring_worse_is_taken_back(tilted, search):
 
 
 def test_what_costs_too_much_is_taken_back(tilted, batches):
-    before, scores = to_network(tilted).content_hash(), iter([30.0, 30.0 - 2 * levelling.LOST])
+    before, scores = to_network(tilted).content_hash(), chain([30.0], repeat(
+        30.0 - 2 * levelling.LAST))
     kept, end = run(tilted, batches, lambda: next(scores))
     assert kept == [] and end == 30.0
     assert to_network(tilted).content_hash() == before
+
+
+def test_the_last_grays_may_cost_more(tilted, batches):
+    dear = 30.0 - 2 * levelling.LOST
+    assert dear > 30.0 - levelling.LAST
+    scores = chain([30.0], repeat(dear))
+    kept, end = run(tilted, batches, lambda: next(scores))
+    assert kept == [dear] and end == dear
+    network = to_network(tilted)
+    assert (even.interiors(network) == even.levels(network)[:, None, None]).all()
 
 
 def test_what_is_even_stays_as_it_is(batches):
@@ -120,7 +134,7 @@ def test_a_killed_one_comes_to_the_same_when_it_begins_anew(tilted, batches, mon
     tilted.load_state_dict(state)
     batches.generator.set_state(start)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(levelling._Search, "round", lambda search, weight: raised())
+        patch.setattr(Search, "round", lambda search, weight: raised())
         run(tilted, batches)
     tilted.load_state_dict(state)
     batches.generator.set_state(start)

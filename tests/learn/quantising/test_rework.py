@@ -10,7 +10,7 @@ from fsrcnnx.exact.formats import signed_digits
 from fsrcnnx.learn import data, models, store
 from fsrcnnx.learn.evaluate import mean_psnr
 from fsrcnnx.learn.quantising import level as levelling
-from fsrcnnx.learn.quantising import moves, neighbours, slopes
+from fsrcnnx.learn.quantising import moves, neighbours, search, slopes
 from fsrcnnx.learn.quantising.calibrate import Bits
 from fsrcnnx.learn.quantising.quantise import quantise
 from fsrcnnx.learn.quantising.quantnet import load_qat, to_network
@@ -20,8 +20,9 @@ from fsrcnnx.learn.quantising.rework import lighten, straighten
 @pytest.fixture
 def few(monkeypatch):
     """A search of a moment, whatever it costs."""
-    for name, value in {"BATCHES": 5, "PAIRED": 4, "MOST": 6, "LOST": 99.0}.items():
-        monkeypatch.setattr(levelling, name, value)
+    for module, name, value in ((levelling, "BATCHES", 5), (levelling, "LOST", 99.0),
+                                (search, "PAIRED", 4), (search, "MOST", 6)):
+        monkeypatch.setattr(module, name, value)
     for module in (slopes, neighbours):
         monkeypatch.setattr(module, "BATCHES", 4)
     monkeypatch.setattr(neighbours, "CHECKED", 2)

@@ -75,30 +75,17 @@ module fsrcnnx_column #(
     end
 
     // ---------------------------------------------------------------- the centre
-    logic [4:0]     step_q;
-    logic           seen_q;   // the step before was in a line
-    logic [After:0] lives_q;  // of the newest line and those above
-    logic [After-1:0] lines_q;  // of the steps before, the last first
+    logic [4:0] step_q;
 
     assign step_o = step_q[4];
-    assign line_o = lines_q[After-1];
-    assign live_o = lives_q[After];
 
     always_ff @(posedge clk_i) begin
-      if (!rst_ni) begin
-        step_q  <= '0;
-        seen_q  <= 1'b0;
-        lives_q <= '0;
-        lines_q <= '0;
-      end else begin
-        step_q <= {step_q[3:0], step_i};
-        if (step_o) begin
-          seen_q  <= line_q;
-          lines_q <= After'({lines_q, line_q});
-          if (line_q && !seen_q) lives_q <= {lives_q[After-1:0], live_q};
-        end
-      end
+      if (!rst_ni) step_q <= '0;
+      else step_q <= {step_q[3:0], step_i};
     end
+
+    fsrcnnx_centre #(.After(After)) u_centre (
+      .clk_i, .rst_ni, .step_i(step_o), .line_i(line_q), .live_i(live_q), .line_o, .live_o);
 
     if (CarryBits > 0) begin : gen_carry
       logic [After*CarryBits-1:0] carry_q;  // of the steps before, the last first

@@ -94,6 +94,7 @@ module fsrcnnx_core #(
       .SumBits    (fsrcnnx_pkg::LAYER_SUM_BITS[l*32 +: 32]),
       .AccBits    (fsrcnnx_pkg::LAYER_ACC_BITS[l*32 +: 32]),
       .SumCycles  (fsrcnnx_pkg::LAYER_SUM_LATENCY[l*32 +: 32]),
+      .Stored     (l == Layers - 1 ? fsrcnnx_pkg::STORED_BITS : 0),
       .SlopeCycles(fsrcnnx_pkg::LAYER_SLOPE_LATENCY[l*32 +: 32]),
       .SlopeBits  (fsrcnnx_pkg::LAYER_SLOPE_BITS[l*32 +: 32]),
       .SlopeFrac  (fsrcnnx_pkg::LAYER_SLOPE_FRAC[l*32 +: 32]),

@@ -6,7 +6,8 @@
 // the centre is not in the frame, which is the next layer's border.
 // Sums come from a graph of shifts and adders, all of them every clock, or from multipliers in turns,
 // FoldOut slices of them per step; cells activate a slice, and the last one completes the pixel.
-// A deconvolution has a lane of sums per output phase (TDC).
+// A deconvolution has a lane of sums per output phase (TDC). A last layer of few sums may store these,
+// row by row, instead of its input's lines; then the anchor is within them (fsrcnnx_row_sums).
 // Anchor: the LR pixel of the centre goes on beside the outputs, or, in the last layer, is added to
 // each sum; the first layer finds it in its own column.
 // Latency from a window's newest step: 5 (0 where Side is 1) + Sums + AnchorCycles + SlopeCycles + 2,
@@ -30,6 +31,7 @@ module fsrcnnx_layer #(
   parameter int SumBits    = 20,
   parameter int AccBits    = 20,   // SumBits, or more where the anchor is added
   parameter int SumCycles  = 3,    // latency of the graph
+  parameter int Stored     = 0,    // the line memory keeps sums of rows: SumCycles is theirs
   // PReLU: a slope of 32 bits for each output; SlopeCycles 0 for none
   parameter int SlopeCycles = 0,
   parameter int SlopeBits  = 8,
@@ -70,7 +72,7 @@ module fsrcnnx_layer #(
   localparam int After        = Side - 1 - Before;
   localparam int Carry        = CarryIn > 0 ? CarryIn : 1;
   localparam int Anchor       = AnchorBits > 0 ? AnchorBits : 1;
-  localparam int AnchorCycles = AnchorBits > 0 && CarryOut == 0 ? 1 : 0;
+  localparam int AnchorCycles = AnchorBits > 0 && CarryOut == 0 && Stored == 0 ? 1 : 0;
   localparam int Share        = 4;                                 // cells that share a mask
   localparam int Copies       = (Sums + Share - 1) / Share;
   localparam int Cycles       = AnchorCycles + SlopeCycles + 2;    // from sums to outputs
@@ -88,67 +90,84 @@ module fsrcnnx_layer #(
     end
   endfunction
 
-  // ---------------------------------------------------------------- column
-  logic                      step, line, live;
-  logic [Side*PixelBits-1:0] column;
-  logic [Carry-1:0]          carry;
-
-  fsrcnnx_column #(
-    .PixelBits(PixelBits), .CarryBits(CarryIn), .Side(Side), .Before(Before), .MaxWidth(MaxWidth)
-  ) u_column (
-    .clk_i, .rst_ni, .step_i, .line_i, .live_i, .data_i,
-    .step_o(step), .column_o(column), .line_o(line), .live_o(live), .carry_o(carry));
-
-  // ---------------------------------------------------------------- anchor: the centre's LR pixel
-  logic [Anchor-1:0] centre;
-
-  if (AnchorBits == 0 || CarryIn > 0) begin : gen_carried
-    assign centre = Anchor'(carry);
-  end else begin : gen_sample
-    wire logic unused_carry = &{1'b0, carry};
-    if (After == 0) begin : gen_newest
-      assign centre = column[Anchor-1:0];
-    end else begin : gen_older
-      logic [After*Anchor-1:0] row_q;  // the centre's row, the step before first
-      always_ff @(posedge clk_i) begin
-        if (step) row_q <= (After*Anchor)'({row_q, column[Before*PixelBits +: Anchor]});
-      end
-      assign centre = row_q[(After-1)*Anchor +: Anchor];
-    end
-  end
-
   // ---------------------------------------------------------------- sums
   logic [Sums*SumBits-1:0] sums;
+  logic [Sums*AccBits-1:0] totals;  // of rows
   logic [SliceBits-1:0]    slice;   // two clocks before its sums
   logic                    sum_done, sum_line, sum_live;
   logic [Anchor-1:0]       sum_anchor;
 
-  if (Graph != 0) begin : gen_graph
-    logic [3*SumCycles-1:0] flags_q;  // of cycle c at [3*(c-1)]
+  if (Stored != 0) begin : gen_rows
+    fsrcnnx_row_sums #(
+      .Layer(Layer), .MaxWidth(MaxWidth), .RowBits(CarryIn + PixelBits), .Side(Side),
+      .Before(Before), .Sums(Sums), .SumBits(SumBits), .AccBits(AccBits), .Cycles(SumCycles)
+    ) u_rows (
+      .clk_i, .rst_ni, .step_i, .line_i, .live_i, .data_i,
+      .step_o(sum_done), .line_o(sum_line), .live_o(sum_live), .sums_o(totals));
 
-    fsrcnnx_graph #(
-      .Layer(Layer), .ColumnBits(Side*PixelBits), .SumsBits(Sums*SumBits)
-    ) u_graph (
-      .clk_i, .column_i(column), .sums_o(sums));
+    assign sums       = '0;
+    assign slice      = '0;
+    assign sum_anchor = '0;
+  end else begin : gen_window
+    assign totals = '0;
 
-    fsrcnnx_delay #(.Width(Anchor), .Cycles(SumCycles)) u_anchor (
-      .clk_i, .data_i(centre), .data_o(sum_anchor));
+    // -------------------------------------------------------------- column
+    logic                      step, line, live;
+    logic [Side*PixelBits-1:0] column;
+    logic [Carry-1:0]          carry;
 
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) flags_q <= '0;
-      else flags_q <= (3*SumCycles)'({flags_q, step, line, live});
+    fsrcnnx_column #(
+      .PixelBits(PixelBits), .CarryBits(CarryIn), .Side(Side), .Before(Before), .MaxWidth(MaxWidth)
+    ) u_column (
+      .clk_i, .rst_ni, .step_i, .line_i, .live_i, .data_i,
+      .step_o(step), .column_o(column), .line_o(line), .live_o(live), .carry_o(carry));
+
+    // -------------------------------------------------------------- anchor: the centre's LR pixel
+    logic [Anchor-1:0] centre;
+
+    if (AnchorBits == 0 || CarryIn > 0) begin : gen_carried
+      assign centre = Anchor'(carry);
+    end else begin : gen_sample
+      wire logic unused_carry = &{1'b0, carry};
+      if (After == 0) begin : gen_newest
+        assign centre = column[Anchor-1:0];
+      end else begin : gen_older
+        logic [After*Anchor-1:0] row_q;  // the centre's row, the step before first
+        always_ff @(posedge clk_i) begin
+          if (step) row_q <= (After*Anchor)'({row_q, column[Before*PixelBits +: Anchor]});
+        end
+        assign centre = row_q[(After-1)*Anchor +: Anchor];
+      end
     end
 
-    assign {sum_done, sum_line, sum_live} = flags_q[3*(SumCycles-1) +: 3];
-    assign slice = '0;
-  end else begin : gen_mac
-    fsrcnnx_mac #(
-      .Layer(Layer), .PixelBits(PixelBits), .Side(Side), .Lanes(Lanes), .FoldOut(FoldOut),
-      .Outs(Outs), .SumBits(SumBits), .BesideBits(Anchor + 2), .SliceBits(SliceBits)
-    ) u_mac (
-      .clk_i, .rst_ni, .step_i(step), .column_i(column), .beside_i({centre, line, live}),
-      .slice_o(slice), .done_o(sum_done), .beside_o({sum_anchor, sum_line, sum_live}),
-      .sums_o(sums));
+    // -------------------------------------------------------------- sums
+    if (Graph != 0) begin : gen_graph
+      logic [3*SumCycles-1:0] flags_q;  // of cycle c at [3*(c-1)]
+
+      fsrcnnx_graph #(
+        .Layer(Layer), .ColumnBits(Side*PixelBits), .SumsBits(Sums*SumBits)
+      ) u_graph (
+        .clk_i, .column_i(column), .sums_o(sums));
+
+      fsrcnnx_delay #(.Width(Anchor), .Cycles(SumCycles)) u_anchor (
+        .clk_i, .data_i(centre), .data_o(sum_anchor));
+
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) flags_q <= '0;
+        else flags_q <= (3*SumCycles)'({flags_q, step, line, live});
+      end
+
+      assign {sum_done, sum_line, sum_live} = flags_q[3*(SumCycles-1) +: 3];
+      assign slice = '0;
+    end else begin : gen_mac
+      fsrcnnx_mac #(
+        .Layer(Layer), .PixelBits(PixelBits), .Side(Side), .Lanes(Lanes), .FoldOut(FoldOut),
+        .Outs(Outs), .SumBits(SumBits), .BesideBits(Anchor + 2), .SliceBits(SliceBits)
+      ) u_mac (
+        .clk_i, .rst_ni, .step_i(step), .column_i(column), .beside_i({centre, line, live}),
+        .slice_o(slice), .done_o(sum_done), .beside_o({sum_anchor, sum_line, sum_live}),
+        .sums_o(sums));
+    end
   end
 
   // ---------------------------------------------------------------- flags beside the cells
@@ -174,9 +193,14 @@ module fsrcnnx_layer #(
   logic [Outs*SlopeBits-1:0] slopes;   // of a slice's outputs
   logic [Sums*OutBits-1:0]   outs;
 
-  if (AnchorCycles == 0) begin : gen_no_anchor
+  if (Stored != 0) begin : gen_totals
+    wire logic unused_sums = &{1'b0, sums};
+    assign accs = totals;
+  end else if (AnchorCycles == 0) begin : gen_no_anchor
+    wire logic unused_totals = &{1'b0, totals};
     assign accs = sums;
   end else begin : gen_anchor
+    wire logic unused_totals = &{1'b0, totals};
     always_ff @(posedge clk_i) begin
       for (int s = 0; s < Sums; s++) begin
         accs[s*AccBits +: AccBits] <= AccBits'($signed(sums[s*SumBits +: SumBits])) +

@@ -22,7 +22,8 @@ SEED = int(os.environ.get("SEED") or 1)
 WAVES = os.environ.get("WAVES") == "1"
 RTL = ROOT / "rtl"
 USES = {  # module -> modules it needs, in order
-    "sequencer": ["turn", "line_fifo"], "slope": ["delay"], "column": ["delay", "line_ram"],
+    "sequencer": ["turn", "line_fifo"], "slope": ["delay"],
+    "column": ["delay", "line_ram", "centre"],
     "subpixel": ["turn", "skid"], "axis_guard": ["turn"],
 }
 SEQUENCER = {"PixelBits": 8, "DimBits": 5, "MaxWidth": 16}
@@ -139,7 +140,7 @@ MUTANTS = {  # what is wrong -> case, what is replaced in its module
         "sequencer-burst", "zeros_q != DrainBits'(Drain);", "zeros_q != DrainBits'(Pad);"),
     "rows in the wrong order": (
         "column-3x3", "column_o[PixelBits +: RowsBits]", "column_o[0 +: RowsBits]"),
-    "the line above's flag": ("column-3x3", "live_o = lives_q[After]", "live_o = lives_q[After-1]"),
+    "rows of another order are seen": ("column-3x3", "After(After)", "After(After + 1)"),
     "a digit with the wrong sign": (
         "slope-87", "gen_digit[d-1].product - term", "gen_digit[d-1].product + term"),
     "rounds half up": ("requantise-signed", "(floor[0] || wide[Shift-2:0] != '0)", "1'b1"),

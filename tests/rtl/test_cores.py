@@ -39,6 +39,10 @@ NETWORKS = {
                      {"engine": "adders"}),
     "adders-shuffle": ({"channels": (3,), "kernels": (3, 3), "last": "shuffle"},
                        {"engine": "adders"}),
+    "adders-rows": ({"channels": (2, 12), "kernels": (3, 1, 3), "weight_bits": 3, "anchor": True},
+                    {"engine": "adders"}),
+    "adders-rows-x3": ({"channels": (20,), "kernels": (3, 9), "weight_bits": 3, "scale": 3},
+                       {"engine": "adders"}),
     "adders-pointwise": ({"channels": (), "kernels": (1,), "last": "shuffle"},
                          {"engine": "adders"}),
     "mac-deconv": ({"channels": (), "kernels": (3,)}, {"cycles_per_pixel": 4}),
@@ -86,7 +90,9 @@ def test_core(case, simulator):
 
 
 @pytest.mark.parametrize(("case", "fault"), [
-    ("adders-shuffle", ("fsrcnnx_layer.sv", "flags_q[3*(Cycles-3) +: 2] != 2'b11", "1'b0")),
+    ("adders-shuffle", ("fsrcnnx_layer.sv", "flags[3*(Cycles-2) +: 2] != 2'b11", "1'b0")),
+    ("adders-rows", ("fsrcnnx_row_sums.sv", "total = product + ", "total = product - ")),
+    ("adders-rows", ("fsrcnnx_row_sums.sv", "Early = Graph - 5", "Early = Graph - 6")),
     ("adders-deconv", ("fsrcnnx_pkg.sv", "RING_WORDS = ", "RING_WORDS = 7; //")),
     ("mac-deconv", ("fsrcnnx_pkg.sv", "INTERVAL = 4;", "INTERVAL = 5;")),
     ("mac-deconv", ("fsrcnnx_pkg.sv", "INTERVAL = 4;", "INTERVAL = 3;")),

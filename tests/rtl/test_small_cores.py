@@ -60,6 +60,8 @@ def test_the_manifest_counts_the_line_memories(tmp_path, anchor):
     ({"channels": (3, 2), "kernels": (5, 3, 9), "scale": 3, "prelu": False}, {"max_width": 33}),
     ({"channels": (2,), "kernels": (3, 3), "scale": 3, "last": "shuffle", "anchor": True}, {}),
     ({"channels": (), "kernels": (1,), "last": "shuffle"}, {"cycles_per_pixel": 1}),
+    ({"channels": (12,), "kernels": (3, 5), "weight_bits": 3, "anchor": True},
+     {"engine": "adders", "max_width": 16}),
 ])
 def test_every_tool_takes_the_core_without_a_warning(tmp_path, network, core):
     emit(random_network(np.random.default_rng(1), **network), tmp_path / "rtl", **core)

@@ -3,7 +3,7 @@
 May import the integer network. The numbers are those of the modules in rtl/: the column, the PReLU
 by constant slopes or by a multiplier, the requantisation, the register that gathers slices.
 
-    latency(layer, side=3, sums=12, slices=1)
+    latency(layer, True, sums=12, slices=1)
 """
 
 from __future__ import annotations
@@ -75,17 +75,17 @@ def value_bits(layer: Layer, acc_bits: int) -> int:
     return acc_bits + max(size, layer.slope_format.frac)
 
 
-def latency(layer: Layer, side: int, sums: int, slices: int) -> int:
+def latency(layer: Layer, lines: bool, sums: int, slices: int) -> int:
     """Give the latency of a layer, lines, steps and the anchor aside.
 
     Args:
         layer: A layer.
-        side: Side of its window.
+        lines: Whether lines of its input are stored.
         sums: Clocks from a window's newest column to its last slice of sums.
         slices: Of its sums.
 
     Returns:
         Clocks from a window's newest step to its outputs.
     """
-    return ((COLUMN if side > 1 else 0) + sums + slope_cycles(layer, slices) + REQUANTISE
+    return ((COLUMN if lines else 0) + sums + slope_cycles(layer, slices) + REQUANTISE
             + (slices > 1))

@@ -56,6 +56,11 @@ class Work:
     memories: tuple[Memory, ...] = ()
     graph: LayerGraph | None = None
 
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """Bits of the sums that its line memory keeps, where it keeps no lines."""
+        return self.graph.stored if self.graph else ()
+
 
 def mac(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence[LayerRange],
         pace: Pace, keep: Keep | None) -> tuple[Work, ...]:
@@ -101,8 +106,8 @@ def adders(network: Network, parts: Sequence[tuple[Lane, ...]], proved: Sequence
         ImportError: If the solver is missing.
     """
     folds = [whole(own) for own in parts]
-    graphs = layer_graphs(network, pace.adders_per_stage, keep, proved)
-    return tuple(Work(turns, graph.latency, graph.sum_bits, graph=graph)
+    graphs = layer_graphs(network, pace.adders_per_stage, keep, proved, rows=True)
+    return tuple(Work(turns, graph.latency + bool(graph.stored), graph.sum_bits, graph=graph)
                  for turns, graph in zip(folds, graphs, strict=True))
 
 

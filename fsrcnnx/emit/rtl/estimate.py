@@ -85,14 +85,16 @@ def _layer(part: LayerPlan, anchor: int, width: int) -> tuple[int, int]:
         slope = None if layer.slope is None else int(layer.slope[at % layer.out_channels])
         more = _cell(part, slope, acc)
         lut, ff = lut + more[0], ff + more[1]
-    if part.side > 1:
-        pixel = layer.in_channels * part.in_format.width
-        bits = part.line_bits // width
-        address = (width - 1).bit_length()
-        slices = -(-bits // SLICE)
-        lut += slices * (address + 1)
-        ff += 4 * pixel + bits + slices * (4 * address + 8)
-    cycles = cells.latency(layer, part.side, part.work.graph.latency, 1)
+    bits = part.line_bits // width
+    address, slices = (width - 1).bit_length(), -(-bits // SLICE)
+    lut += slices * (address + 1)
+    ff += bits + slices * (4 * address + 8)
+    if part.work.stored:  # whole sums; anchor and flags have no further way
+        sums, anchor = len(part.lanes) * part.lanes[0].outputs, 0
+        lut, ff = lut + sums * acc, ff + sums * acc
+    elif part.side > 1:
+        ff += 4 * layer.in_channels * part.in_format.width
+    cycles = cells.latency(layer, part.lines, part.work.graph.latency, 1)
     return lut, ff + 3 * cycles + anchor * cycles
 
 

@@ -30,7 +30,8 @@ from fsrcnnx.owned import check, whole_folder
 
 KIND = "an RTL folder"
 # users after what they use
-FIRST = ("copy", "skid", "turn", "delay", "line_fifo", "line_ram", "column", "slope", "requantise")
+FIRST = ("copy", "skid", "turn", "delay", "line_fifo", "line_ram", "centre", "column",
+         "slope", "requantise")
 LAST = ("layer", "sequencer", "core", "subpixel", "axis_guard", "fifo", "top")
 MULTIPLIERS = ("rom", "window", "product", "adder_tree", "mac_lane", "mac", "prelu")
 
@@ -103,7 +104,7 @@ def manifest(plan: Plan, made: Iterable[str]) -> dict:
 
 def _written(plan: Plan) -> tuple[str, ...]:
     """Names of the hand-written sources of a core, in reading order."""
-    own = () if plan.layers[0].work.graph else MULTIPLIERS
+    own = ("row_sums",) if plan.layers[0].work.graph else MULTIPLIERS
     return tuple(f"fsrcnnx_{module}.sv" for module in (*FIRST, *own, *LAST))
 
 

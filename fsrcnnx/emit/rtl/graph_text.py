@@ -3,7 +3,8 @@
 May import the pipeline. Low bits that no carry reaches pass the adder by. No enable and no reset:
 it computes every clock.
 
-    print(module(pipeline, "fsrcnnx_graph_0", "feature", sample_bits=8, sum_bits=14, made_by=""))
+    print(module(pipeline, "fsrcnnx_graph_0", "feature", sample_bits=8, column_bits=72,
+                 sum_bits=14, made_by=""))
 """
 
 from __future__ import annotations
@@ -84,15 +85,16 @@ def _expression(one: Sum, left: Term, right: Term, width: int) -> str:
     return f"{{{operands[0]} {sign} {operands[1]}, {under.bits(0, low)}}}"
 
 
-def module(pipeline: Pipeline, name: str, title: str, sample_bits: int, sum_bits: int,
-           made_by: str) -> str:
+def module(pipeline: Pipeline, name: str, title: str, sample_bits: int,
+           column_bits: int, sum_bits: int, made_by: str) -> str:
     """Write a module.
 
     Args:
         pipeline: A pipeline.
         name: The module's name.
         title: What it is, for the header.
-        sample_bits: Bits of a sample in the column.
+        sample_bits: Bits from one sample in the column to the next.
+        column_bits: Bits of the column.
         sum_bits: Bits of each result.
         made_by: Who made it of what, for the header.
 
@@ -144,7 +146,7 @@ def module(pipeline: Pipeline, name: str, title: str, sample_bits: int, sum_bits
             "`default_nettype none\n\n"
             f"module {name} (\n"
             "  input  wire logic clk_i,\n"
-            f"  input  wire logic [{len(graph.lows) * sample_bits - 1}:0] column_i,\n"
+            f"  input  wire logic [{column_bits - 1}:0] column_i,\n"
             f"  output logic      [{len(graph.outputs) * sum_bits - 1}:0] sums_o\n);\n\n"
             "  // what no adder looks at\n"
             f"  wire logic unused = &{{1'b0, clk_i, column_i}};\n{body}\n\nendmodule\n\n"

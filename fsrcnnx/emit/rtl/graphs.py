@@ -21,16 +21,18 @@ from fsrcnnx import __version__
 from fsrcnnx.emit.rtl import graph_file
 from fsrcnnx.emit.rtl.graph_check import check
 from fsrcnnx.emit.rtl.graph_text import adder_bits, module
-from fsrcnnx.emit.rtl.lanes import lanes, window
+from fsrcnnx.emit.rtl.lanes import window
+from fsrcnnx.emit.rtl.products import Products, products, row_products, stored_bits
 from fsrcnnx.emit.rtl.schedule import Pipeline, schedule
-from fsrcnnx.emit.rtl.shift_add import Graph, Tap
+from fsrcnnx.emit.rtl.shift_add import Graph
 from fsrcnnx.emit.rtl.solve import solve
 from fsrcnnx.errors import InputError, Unrepresentable
 from fsrcnnx.exact import ranges
-from fsrcnnx.exact.network import Layer, Network
+from fsrcnnx.exact.network import Network
 
 TRIES = (("mc-pdc", 1), ("wmc", 0))  # rule of choice, adders beyond the fewest on a path
 WEIGHTS = 12_000  # of a graph that are not 0: about a device of 84 K LUT sites at 4 to 8 bits
+READ = 5  # latency of the line memory, within that of a graph whose sums wait in it
 STAGE = range(1, 9)  # adders between registers
 Keep = Callable[[str, Callable[[Path], None]], Path]
 
@@ -67,17 +69,22 @@ class LayerGraph:
         name: The layer's.
         pipeline: Its graph with clocks, checked.
         sample_bits: Bits of a sample of the column.
+        column_bits: Bits of the column.
         sum_bits: Bits of each sum.
         cost: What it takes.
         content_hash: The network's.
+        stored: Where its sums are those of one row: bits of each that waits for lines below, row by
+            row of the window from the second lowest on; else nothing.
     """
 
     name: str
     pipeline: Pipeline
     sample_bits: int
+    column_bits: int
     sum_bits: int
     cost: Cost
     content_hash: str
+    stored: tuple[int, ...] = ()
 
     @property
     def latency(self) -> int:
@@ -95,55 +102,9 @@ class LayerGraph:
         """
         title = (f"Products of layer {self.name}: {self.cost.adders} adders for "
                  f"{self.cost.weights} weights.")
-        return module(self.pipeline, module_name, title, self.sample_bits, self.sum_bits,
+        return module(self.pipeline, module_name, title, self.sample_bits, self.column_bits,
+                      self.sum_bits,
                       f"Made by fsrcnnx {__version__} of network {self.content_hash}")
-
-
-@dataclass(frozen=True, eq=False)
-class Products:
-    """What a layer multiplies.
-
-    Args:
-        matrix: int64 (taps, lanes * outputs).
-        bias: int64 (lanes * outputs,).
-        taps: Taps in the matrix's order.
-        lows: Least value of each sample of a column.
-        highs: Greatest value of each.
-    """
-
-    matrix: np.ndarray
-    bias: np.ndarray
-    taps: tuple[Tap, ...]
-    lows: tuple[int, ...]
-    highs: tuple[int, ...]
-
-
-def products(layer: Layer, lo: np.ndarray, hi: np.ndarray) -> Products:
-    """Lay a layer out as one matrix over its window.
-
-    Args:
-        layer: A checked layer.
-        lo: int64 (in,), least input per channel.
-        hi: int64 (in,), greatest input per channel.
-
-    Returns:
-        Its products: columns of the window, each row after row, channel after channel.
-    """
-    side, _ = window(layer)
-    channels = layer.in_channels
-    parts = []
-    for lane in lanes(layer):
-        out, rows, cols, _ = lane.weight.shape
-        whole = np.zeros((side, side, channels, out), np.int64)
-        whole[lane.row:lane.row + rows, lane.col:lane.col + cols] = lane.weight.transpose(
-            1, 2, 3, 0)
-        parts.append(whole.reshape(-1, out))
-    taps = tuple(Tap(row * channels + channel, side - 1 - col) for row in range(side)
-                 for col in range(side) for channel in range(channels))
-    return Products(
-        np.concatenate(parts, 1), np.concatenate([lane.bias for lane in lanes(layer)]), taps,
-        tuple(int(min(low, 0)) for low in lo) * side,  # what lies beyond the frame is 0
-        tuple(int(max(high, 0)) for high in hi) * side)
 
 
 def cost(pipeline: Pipeline, weights: int) -> Cost:
@@ -179,7 +140,8 @@ def _solved(found: Products, rule: str, deeper: int, where: str, keep: Keep | No
     return graph_file.read(folder, where)
 
 
-def _graph(found: Products, adders_per_stage: int, where: str, keep: Keep | None) -> Pipeline:
+def _graph(found: Products, adders_per_stage: int, where: str, keep: Keep | None,
+           least: int = 1) -> Pipeline:
     """The cheapest checked pipeline of a layer's products."""
     weights = int(np.count_nonzero(found.matrix))
     if weights > WEIGHTS:
@@ -188,7 +150,7 @@ def _graph(found: Products, adders_per_stage: int, where: str, keep: Keep | None
                               fix="use --engine mac")
     best = None
     for rule, deeper in TRIES:
-        pipeline = schedule(_solved(found, rule, deeper, where, keep), adders_per_stage)
+        pipeline = schedule(_solved(found, rule, deeper, where, keep), adders_per_stage, least)
         took = cost(pipeline, weights)
         if best is None or took.registers + took.lut < best[0]:
             best = took.registers + took.lut, pipeline
@@ -197,7 +159,8 @@ def _graph(found: Products, adders_per_stage: int, where: str, keep: Keep | None
 
 
 def layer_graphs(network: Network, adders_per_stage: int = 1, keep: Keep | None = None,
-                 proved: Sequence[ranges.LayerRange] | None = None) -> tuple[LayerGraph, ...]:
+                 proved: Sequence[ranges.LayerRange] | None = None,
+                 rows: bool = False) -> tuple[LayerGraph, ...]:
     """Find the shift-add graph of every layer.
 
     Args:
@@ -205,6 +168,8 @@ def layer_graphs(network: Network, adders_per_stage: int = 1, keep: Keep | None 
         adders_per_stage: Adders between registers.
         keep: Gives the folder of a key, filled by a function if it is not there.
         proved: The ranges of each layer, where they are known; else they are proved here.
+        rows: Whether the last layer's graph may be of one row, where its sums take less line memory
+            than its inputs.
 
     Returns:
         One graph per layer, each checked against its matrix.
@@ -224,11 +189,32 @@ def layer_graphs(network: Network, adders_per_stage: int = 1, keep: Keep | None 
     proved = ranges.prove(network) if proved is None else proved
     for index, (layer, bound) in enumerate(zip(network.layers, proved, strict=True)):
         found, where = products(layer, lo, hi), f"layer {layer.name}"
-        pipeline = _graph(found, adders_per_stage, where, keep)
+        sample = network.in_format_of(index).width
+        column, stored = len(found.lows) * sample, ()
+        if rows and index == len(network.layers) - 1:
+            found, column, stored = _rows(network, found, column, lo, hi)
+        pipeline = _graph(found, adders_per_stage, where, keep, READ if stored else 1)
         widest = max(pipeline.widths[out.signal] + out.up + (not pipeline.signed[out.signal])
                      for out in pipeline.graph.outputs)
         made.append(LayerGraph(
-            layer.name, pipeline, network.in_format_of(index).width, widest,
-            cost(pipeline, int(np.count_nonzero(found.matrix))), network.content_hash()))
+            layer.name, pipeline, sample, column, widest,
+            cost(pipeline, int(np.count_nonzero(found.matrix))), network.content_hash(), stored))
         lo, hi = bound.out_lo, bound.out_hi
     return tuple(made)
+
+
+def _rows(network: Network, found: Products, column: int, lo: np.ndarray, hi: np.ndarray
+          ) -> tuple[Products, int, tuple[int, ...]]:
+    """The last layer over one row, where its sums take less line memory than what they are of."""
+    layer, index = network.layers[-1], len(network.layers) - 1
+    side, before = window(layer)
+    if side == 1 or (network.anchor and not index):
+        return found, column, ()
+    pixel = network.in_format.width if network.anchor else 0
+    anchor = (network.in_format.hi, network.acc_frac(index) - network.in_format.frac) if pixel \
+        else None
+    row = row_products(layer, lo, hi, anchor)
+    stored, one = stored_bits(row, side), column // side
+    if sum(stored) >= (side - 1) * one + (side - 1 - before) * pixel:
+        return found, column, ()
+    return row, one + pixel, stored

@@ -50,6 +50,8 @@ def scalars(plan: Plan) -> dict[str, int]:
         "STREAM_BITS": sum(plan.stream_bits),
         # sums by shift-add graphs, else by multipliers
         "GRAPHS": int(plan.layers[0].work.graph is not None),
+        # sums of rows that the last layer's line memory keeps, 0 where it keeps lines
+        "STORED_BITS": sum(plan.layers[-1].work.stored),
         # clocks per step; borders and slots; pixels that wait before it, and words behind it
         "INTERVAL": found.interval,
         "PAD": found.pad,
@@ -177,6 +179,8 @@ def package(plan: Plan) -> str:
                     for name, value in scalars(plan).items())
     own = [("one field per layer", layer_fields(plan)),
            ("one field per output of each layer, two's complement", slopes(plan)),
+           ("one field per sum that is stored", {
+               "STORED_WIDTHS": plan.layers[-1].work.stored or (0,)}),
            ("one field per stream: the input, then each layer's output", streams)]
     if plan.layers[0].work.graph is None:
         own += [("one field per layer", mac_fields(plan)),

@@ -38,8 +38,8 @@ class LayerPlan:
         lanes: Its lanes, in phase order.
         proved: Its ranges, the widths of its sums.
         shift: Bits that the requantisation drops.
-        line_bits: Line memory: the lines of its input map and, behind the first layer, those that
-            the anchor waits for.
+        line_bits: Line memory: sums of rows, or the lines of its input map and, behind the first
+            layer, those that the anchor waits for.
         stream_bits: Bits of its output stream.
         anchored: Whether the anchor is added to its sums.
         work: How the engine forms its sums.
@@ -77,6 +77,11 @@ class LayerPlan:
         """Products that its lanes' multipliers can form in a clock."""
         pairs = -(-self.fold.outs // self.fold.per_multiplier)
         return 0 if self.work.graph else pairs * self.fold.per_multiplier * sum(self.fold.ins)
+
+    @property
+    def lines(self) -> bool:
+        """Whether its line memory keeps lines of its input."""
+        return self.side > 1 and not self.work.stored
 
     @property
     def after(self) -> int:
@@ -152,14 +157,15 @@ class Plan:
 
 def _raster(network: Network, build: Build, layers: Sequence[LayerPlan]) -> Raster:
     """The raster of a core: as slow as its slowest layer, or the output."""
-    clocks = sum(cells.latency(part.layer, part.side, part.work.latency, part.fold.fold_out)
+    clocks = sum(cells.latency(part.layer, part.lines, part.work.latency, part.fold.fold_out)
                  for part in layers)
     interval = 1
     if build.cycles_per_pixel > 1:
         interval = max(network.scale**2 // build.pixels_per_beat,
                        *(part.fold.cycles for part in layers))
     return raster(network.scale, [(part.before, part.after) for part in layers], interval,
-                  build.pixels_per_beat, build.max_width, clocks + network.anchor)
+                  build.pixels_per_beat, build.max_width,
+                  clocks + (network.anchor and not layers[-1].work.stored))
 
 
 def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
@@ -192,6 +198,7 @@ def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
         # the anchor's pixel travels between the layers, not into the first nor out of the last
         lines = (side - 1) * layer.in_channels * given.width
         lines += (side - 1 - before) * anchor if index else 0
+        lines = sum(works[index].stored) or lines
         stream = len(parts[index]) * parts[index][0].outputs * layer.out_format.width
         layers.append(LayerPlan(
             layer, given, side, before, parts[index], proved[index], network.shift(index),

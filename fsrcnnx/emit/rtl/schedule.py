@@ -110,12 +110,13 @@ def widths(graph: Graph) -> tuple[tuple[int, ...], tuple[bool, ...]]:
     return tuple(sizes), signed
 
 
-def schedule(graph: Graph, adders_per_stage: int = 1) -> Pipeline:
+def schedule(graph: Graph, adders_per_stage: int = 1, fewest: int = 1) -> Pipeline:
     """Find the clocks that take the fewest registers.
 
     Args:
         graph: A graph.
         adders_per_stage: Adders between registers.
+        fewest: Least latency.
 
     Returns:
         The pipeline.
@@ -131,7 +132,7 @@ def schedule(graph: Graph, adders_per_stage: int = 1) -> Pipeline:
     lines = samples + wires
     rows: list[tuple[int, int, float]] = []  # x[one] - x[other] <= most; -1: nothing
     least = np.full(lines + sums, -np.inf)
-    least[samples:], least[end] = 0, 1
+    least[samples:], least[end] = 0, fewest
 
     def use(signal: int, user: int, later: int, offset: int = 0) -> None:
         """User is formed `later` clocks after a signal at least; its line reaches it."""

@@ -65,6 +65,48 @@ def test_graphs_give_goldens_sums_of_a_picture(name, adders_per_stage):
         x = requantise(golden.activate(acc, layer), network.shift(index), layer.out_format)
 
 
+def row_sums(graph, x, side, before, above):
+    """The whole sums of a last layer by those of its rows: (H, W, sums)."""
+    height, width, _ = x.shape
+    after = side - 1 - before
+    stored, rows = np.zeros((side, width, len(graph.stored) // (side - 1)), np.int64), []
+    for y in range(height + after):
+        line = x[y] if y < height else np.zeros_like(x[0])
+        pixels = np.pad(line, ((before, after), (0, 0)))
+        found = run(graph.pipeline, pixels)[side - 1:].reshape(width, side, -1).swapaxes(0, 1)
+        total = found + stored
+        rows.append(total[0])
+        kept = total[1:].swapaxes(1, 2).reshape(-1, width)
+        stored = np.concatenate([total[1:], np.zeros_like(total[:1])])
+        assert all((wrap(values, max(bits, 1), True) == values).all()
+                   for bits, values in zip(graph.stored, kept, strict=True)), "a width too small"
+    return np.stack(rows[after:]) + above
+
+
+@pytest.mark.parametrize(("channels", "kernels", "scale", "anchor"), [
+    ((2, 12), (3, 1, 3), 2, True), ((12,), (3, 9), 2, False), ((20,), (3, 5), 3, True)])
+def test_sums_of_rows_give_goldens_sums(channels, kernels, scale, anchor):
+    network = random_network(np.random.default_rng(3), channels=channels, kernels=kernels,
+                             scale=scale, anchor=anchor, weight_bits=3)
+    graph, layer = layer_graphs(network, rows=True)[-1], network.layers[-1]
+    assert graph.stored and not any(one.stored for one in layer_graphs(network))
+    side, before = window(layer)
+    rng = np.random.default_rng(1)
+    bound = ranges.prove(network)[-2]
+    x = rng.integers(bound.out_lo, bound.out_hi + 1, (5, 7, layer.in_channels))
+    pixel = rng.integers(0, 256, (5, 7, 1))
+    shift = network.acc_frac(len(network.layers) - 1) - network.in_format.frac
+    want = golden.accumulate(x, layer).reshape(5, scale, 7, scale).transpose(0, 2, 1, 3)
+    want = want.reshape(5, 7, -1) + anchor * (pixel << shift)
+    given = np.concatenate([x, pixel], 2) if anchor else x
+    np.testing.assert_array_equal(row_sums(graph, given, side, before, 0), want)
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(row_sums(graph, given, side, before, 1), want)
+    with pytest.raises(AssertionError, match="a width too small"):
+        row_sums(replace(graph, stored=tuple(max(bits - 4, 1) for bits in graph.stored)), given,
+                 side, before, 0)
+
+
 def solved(name="x2", index=0):
     """A layer's products and its pipeline."""
     network = network_of(name)

@@ -4,7 +4,8 @@
 // fsrcnnx_pkg holds one 32-bit field per layer of every parameter. Streams lie side by side in flat
 // vectors, stream 0 what the sequencer sends, stream l+1 the output of layer l, so that a bench can
 // watch any of them by the same expression: a beat is a pixel of the frame. Each stream carries, in
-// a network with an anchor, the LR pixel above the samples, from the first layer to the last.
+// a network with an anchor, the LR pixel above the samples, from the first layer to the last; some
+// of its bits, or all, may pass the layers between aside.
 // No step waits: what leaves here must be taken, and the room for it come back to the sequencer.
 
 `default_nettype none
@@ -73,13 +74,40 @@ module fsrcnnx_core #(
     .step_o(stream_step[0]), .line_o(stream_line[0]), .live_o(stream_live[0]),
     .data_o(stream_data[InBits-1:0]), .width_o, .height_o, .line_read_i);
 
+  // ---------------------------------------------------------------- the anchor's bits aside
+  localparam int Anchor = fsrcnnx_pkg::ANCHOR_BITS;
+  localparam int Aside  = fsrcnnx_pkg::ASIDE_BITS;  // of them, past the inner layers
+  logic [Layers-1:0]                    soon;
+  logic [(Aside > 0 ? Aside : 1)-1:0]   aside;
+
+  if (Aside > 0) begin : gen_aside
+    localparam int Lsb = fsrcnnx_pkg::STREAM_LSB[32 +: 32] + fsrcnnx_pkg::STREAM_WIDTH[32 +: 32];
+    fsrcnnx_aside #(.Width(Aside), .Words(fsrcnnx_pkg::ASIDE_WORDS)) u_aside (
+      .clk_i, .rst_ni(reset_n[Layers-1]), .push_i(stream_valid[1]),
+      .data_i(stream_data[Lsb-Aside +: Aside]), .pop_i(soon[Layers-2]), .data_o(aside));
+  end else begin : gen_no_aside
+    assign aside = '0;
+  end
+
+  wire logic unused_soon = &{1'b0, soon, aside};
+
+  // ---------------------------------------------------------------- layers
   for (genvar l = 0; l < Layers; l++) begin : gen_layer
     localparam int InLsb    = fsrcnnx_pkg::STREAM_LSB[l*32 +: 32];
-    localparam int InWidth  = fsrcnnx_pkg::STREAM_WIDTH[l*32 +: 32];
+    localparam int InWidth  = fsrcnnx_pkg::STREAM_WIDTH[l*32 +: 32] - (l == 1 ? Aside : 0);
+    localparam bit Ends     = l == 0 || l == Layers - 1;
+    localparam int Back     = l == Layers - 1 ? Aside : 0;  // comes back here
     localparam int OutLsb   = fsrcnnx_pkg::STREAM_LSB[(l+1)*32 +: 32];
     localparam int OutWidth = fsrcnnx_pkg::STREAM_WIDTH[(l+1)*32 +: 32];
     localparam int Outputs  = fsrcnnx_pkg::LAYER_OUTPUTS[l*32 +: 32];
     localparam int Slope    = fsrcnnx_pkg::LAYER_SLOPE_FIRST[l*32 +: 32];
+
+    logic [Back+InWidth-1:0] data;
+    if (Back > 0) begin : gen_back
+      assign data = {aside, stream_data[InLsb +: InWidth]};
+    end else begin : gen_straight
+      assign data = stream_data[InLsb +: InWidth];
+    end
 
     fsrcnnx_layer #(
       .Layer      (l),
@@ -103,19 +131,20 @@ module fsrcnnx_core #(
       .Shift      (fsrcnnx_pkg::LAYER_SHIFT[l*32 +: 32]),
       .OutBits    (fsrcnnx_pkg::LAYER_OUT_BITS[l*32 +: 32]),
       .OutSigned  (fsrcnnx_pkg::LAYER_OUT_SIGNED[l*32 +: 32]),
-      .AnchorBits (fsrcnnx_pkg::ANCHOR_BITS),
-      .CarryIn    (l > 0 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
-      .CarryOut   (l < Layers - 1 ? fsrcnnx_pkg::ANCHOR_BITS : 0),
+      .AnchorBits (Ends ? Anchor : Anchor - Aside),
+      .CarryIn    (l == 0 ? 0 : Ends ? Anchor : Anchor - Aside),
+      .CarryOut   (l == Layers - 1 ? 0 : Ends ? Anchor : Anchor - Aside),
       .AnchorShift(fsrcnnx_pkg::ANCHOR_SHIFT)
     ) u_layer (
       .clk_i, .rst_ni(reset_n[l]),
       .step_i(stream_step[l]),
       .line_i(stream_line[l]),
       .live_i(stream_live[l]),
-      .data_i(stream_data[InLsb +: InWidth]),
+      .data_i(data),
       .step_o(stream_step[l+1]),
       .line_o(stream_line[l+1]),
       .live_o(stream_live[l+1]),
+      .soon_o(soon[l]),
       .data_o(stream_data[OutLsb +: OutWidth])
     );
   end

@@ -61,6 +61,7 @@ module fsrcnnx_layer #(
   output logic                                      step_o,
   output logic                                      line_o,
   output logic                                      live_o,
+  output logic                                      soon_o,  // 2 clocks later a pixel of the frame
   output logic      [CarryOut+Lanes*Outputs*OutBits-1:0] data_o
 );
 
@@ -186,6 +187,7 @@ module fsrcnnx_layer #(
       .clk_i, .data_i(flags[3*(Cycles-2) +: 2] != 2'b11), .data_o(outside[c]));
   end
 
+  assign soon_o = flags[3*(Cycles-2) +: 3] == 3'b111;
   assign {done, done_line, done_live} = flags[3*Cycles +: 3];
 
   // ---------------------------------------------------------------- cells: anchor, PReLU, pixels

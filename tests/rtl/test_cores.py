@@ -92,6 +92,7 @@ def test_core(case, simulator):
 @pytest.mark.parametrize(("case", "fault"), [
     ("adders-shuffle", ("fsrcnnx_layer.sv", "flags[3*(Cycles-2) +: 2] != 2'b11", "1'b0")),
     ("adders-rows", ("fsrcnnx_row_sums.sv", "total = product + ", "total = product - ")),
+    ("adders-anchor", ("fsrcnnx_aside.sv", "if (pop_i) read_q <= ", "if (push_i) read_q <= ")),
     ("adders-rows", ("fsrcnnx_row_sums.sv", "Early = Graph - 5", "Early = Graph - 6")),
     ("adders-deconv", ("fsrcnnx_pkg.sv", "RING_WORDS = ", "RING_WORDS = 7; //")),
     ("mac-deconv", ("fsrcnnx_pkg.sv", "INTERVAL = 4;", "INTERVAL = 5;")),

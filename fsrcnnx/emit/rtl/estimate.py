@@ -12,13 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fsrcnnx.emit.rtl import cells
+from fsrcnnx.emit.rtl.blocks import blocks, slices
 from fsrcnnx.emit.rtl.plan import LayerPlan, Plan
 from fsrcnnx.errors import InputError
 from fsrcnnx.exact.formats import adders
 
-SHAPES = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}  # words of a block: their bits
-FEW = 64  # words of a memory that Yosys makes of LUTs
-SLICE = 36  # bits of the line memory that share an address counter
 FRONT = 1_000, 700  # LUT sites and flip-flops of sequencer, guard, subpixel and their skids
 
 
@@ -47,19 +45,13 @@ def _memories(plan: Plan) -> list[tuple[int, int]]:
     found = []
     for part in plan.layers:
         bits = part.line_bits // width
-        found += [(min(SLICE, bits - at), width) for at in range(0, bits, SLICE)]
+        found += [(part_bits, width) for part_bits in slices(bits)]
     scale, out = plan.network.scale, plan.network.out_format.width
     found.append((plan.network.in_format.width, plan.raster.fifo_depth))
+    if plan.aside_bits:
+        found.append((plan.aside_bits, plan.aside_words))
     found += [(scale**2 * out, plan.raster.ring_words)] * scale
     return found
-
-
-def _blocks(bits: int, words: int) -> int:
-    """Block RAMs of a memory, of the shape that holds all words."""
-    if words <= FEW:
-        return 0
-    depth = next((depth for depth in SHAPES if depth >= words), max(SHAPES))
-    return -(-bits // SHAPES[depth]) * -(-words // depth)
 
 
 def _cell(part: LayerPlan, slope: int | None, acc: int) -> tuple[int, int]:
@@ -86,9 +78,9 @@ def _layer(part: LayerPlan, anchor: int, width: int) -> tuple[int, int]:
         more = _cell(part, slope, acc)
         lut, ff = lut + more[0], ff + more[1]
     bits = part.line_bits // width
-    address, slices = (width - 1).bit_length(), -(-bits // SLICE)
-    lut += slices * (address + 1)
-    ff += bits + slices * (4 * address + 8)
+    address, cuts = (width - 1).bit_length(), len(slices(bits))
+    lut += cuts * (address + 1)
+    ff += bits + cuts * (4 * address + 8)
     if part.work.stored:  # whole sums; anchor and flags have no further way
         sums, anchor = len(part.lanes) * part.lanes[0].outputs, 0
         lut, ff = lut + sums * acc, ff + sums * acc
@@ -114,8 +106,10 @@ def estimate(plan: Plan) -> Estimate:
         raise InputError(f"a core of the engine {plan.build.engine}", where="--estimate",
                          allowed="--engine adders",
                          fix="emit the core, then `fsrcnnx synth` counts what it takes")
-    parts = [_layer(part, plan.anchor_bits, plan.build.max_width) for part in plan.layers]
+    last = len(plan.layers) - 1
+    parts = [_layer(part, plan.anchor_bits - plan.aside_bits * (index not in (0, last)),
+                    plan.build.max_width) for index, part in enumerate(plan.layers)]
     lut, ff = (FRONT[at] + sum(part[at] for part in parts) for at in (0, 1))
     memories = _memories(plan)
     return Estimate(lut, ff, sum(bits * words for bits, words in memories),
-                    sum(_blocks(*memory) for memory in memories), plan.multipliers)
+                    sum(blocks(*memory) for memory in memories), plan.multipliers)

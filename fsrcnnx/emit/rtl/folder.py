@@ -32,7 +32,7 @@ KIND = "an RTL folder"
 # users after what they use
 FIRST = ("copy", "skid", "turn", "delay", "line_fifo", "line_ram", "centre", "column",
          "slope", "requantise")
-LAST = ("layer", "sequencer", "core", "subpixel", "axis_guard", "fifo", "top")
+LAST = ("layer", "sequencer", "aside", "core", "subpixel", "axis_guard", "fifo", "top")
 MULTIPLIERS = ("rom", "window", "product", "adder_tree", "mac_lane", "mac", "prelu")
 
 

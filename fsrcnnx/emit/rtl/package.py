@@ -46,6 +46,8 @@ def scalars(plan: Plan) -> dict[str, int]:
         "DIM_BITS": build.dim_bits,
         # the LR pixel beside the inner streams: its bits, and its place in the last accumulator
         "ANCHOR_BITS": plan.anchor_bits,
+        "ASIDE_BITS": plan.aside_bits,
+        "ASIDE_WORDS": plan.aside_words,
         "ANCHOR_SHIFT": plan.anchor_shift,
         "STREAM_BITS": sum(plan.stream_bits),
         # sums by shift-add graphs, else by multipliers
@@ -179,12 +181,13 @@ def package(plan: Plan) -> str:
                     for name, value in scalars(plan).items())
     own = [("one field per layer", layer_fields(plan)),
            ("one field per output of each layer, two's complement", slopes(plan)),
-           ("one field per sum that is stored", {
-               "STORED_WIDTHS": plan.layers[-1].work.stored or (0,)}),
            ("one field per stream: the input, then each layer's output", streams)]
     if plan.layers[0].work.graph is None:
         own += [("one field per layer", mac_fields(plan)),
                 ("one field per lane", lane_fields(plan))]
+    else:
+        own += [("bits of each sum that is stored", {
+            "STORED_WIDTHS": plan.layers[-1].work.stored or (0,)})]
     for title, fields in own:
         text += f"\n  // {title}\n" + "".join(_vector(n, f) for n, f in fields.items())
     return text + "\nendpackage\n"

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsrcnnx.emit.rtl import cells
+from fsrcnnx.emit.rtl.blocks import aside
 from fsrcnnx.emit.rtl.build import Build, whole
 from fsrcnnx.emit.rtl.engines import ENGINES, Pace, Work
 from fsrcnnx.emit.rtl.fold import Fold
@@ -102,6 +103,8 @@ class Plan:
         build: Build parameters.
         layers: Its layers, in order.
         anchor_bits: Bits of the LR pixel that travels beside the inner streams, 0 without anchor.
+        aside_bits: Those of them that pass the inner layers in a memory of their own.
+        aside_words: Words of that.
         anchor_shift: Its place in the last accumulator.
         raster: How frames run through it.
     """
@@ -110,6 +113,8 @@ class Plan:
     build: Build
     layers: tuple[LayerPlan, ...]
     anchor_bits: int
+    aside_bits: int
+    aside_words: int
     anchor_shift: int
     raster: Raster
 
@@ -168,6 +173,22 @@ def _raster(network: Network, build: Build, layers: Sequence[LayerPlan]) -> Rast
                   clocks + (network.anchor and not layers[-1].work.stored))
 
 
+def _aside(network: Network, build: Build, works: Sequence[Work]) -> tuple[int, int]:
+    """Bits of the anchor that pass the inner layers aside, and words for them."""
+    inner = list(zip(network.layers, works, strict=True))[1:-1]
+    if not inner or build.engine != "adders":
+        return 0, 0
+    lines, clocks = [], 0
+    for index, (layer, work) in enumerate(inner, 1):
+        side, before = window(layer)
+        after = side - 1 - before
+        lines.append(((side - 1) * layer.in_channels * network.in_format_of(index).width, after))
+        clocks += cells.latency(layer, side > 1, work.latency, 1) + after
+    # all pixels that may be between, and some
+    words = build.max_width * sum(after for _, after in lines) + clocks + 4
+    return aside(lines, network.in_format.width, build.max_width, words), words
+
+
 def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
     """Decide everything about a core.
 
@@ -192,17 +213,20 @@ def make(network: Network, build: Build, keep: Keep | None = None) -> Plan:
             build.cycles_per_pixel, build.multiplier_bits, build.adders_per_stage), keep)
     last = len(network.layers) - 1
     anchor = network.in_format.width if network.anchor else 0
+    away, words = _aside(network, build, works) if anchor else (0, 0)
     layers = []
     for index, layer in enumerate(network.layers):
+        beside = anchor if index in (0, last) else anchor - away
         (side, before), given = window(layer), network.in_format_of(index)
         # the anchor's pixel travels between the layers, not into the first nor out of the last
         lines = (side - 1) * layer.in_channels * given.width
-        lines += (side - 1 - before) * anchor if index else 0
+        lines += (side - 1 - before) * beside if index else 0
         lines = sum(works[index].stored) or lines
         stream = len(parts[index]) * parts[index][0].outputs * layer.out_format.width
         layers.append(LayerPlan(
             layer, given, side, before, parts[index], proved[index], network.shift(index),
-            build.max_width * lines, stream + (anchor if index < last else 0),
+            build.max_width * lines, stream + (beside if index < last else 0),
             network.anchor and index == last, works[index]))
     shift = network.acc_frac(last) - network.in_format.frac if network.anchor else 0
-    return Plan(network, build, tuple(layers), anchor, shift, _raster(network, build, layers))
+    return Plan(network, build, tuple(layers), anchor, away, words, shift,
+                _raster(network, build, layers))

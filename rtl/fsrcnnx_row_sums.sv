@@ -13,9 +13,9 @@ module fsrcnnx_row_sums #(
   parameter int Layer    = 0,   // which graph
   parameter int MaxWidth = 16,
   parameter int RowBits  = 8,   // all samples of one pixel
-  parameter int Side     = 3,
-  parameter int Before   = 1,
-  parameter int Sums     = 4,
+  parameter int Side     = 2,
+  parameter int Before   = 0,
+  parameter int Sums     = 1,   // fields of the package that are there in any case
   parameter int SumBits  = 20,  // of what the graph gives
   parameter int AccBits  = 20,  // of a whole sum
   parameter int Cycles   = 7,

@@ -30,7 +30,8 @@ SEQUENCER = {"PixelBits": 8, "DimBits": 5, "MaxWidth": 16}
 CASES = {
     "fifo": ("fifo", {"Width": 16, "Depth": 8}),
     "line_fifo": ("line_fifo", {"Width": 9, "Depth": 16}),
-    "sequencer-burst": ("sequencer", SEQUENCER | {
+    # a line and its slots that take a bit more than the width
+    "sequencer-burst": ("sequencer", SEQUENCER | {"DimBits": 4, "MaxWidth": 15} | {
         "FifoDepth": 32, "Interval": 1, "Pad": 1, "Gap": 1, "After": 3, "Drain": 4, "MinSlots": 4,
         "Room": 64, "Spare": 1}),
     "sequencer-burst-wide": ("sequencer", SEQUENCER | {

@@ -162,6 +162,7 @@ class Judge:
                 outcome = self._answer(check, mutant, bool(subject.core))
                 if outcome != PASSED:
                     found[column] = Verdict(outcome, check.name)
+                if found[column].killed:  # what one case cannot elaborate another may
                     seen = checks.index(check)
                     break
         return found

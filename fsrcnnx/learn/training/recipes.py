@@ -62,7 +62,7 @@ RECIPES = {
     "fsrcnn_x4": replace(ADAM, steps=5000, start="fsrcnn_x2", fine=2500),
     "fsrcnn-s_x2": replace(ADAM, steps=20000, fine=4000),
     "optimal-fsrcnn_x2": Recipe(20000, fine=4000),
-    "espcn-s_x2": replace(TAUGHT, steps=60000, fine=8000),
+    "espcn-s_x2": replace(TAUGHT, steps=24000, fine=8000),
     "srcnn_x2": Recipe(4000, fine=1000),
     "srcnn-955_x2": Recipe(1500, start="srcnn_x2", fine=200),
 }

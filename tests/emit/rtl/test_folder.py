@@ -14,7 +14,7 @@ from fsrcnnx.emit.rtl.folder import emit
 from fsrcnnx.emit.rtl.lanes import lanes
 from fsrcnnx.emit.rtl.memories import Memory
 from fsrcnnx.emit.rtl.memory_package import memory_package, words
-from fsrcnnx.emit.rtl.package import lane_fields, mac_fields, slopes
+from fsrcnnx.emit.rtl.package import lane_fields, mac_fields, package, slopes
 from fsrcnnx.emit.rtl.plan import make
 from fsrcnnx.errors import InputError, ModelError
 from fsrcnnx.exact import ranges
@@ -107,6 +107,12 @@ def test_the_folder_stands_alone(tmp_path):
         (folder / name).read_text() for name in told["files"])))
     assert not any("$readmem" in (folder / name).read_text() for name in told["files"])
     assert used == set(re.findall(r"localparam \w+ (?:\[.*?\] )?(\w+) =", package))
+
+
+@pytest.mark.parametrize("prescale", [1, 2])
+def test_the_package_says_how_often_luma_was_enlarged(prescale):
+    text = package(make(replace(NETWORK, prescale=prescale), Build()))
+    assert (f"bicubic has enlarged {prescale} times" in text) == (prescale > 1)
 
 
 def test_emitting_twice_gives_the_same_bytes(tmp_path):

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from fsrcnnx.errors import FormatError
 from fsrcnnx.exact.formats import (
     Format,
+    from_pixels,
     quantise,
     requantise,
     round_shift,
     saturate,
     signed_digits,
+    to_pixels,
 )
 
 FORMATS = st.builds(Format, st.booleans(), st.integers(1, 32), st.integers(-8, 40))
@@ -75,6 +77,21 @@ def test_quantise_finds_the_nearest_value(fmt, value):
     raw = int(quantise(np.array([value]), fmt)[0])
     exact = Fraction(value) * Fraction(2) ** fmt.frac
     assert raw == min(max(round(exact), fmt.lo), fmt.hi)
+
+
+@pytest.mark.parametrize(("fmt", "factor"), [
+    (Format(False, 8, 8), 1), (Format(False, 10, 10), 4), (Format(True, 10, 8), 1),
+    (Format(True, 12, 10), 4)])
+def test_a_picture_comes_into_a_luma_format_and_back(fmt, factor):
+    pixels = np.arange(256, dtype=np.uint8)
+    raw = from_pixels(pixels, fmt)
+    assert raw.tolist() == [factor * pixel for pixel in range(256)]
+    np.testing.assert_array_equal(to_pixels(raw, fmt), pixels)
+
+
+def test_fewer_bits_keep_the_upper_ones():
+    pixels = np.array([15, 16, 255], np.uint8)
+    assert from_pixels(pixels, Format(False, 4, 4)).tolist() == [0, 1, 15]
 
 
 def test_quantise_refuses_nan():

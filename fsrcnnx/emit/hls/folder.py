@@ -13,7 +13,7 @@ from fsrcnnx.install import advice
 if find_spec("hls4ml") is None:
     raise ToolError("not installed", where="hls4ml", fix=advice("hls4ml"))
 
-from fsrcnnx.emit.hls import layers, prelu_read, transpose, transpose_read
+from fsrcnnx.emit.hls import layers, prelu_read, shuffle_read, transpose, transpose_read
 from fsrcnnx.emit.hls.project import emit, write
 
 __all__ = ["emit", "write"]
@@ -22,3 +22,4 @@ layers.register()
 prelu_read.register()
 transpose.register()
 transpose_read.register()
+shuffle_read.register()

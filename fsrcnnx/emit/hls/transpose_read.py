@@ -206,10 +206,12 @@ class ConvTransposeToChannelsLast(Transformation):
     """Put each ConvTranspose between Transposes, as qonnx does for Conv; its cleaning pass, which
     comes after, removes those that meet."""
 
+    operators = ("ConvTranspose",)
+
     def apply(self, model):
         """Transform the model; once."""
         changed = False
-        for node in [n for n in model.graph.node if n.op_type == "ConvTranspose" and not n.domain]:
+        for node in [n for n in model.graph.node if n.op_type in self.operators and not n.domain]:
             at = list(model.graph.node).index(node)
             inside = []
             for name in (node.input[0], node.output[0]):

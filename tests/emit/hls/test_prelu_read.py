@@ -14,11 +14,20 @@ import hls4ml  # after the checks that they are there
 import torch
 from hls4ml.converters.onnx_to_hls import layer_handlers as onnx_handlers
 from hls4ml.converters.pytorch_to_hls import layer_handlers as torch_handlers
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
+from qonnx.transformation.general import GiveUniqueNodeNames
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.cleanup import cleanup_model
 
 import fsrcnnx.emit.hls.folder  # noqa: F401  registers the readers
 from fsrcnnx.emit.hls import prelu_read
+from fsrcnnx.emit.hls.shuffle_read import StreamsToChannelsLast
+from fsrcnnx.emit.hls.transpose_read import DOMAIN
 from fsrcnnx.errors import ModelError
-from tests.learn.others import Named, seeded
+from tests.learn.others import Espcn, Named, seeded
+from tests.learn.test_float_onnx import exported
 
 SIZE = (4, 5)
 CLOSE = 2**-9  # of values of some units: hls4ml truncates each to 2^-14
@@ -79,9 +88,51 @@ def test_slopes_that_do_not_fit_are_refused():
     assert shape == [None, 3]
 
 
-def test_a_prelu_of_onnx_is_refused():
-    with pytest.raises(ModelError, match="node act: PRelu, and hls4ml drops its slopes"):
-        onnx_handlers["PRelu"](SimpleNamespace(name="act"), [], [], None)
+def from_onnx(net, folder):
+    """Convert by way of ONNX, as a user of hls4ml and qonnx does."""
+    path = exported(net, folder / "net.onnx")
+    made = cleanup_model(ModelWrapper(str(path)).transform(InferShapes()))
+    made = made.transform(StreamsToChannelsLast())
+    made = made.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
+    made = made.transform(GiveUniqueNodeNames())
+    config = hls4ml.utils.config_from_onnx_model(
+        made, granularity="name", backend="Vitis", default_precision="ap_fixed<24,10>")
+    return hls4ml.converters.convert_from_onnx_model(
+        made, output_dir=str(folder / "hls"), backend="Vitis", io_type="io_stream",
+        hls_config=config)
+
+
+@pytest.mark.slow
+def test_an_espcn_through_plain_hls4ml(tmp_path):
+    """PRelu and DepthToSpace of a float ONNX file."""
+    net, rng = seeded(Espcn(2, d=2)), np.random.default_rng(1)
+    shape = (12, 10)  # of the export
+    pixels = rng.integers(0, 256, (1, 1, *shape)).astype(np.float32) / 256
+    with torch.no_grad():
+        want = net(torch.from_numpy(pixels))[0, 0].numpy()
+    project = from_onnx(net, tmp_path)
+    kinds = [node.class_name for node in project.graph.values()]
+    assert kinds.count("FsrcnnxPReLU") == 2 and kinds.count("FsrcnnxDepthToSpace") == 1
+    project.compile()
+    got = project.predict(np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))).reshape(want.shape)
+    gap, other = np.abs(got - want).max(), np.abs(np.roll(want, 1, 1) - want).max()
+    assert gap < 2**-7 < other / 8  # a 5x5 and two 3x3 truncate more
+
+
+def test_onnx_that_is_not_channels_last_is_refused():
+    with pytest.raises(ModelError, match="node act: PRelu is not channels last; allowed.*fix: tra"):
+        onnx_handlers["PRelu"](SimpleNamespace(name="act", domain=""), [], [], None)
+    with pytest.raises(ModelError, match="node up: DepthToSpace is not channels last; allowed"):
+        onnx_handlers["DepthToSpace"](SimpleNamespace(name="up", domain=""), [], [], None)
+
+
+@pytest.mark.parametrize(("channels", "mode", "says"), [
+    (6, "CRD", "node up: 6 channels in blocks of 2; allowed"), (4, "X", "mode 'X'; allowed: DCR")])
+def test_a_depth_to_space_that_does_not_fit_is_refused(channels, mode, says):
+    node = helper.make_node("DepthToSpace", ["x"], ["y"], "up", domain=DOMAIN, blocksize=2,
+                            mode=mode)
+    with pytest.raises(ModelError, match=says):
+        onnx_handlers["DepthToSpace"](node, ["x"], [[1, 3, 3, channels]], None)
 
 
 def test_registering_twice_is_once():

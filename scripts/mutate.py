@@ -123,7 +123,7 @@ def page(judged: list[Judged], table: str, known: dict, seed: int, number: int |
         Markdown.
     """
     text = (f"{'All' if number is None else f'{number} at most'} of each file, seed {seed}.\n\n"
-            f"{table}\nSurvivors:\n\n")
+            f"{table}\nSurvivors:{'' if any(one.survivor for one in judged) else ' none.'}\n\n")
     for one in judged:
         if one.survivor:
             why = known[one.mutant.key]

@@ -57,3 +57,7 @@ def test_swapped_phases_are_seen():
     got = tdc.gather(x, layer)
     got[0::2, 0::2], got[0::2, 1::2] = got[0::2, 1::2].copy(), got[0::2, 0::2].copy()
     assert (got != golden.deconvolve(x, layer)).any()
+
+
+def test_a_phase_without_taps_reaches_from_the_pixel_itself():
+    assert tdc.reach(kernel=1, stride=2, padding=0, phase=1) == tdc.Reach(0, ())

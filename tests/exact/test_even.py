@@ -37,6 +37,7 @@ SHIPPED = {
     "fsrcnnx-a_x2_w8a8d2": Even(256, 256, 0, 0, 8, 2),
     "fsrcnnx-c_x2_w4a6": Even(256, 256, 0, 0, 9, 3), "espcn-s_x2": Even(256, 256, 0, 0, 6, 1),
     "fsrcnn-x_x2_w8a9": Even(256, 256, 0, 0, 4, 1),
+    "fsrcnnx-a_x2_w8a9": Even(256, 256, 0, 0, 4, 1),
     "srcnn-955_x2": Even(256, 256, 0, 0, 3, 1), "srcnn_x2": Even(256, 256, 0, 0, 4, 2),
 }
 

@@ -85,6 +85,11 @@ def _soak(core: str, simulator: str, seed: int = 246, beats: int = 1, faults: in
                   "--beats", str(beats), "--faults", str(faults)), (*SOAKED, *_files("rtl/*.sv")))
 
 
+def _core(case: str, simulator: str) -> Check:
+    return Check((f"tests/rtl/test_cores.py::test_core[{case}-{simulator}]",),
+                 (*TB, "sim/bench_top.py", "sim/video.py", *_files("rtl/*.sv")))
+
+
 def _hls(case: str, simulator: str) -> Check:
     return Check((f"tests/rtl/test_hls_top.py::test_wrapper_on_the_standin[{case}-{simulator}]",),
                  (*TB, "sim/bench_top.py", "sim/video.py", "sim/hls_standin.sv",
@@ -99,6 +104,9 @@ def _proof(name: str) -> Check:
 # modules without a bench of their own, and what more judges those that have one
 WITHIN = {
     "line_ram": [(_bench, "column-3x3"), (_bench, "column-5x5")],
+    "centre": [(_bench, "column-5x5"), (_bench, "column-2x2")],
+    "aside": [(_core, "adders-anchor")],
+    "row_sums": [(_core, "adders-rows")],
     "delay": [(_bench, "slope-3"), (_bench, "slope-0"), (_bench, "column-5x5")],
     "mac_lane": [(_lane, "pairs"), (_lane, "signed"), (_lane, "at-once")],
     "adder_tree": [(_lane, "pairs"), (_lane, "signed"), (_lane, "at-once")],
@@ -118,7 +126,8 @@ WITHIN = {
 }
 # cases that most of a module is in: asked before the others
 FIRST = ("column-5x5", "slope--107", "requantise-signed", "subpixel-x2", "sequencer-burst")
-CORES = {"hls_top": "hls", "slope": "anchor"}  # what is not in the core `folded`
+# what is not in the core `folded`
+CORES = {"hls_top": "hls", "slope": "anchor", "aside": "adders", "row_sums": "adders"}
 
 FAST = ("-m", "not slow and not sim")
 EMITTED = _files("fsrcnnx/emit/*.py", "fsrcnnx/emit/rtl/*.py", "fsrcnnx/exact/*.py",

@@ -3,7 +3,8 @@
 MODEL  ?= fsrcnn-x_x2#     name in models/ or build/, or a path of an .onnx file
 BITS   ?=#                 bits of weights and maps, e.g. w4a8: the same as MODEL=NAME_w4a8
 SIM    ?= verilator#       verilator or icarus
-SEED   ?= 1#               seed of everything random in sim, soak, verify, csim and ranges
+SEED   ?= 1#               seed of everything random in sim, soak, verify, csim and ranges; of fuzz, any
+SECONDS ?= 60#            of fuzz, for each reader
 WAVES  ?= 0#               1: the benches write waveforms
 DATA   ?= ../shared/data#  folder with train/ and test/ pictures, for train and results
 HOLDOUT ?= 32#             one in so many pictures of train/ is measured instead of trained on
@@ -23,8 +24,8 @@ PROJECT ?=#                HLS project, for hls-synth and hls-cosim; the one of 
 HLS_RTL ?=#                what hls-synth wrote, for sim with DUT=hls
 REQUIRE ?=#                vitis: hls-synth and hls-cosim fail where it is missing
 
-VARIABLES := MODEL BITS SIM SEED WAVES DATA HOLDOUT STEPS IMAGES ENGINE CYCLES WIDTH HEIGHT STRATEGY \
-             REUSE DEVICE FPGA RECORD DUT PROJECT HLS_RTL REQUIRE
+VARIABLES := MODEL BITS SIM SEED SECONDS WAVES DATA HOLDOUT STEPS IMAGES ENGINE CYCLES WIDTH HEIGHT \
+             STRATEGY REUSE DEVICE FPGA RECORD DUT PROJECT HLS_RTL REQUIRE
 
 # A value may be a stranger's. Nothing of it is expanded before this: make would run a $(shell ...)
 # in it. Recipes quote what is left for the shell, by $(call q,value).
@@ -75,6 +76,7 @@ $(call integer,HEIGHT,1)
 $(call integer,REUSE,1)
 $(call integer,SEED,0)
 $(call integer,CYCLES,1)
+$(call integer,SECONDS,1)
 $(if $(filter 1,$(words $(MODEL))),,$(call bad,MODEL,one name in models/ or build/$(comma) or one .onnx file))
 $(call one_of,DUT,rtl hls)
 $(if $(REQUIRE),$(call one_of,REQUIRE,vitis))
@@ -129,6 +131,7 @@ TAKES_record        := RECORD SEED
 TAKES_hls-synth     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_hls-cosim     := MODEL BITS WIDTH HEIGHT STRATEGY REUSE PROJECT REQUIRE
 TAKES_soak          := SEED
+TAKES_fuzz          := SEED SECONDS
 TAKES_mutate        := SEED
 TAKES_lint          := MODEL BITS ENGINE CYCLES
 override takes := $(sort $(foreach goal,$(MAKECMDGOALS),$(or $(TAKES_$(goal)),$(VARIABLES))))
@@ -164,7 +167,7 @@ override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls c csim \
         hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
-        verify-models netlist bench synth pnr record records lint formal soak mutate doctor clean
+        verify-models netlist bench synth pnr record records lint formal soak mutate fuzz doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -306,6 +309,10 @@ soak: setup ## send a million beats, half of them against the protocol, through 
 
 mutate: setup ## plant mutants in a copy, see the tests kill them; table in docs/mutation.md; again to resume
 	@.venv/bin/python -m scripts.mutate --seed $(SEED) --write
+
+fuzz: setup ## read spoilt files by every reader for SECONDS each; bad answers are kept in build/fuzz
+	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS) \
+	  $(if $(filter-out file,$(origin SEED)),--seed $(SEED))
 
 doctor: setup ## list the tools: wanted, found, what for
 	@$(FSRCNNX) doctor

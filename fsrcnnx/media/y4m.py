@@ -104,9 +104,9 @@ def read_header(stream: BinaryIO, where: str = "") -> Header | None:
     line = _line(stream)
     if not line:
         return None
-    first, *words = line.decode("ascii", "replace").split()
-    given = {word[0]: word[1:] for word in words if word[0] != "X"}
     try:
+        first, *words = line.decode("ascii", "replace").split()
+        given = {word[0]: word[1:] for word in words if word[0] != "X"}
         numerator, denominator = given.get("F", "25:1").split(":")
         header = Header(
             int(given["W"]), int(given["H"]), Fraction(int(numerator), int(denominator)),

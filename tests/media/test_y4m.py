@@ -42,7 +42,7 @@ def test_a_header_of_other_tools():
     assert y4m.read_header(io.BytesIO()) is None
 
 
-@pytest.mark.parametrize("line", [b"RIFF", b"YUV4MPEG2 W4", b"YUV4MPEG2 W4 H2 C420p12",
+@pytest.mark.parametrize("line", [b"RIFF", b"  ", b"YUV4MPEG2 W4", b"YUV4MPEG2 W4 H2 C420p12",
                                   b"YUV4MPEG2 W0 H2", b"YUV4MPEG2 Wx H2", b"YUV4MPEG2 W4 H2 F1:0"])
 def test_other_headers_are_refused(line):
     with pytest.raises(InputError, match=r"pipe: not a YUV4MPEG2 stream .*; allowed: 8 or 10 bits"):

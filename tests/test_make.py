@@ -35,7 +35,8 @@ def test_help_is_the_default_and_lists_every_target():
 @pytest.mark.parametrize(("value", "allowed"), [
     ("SIM=questa", "verilator icarus"), ("SIM=", "verilator icarus"),
     ("SIM=verilator icarus", "verilator icarus"), ("SEED=1x", "an integer from 0"),
-    ("SEED=-1", "an integer from 0"), ("SECONDS=0", "an integer from 1"), ("SEED=", "an integer from 0"), ("WAVES=yes", "0 1"),
+    ("SEED=-1", "an integer from 0"), ("SECONDS=0", "an integer from 1"),
+    ("SEED=", "an integer from 0"), ("WAVES=yes", "0 1"),
     ("STRATEGY=fast", "latency resource distributed_arithmetic"), ("REUSE=0", "an integer from 1"),
     ("WIDTH=wide", "an integer from 1"), ("ENGINE=magic", "mac adders"),
     ("CYCLES=0", "an integer from 1"), ("WIDTH=00", "an integer from 1"),

@@ -2,7 +2,8 @@
 // Proof of fsrcnnx_axis_guard, for any beats, any sink and any reset.
 //
 // Relied on: a beat that is offered stays until it is taken, as AXI4-Stream asks.
-//   1 a frame that leaves has a legal size, which holds from its first pixel to its last
+//   1 a frame that leaves has a legal size (asserted in the module), which holds from its first
+//     pixel to its last
 //   2 frames are whole: the first pixel of each is a start of frame with that size, and a start of
 //     frame is passed nowhere else; width x height pixels later the next one begins
 //   3 after an end of line only zeros are passed up to the line's end; after a line whose end was
@@ -112,9 +113,7 @@ module axis_guard_proof #(
     if (waits_q && rst_n) assume (in_valid_i && beat == beat_q);
     if (rst_n) begin
       if (out_valid) begin
-        rule_1: assert (out_width == width && out_height == height && width != '0 &&
-                        width <= DimBits'(MaxWidth) && height != '0 &&
-                        height <= DimBits'(MaxHeight));
+        rule_1: assert (out_width == width && out_height == height);
         rule_5: assert (is_new == (begins && {width, height} != {old_width_q, old_height_q}));
       end
       if (real_pass) begin

@@ -2,7 +2,7 @@
 // Proof of fsrcnnx_fifo, for any source, any sink and any reset.
 //
 //   1 what it offers is the oldest beat it holds: none is lost, doubled, changed or overtaken
-//   2 it never holds more than Depth - 1 beats beside the one at its output
+//   2 it never holds more than Depth - 1 beats beside the one at its output: asserted in the module
 //   3 a beat that is offered and not taken stays
 //   4 what it holds is offered 2 clocks later or earlier: nothing hangs inside
 //   5 with room for 4 beats or more it is ready 2 clocks later or earlier
@@ -61,7 +61,6 @@ module fifo_proof #(
   always_ff @(posedge clk_i) begin
     if (rst_n) begin
       if (out_valid) rule_1: assert (held_q != '0 && out_data == beats_q[Width-1:0]);
-      rule_2: assert (held_q <= HeldBits'(Depth));
       if (stalled_q) rule_3: assert (out_valid && out_data == data_q);
       rule_4: assert (silent_q < 2'd2);
       rule_5: assert (refused_q < 2'd2);

@@ -4,8 +4,8 @@
 // Relied on, of who pops: with Paced 0 it takes a line only when line_o says that one is there, pops
 // it in clocks that follow each other without looking, and takes no other until it is through; with
 // Paced 1 it pops a pixel only when pixel_o says so, and pixels count, not lines.
-//   1 what is popped is there
-//   2 it never holds more than Depth - 1 pixels
+//   1 what is popped is there: asserted in the module
+//   2 it never holds more than Depth - 1 pixels: asserted in the module
 //   3 2 clocks after a pop comes the oldest pixel, 2 clocks after no pop 0
 //   4 a pixel that is there is said to be 1 clock later, unless one was popped
 //   5 a line that is there whole is said to be 1 clock later, unless one was taken
@@ -76,8 +76,6 @@ module line_fifo_proof #(
 
   always_ff @(posedge clk_i) begin
     if (rst_n) begin
-      if (pop) rule_1: assert (held_q != '0);
-      rule_2: assert (held_q < HeldBits'(Depth));
       if (age_q == 2'd2) rule_3: assert (data == want_q1);
       rule_4: assert (pixel == there_q);
       if (Paced == 0) rule_5: assert (line == whole_q);

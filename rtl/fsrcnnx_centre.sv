@@ -38,6 +38,14 @@ module fsrcnnx_centre #(
     end
   end
 
+`ifndef SYNTHESIS
+  always @(posedge clk_i) begin
+    if (rst_ni && step_i && line_i && seen_q) begin  // relied on: a line is in the frame or not
+      assert (live_i == lives_q[0]);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -59,6 +59,14 @@ module fsrcnnx_fifo #(
     if (out_ready_i || !out_valid_o) out_data_o <= mem[read_q];
   end
 
+`ifndef SYNTHESIS
+  always @(posedge clk_i) begin
+    if (rst_ni) begin  // guaranteed: it never overflows
+      assert (beats_q < (AddrBits+1)'(Depth));
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -126,6 +126,14 @@ module fsrcnnx_hls_top #(
     .out_valid_o(m_axis_video_tvalid), .out_ready_i(m_axis_video_tready),
     .out_data_o({m_axis_video_tuser, m_axis_video_tlast, m_axis_video_tdata}));
 
+`ifndef SYNTHESIS
+  always @(posedge aclk) begin
+    if (aresetn) begin  // guaranteed: the output keeps to its frame
+      assert (x_q < XBits'(HrWidth) && y_q < YBits'(HrHeight));
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -302,6 +302,14 @@ module fsrcnnx_layer #(
     end
   end
 
+`ifndef SYNTHESIS
+  always @(posedge clk_i) begin
+    if (rst_ni && done && !(done_line && done_live)) begin
+      assert (outs == '0);  // guaranteed: the next layer's border
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -76,6 +76,16 @@ module fsrcnnx_line_fifo #(
     else data_o <= word_q;
   end
 
+`ifndef SYNTHESIS
+  always @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (!pop_i || pixels_q != '0);         // relied on: what is popped is there
+      assert (!take_i || pop_i);                 // and it begins the line that is taken
+      assert (pixels_q < (AddrBits+1)'(Depth));  // guaranteed: it never overflows
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

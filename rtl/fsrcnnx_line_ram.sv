@@ -57,6 +57,17 @@ module fsrcnnx_line_ram #(
     else data_o <= word_q2;
   end
 
+`ifndef SYNTHESIS
+  logic full_q;  // the line has as many steps as there are places
+  initial full_q = 1'b0;
+
+  always @(posedge clk_i) begin
+    if (blank_q1) full_q <= 1'b0;
+    else if (step_q) full_q <= addr_q == AddrBits'(Depth - 1);
+    assert ((full_q && step_q && !blank_q1) !== 1'b1);  // relied on: no line is longer
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

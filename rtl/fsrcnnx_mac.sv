@@ -141,6 +141,14 @@ module fsrcnnx_mac #(
       .first_i(first_q[Cycles-2]), .bias_i(bias), .acc_o(sums_o[l*Outs*SumBits +: Outs*SumBits]));
   end
 
+`ifndef SYNTHESIS
+  always @(posedge clk_i) begin
+    if (rst_ni) begin  // relied on: the next step comes no sooner than the turns take
+      assert (!step_i || !busy_q || last_turn);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

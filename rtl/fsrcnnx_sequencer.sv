@@ -240,6 +240,18 @@ module fsrcnnx_sequencer #(
     end
   end
 
+`ifndef SYNTHESIS
+  always @(posedge clk_i) begin
+    if (rst_ni) begin
+      // relied on: only room that was taken comes back; guaranteed: none is taken that is not there
+      assert (!read_q || takes_q || room_q <= RoomBits'(Room) - need_q);
+      assert (!takes_q || read_q || room_q >= need_q);
+      // guaranteed: the size changes only while the core is empty
+      assert (!load || (room_q == RoomBits'(Room) && !busy_q && !takes_q));
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

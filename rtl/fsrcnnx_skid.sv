@@ -40,6 +40,19 @@ module fsrcnnx_skid #(
     if (in_ready_o) spill_q <= in_data_i;
   end
 
+`ifndef SYNTHESIS
+  logic             stalled_q;
+  logic [Width-1:0] offered_q;
+
+  always @(posedge clk_i) begin
+    stalled_q <= rst_ni && out_valid_o && !out_ready_i;
+    offered_q <= out_data_o;
+    if (rst_ni && stalled_q) begin  // guaranteed: what is offered and not taken stays
+      assert (out_valid_o && out_data_o === offered_q);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

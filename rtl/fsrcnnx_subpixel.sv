@@ -210,6 +210,17 @@ module fsrcnnx_subpixel #(
     .in_valid_i(valid_q2), .in_ready_o(go), .in_data_i({sof_q2, eol_q2, keep_q2, data}),
     .out_valid_o, .out_ready_i, .out_data_o({out_sof_o, out_eol_o, out_keep_o, out_data_o}));
 
+`ifndef SYNTHESIS
+  always @(posedge clk_i) begin
+    if (rst_ni) begin
+      // relied on: there is room for a word that comes
+      assert (!write_word_q || write_q != start_q ||
+              (fresh_q == '0 && row_q[0] && read_q == start_q));
+      assert (!read_word || fresh_q != '0);  // guaranteed: only what was written is read
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

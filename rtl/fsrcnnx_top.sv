@@ -120,6 +120,16 @@ module fsrcnnx_top #(
     .out_data_o(m_axis_video_tdata), .out_keep_o(m_axis_video_tkeep),
     .out_sof_o(m_axis_video_tuser), .out_eol_o(m_axis_video_tlast));
 
+`ifndef SYNTHESIS
+  logic [3:0] reset_q;
+  initial reset_q = '0;
+
+  always @(posedge aclk) begin
+    reset_q <= {reset_q[2:0], !aresetn};
+    assert ((aresetn && reset_q[0] && reset_q != '1) !== 1'b1);  // relied on: 4 clocks of reset
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

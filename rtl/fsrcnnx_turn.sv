@@ -42,6 +42,16 @@ module fsrcnnx_turn #(
     end
   end
 
+`ifndef SYNTHESIS
+  always @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (!step_i || count_i != '0);                           // relied on
+      assert ((first_o && !step_i) || before_q == count_i - 1'b1);  // and: a turn keeps its count
+      assert (first_o || last_o == (left_q == '0));                // guaranteed
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

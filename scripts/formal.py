@@ -150,8 +150,14 @@ def netlists(proof: Proof, rtl: Path, folder: Path) -> tuple[list[str], list[str
     if done.returncode:
         raise CheckError(f"Yosys refuses it: {(done.stdout + done.stderr).strip()[-200:]}",
                          where=proof.name)
-    return tuple([line.rpartition("/")[2] for line in (folder / f"{kind}.txt").read_text(
+    return tuple([_name(line.rpartition("/")[2]) for line in (folder / f"{kind}.txt").read_text(
         encoding="utf-8").splitlines()] for kind in ("rules", "goals"))
+
+
+def _name(cell: str) -> str:
+    """What a cell is called: a rule by its label, an assertion of a module by its place."""
+    place = re.search(r"\$assert\$([^$]+:\d+)\$", cell)
+    return place[1] if place else cell
 
 
 def ask(folder: Path, netlist: str, command: str) -> str:

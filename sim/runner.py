@@ -24,11 +24,13 @@ from cocotb_tools.runner import Icarus, Verilator
 from fsrcnnx.errors import CheckError
 from fsrcnnx.prove.builds.home import home
 from fsrcnnx.prove.simulation import verilated
+from fsrcnnx.prove.simulation.simulate import BROKEN
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHES = ROOT / "build" / "benches"
 TIMESCALE = ("1ns", "1ps")
 VERILATOR_FLAGS = ("-O3", "-Wno-fatal")
+COVERAGE_FLAGS = ("--coverage-line", "--coverage-toggle")
 
 
 class PortsOnlyVerilator(Verilator):
@@ -78,6 +80,14 @@ def _environment(env: Mapping[str, str], paths: Sequence[Path]) -> Iterator[None
         os.environ.update(before)
 
 
+def _holds(log: Path, where: str) -> None:
+    """Raise CheckError where an assertion of the modules did not hold in a run."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    if found := BROKEN.search(text):
+        raise CheckError(f"an assertion does not hold: {found[1] or found[2]}", where=where,
+                         fix=f"see {log}")
+
+
 def read_results(results: Path, log: Path) -> Outcome:
     """Read a results.xml that the run must have written.
 
@@ -114,6 +124,7 @@ def run(
     folder: Path,
     config: Mapping[str, object] | None = None,
     waves: bool = False,
+    coverage: bool = False,
     bench_path: Path = ROOT,
 ) -> Outcome:
     """Build a module and run one bench on it.
@@ -128,6 +139,7 @@ def run(
         folder: Build folder, emptied first.
         config: What the bench must know, as JSON; `sim.tb.config()` gives it back.
         waves: Whether to write waveforms into the folder.
+        coverage: Whether to write coverage.dat into the folder; Verilator only.
         bench_path: Folder to import the bench from.
 
     Returns:
@@ -148,7 +160,7 @@ def run(
         ports = folder / "ports.vlt"
         ports.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n',
                          encoding="utf-8")
-        files, flags = [ports, *files], [*VERILATOR_FLAGS]
+        files, flags = [ports, *files], [*VERILATOR_FLAGS, *(COVERAGE_FLAGS if coverage else ())]
     with _environment({**env, "WAVES": str(int(waves))}, [bench_path, ROOT]):
         runner = PortsOnlyVerilator() if simulator == "verilator" else Icarus()
         options = {"hdl_toplevel": top, "build_dir": folder, "timescale": TIMESCALE,
@@ -167,13 +179,17 @@ def run(
                         extra_env=extra, waves=waves, timescale=TIMESCALE, log_file=log)
         except (RuntimeError, SystemExit) as error:
             if not results.is_file():  # else it did run, and tests failed
+                _holds(log, f"{bench} on {simulator}")
                 raise CheckError(f"the bench did not run: {error}",
                                  where=f"{bench} on {simulator}",
                                  fix=f"see {folder}/build.log and {log}") from error
+    if not results.is_file():
+        _holds(log, f"{bench} on {simulator}")
     outcome = read_results(results, log)
     if outcome.failed:
         raise CheckError(
             f"{len(outcome.failed)} of {outcome.tests} tests failed: {', '.join(outcome.failed)}",
             where=f"{bench} on {simulator}, seed {seed}",
             fix=f"see {log}; repeat with `make sim SIM={simulator} SEED={seed} WAVES=1`")
+    _holds(log, f"{bench} on {simulator}")
     return outcome

@@ -96,7 +96,8 @@ def launch(bench: str, top: str, sources: list[Path], parameters: dict, simulato
     assert outcome.tests > 0
 
 
-def bench(case: str, simulator: str, folder: Path, replace: tuple[str, str] = ("", "")) -> None:
+def bench(case: str, simulator: str, folder: Path, replace: tuple[str, str] = ("", ""),
+          **options) -> None:
     """Run a case, in its module's text with something replaced."""
     module, parameters = CASES[case]
     source = RTL / f"fsrcnnx_{module}.sv"
@@ -110,7 +111,7 @@ def bench(case: str, simulator: str, folder: Path, replace: tuple[str, str] = ("
     own = {key: value for key, value in parameters.items()
            if key not in BENCH_ONLY.get(module, ())}
     launch(module, f"fsrcnnx_{module}", [*needs, source], own, simulator, folder / "build",
-           config=parameters)
+           config=parameters, **options)
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)

@@ -61,7 +61,8 @@ NETWORKS = {
 }
 
 
-def core(case: str, simulator: str, folder: Path, fault: tuple[str, str, str] | None = None):
+def core(case: str, simulator: str, folder: Path, fault: tuple[str, str, str] | None = None,
+         **more):
     """Emit a core, in a module's text with something replaced, and run its bench."""
     network, options = NETWORKS[case]
     if options.get("engine") == "adders":
@@ -80,7 +81,7 @@ def core(case: str, simulator: str, folder: Path, fault: tuple[str, str, str] | 
     assert told["clocks_per_frame"] == plan.raster.frame_clocks(12, 12)
     launch("top", "fsrcnnx_top", [rtl / name for name in told["files"]], {}, simulator,
            folder / "build", config={"seed": SEED, "network": network, "simulator": simulator,
-                                     "raster": asdict(plan.raster)})
+                                     "raster": asdict(plan.raster)}, **more)
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)

@@ -49,12 +49,13 @@ def standin(folder: Path, frame: tuple[int, int], network: dict) -> Path:
     return folder / "rtl"
 
 
-def run(rtl: Path, simulator: str, folder: Path, **config) -> None:
+def run(rtl: Path, simulator: str, folder: Path, coverage: bool = False, **config) -> None:
     """Run the bench of the top on a wrapped folder."""
     manifest = read_manifest(rtl)
     launch("top", "fsrcnnx_hls_top", [rtl / name for name in manifest["files"]], {}, simulator,
            folder, config={"frame": [manifest["height"], manifest["width"]],
-                                    "seed": SEED, "simulator": simulator, **config})
+                                    "seed": SEED, "simulator": simulator, **config},
+           coverage=coverage)
 
 
 @pytest.mark.parametrize(("case", "simulator"), [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`")
@@ -26,18 +28,16 @@ LANES = {  # inputs, fold_in, fold_out, outs, sample and weight bits, signed, pr
 }
 
 
-@pytest.mark.parametrize("simulator", SIMULATORS)
-@pytest.mark.parametrize("case", LANES)
-def test_lane(case, simulator):
+def lane(case: str, simulator: str, folder: Path, **options) -> None:
     """fsrcnnx_mac_lane with contents, which no command line takes: in a module around it."""
     inputs, fold_in, fold_out, outs, bits, weight_bits, signed, per = LANES[case]
     ins, acc_bits = -(-inputs // fold_in), bits + weight_bits + 6
     rng = np.random.default_rng(SEED)
     end = 1 << weight_bits - 1
     weights = rng.integers(-end, end, (fold_out * outs, inputs))
-    lane = Lane(0, 0, weights[:, None, None], np.zeros(fold_out * outs, np.int64))
+    weighed = Lane(0, 0, weights[:, None, None], np.zeros(fold_out * outs, np.int64))
     turns = Fold(fold_in, fold_out, outs, (ins,), 0, per)
-    memory = Memory("WEIGHTS", 0, 0, weight_words(lane, turns, ins), weight_bits)
+    memory = Memory("WEIGHTS", 0, 0, weight_words(weighed, turns, ins), weight_bits)
     literal = ", ".join(part for word in reversed(words(memory)) for part in word)
     parameters = {"SampleBits": bits, "SampleSigned": signed, "Inputs": inputs, "FoldIn": fold_in,
                   "FoldOut": fold_out, "Outs": outs, "WeightBits": weight_bits,
@@ -49,7 +49,6 @@ def test_lane(case, simulator):
     ports = ", ".join(f"{'output logic' if name == 'acc_o' else 'input wire logic'} "
                       f"{'' if name in ('clk_i', 'first_i') else f'[{size - 1}:0] '}{name}"
                       for name, size in sizes.items())
-    folder = benches() / f"lane-{case}-{simulator}"
     folder.mkdir(parents=True, exist_ok=True)
     around = folder / "lane.sv"
     around.write_text(f"module lane ({ports});\n  fsrcnnx_mac_lane #({set_up}, "
@@ -57,7 +56,13 @@ def test_lane(case, simulator):
                       "endmodule\n")
     sources = [RTL / f"fsrcnnx_{name}.sv" for name in ("rom", "product", "adder_tree", "mac_lane")]
     launch("mac_lane", "lane", [*sources, around], {}, simulator, folder / "build",
-           config=parameters | {"weights": weights.tolist()})
+           config=parameters | {"weights": weights.tolist()}, **options)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("case", LANES)
+def test_lane(case, simulator):
+    lane(case, simulator, benches() / f"lane-{case}-{simulator}")
 
 
 def proved(folder, text, signed, sample_bits, weight_bits) -> str:

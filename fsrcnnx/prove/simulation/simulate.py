@@ -49,6 +49,11 @@ class Result:
     streams: tuple[np.ndarray, ...] = ()
 
 
+# an assertion of a module that does not hold: Icarus goes on after it, Verilator stops at it
+BROKEN = re.compile(
+    r"^ERROR: (?:\S*/)?([\w.]+:\d+):|%Error: (?:\S*/)?([\w.]+:\d+): Assertion", re.M)
+
+
 class SimulationFault(CheckError):
     """The core hung or broke its stream protocol; `result` holds what came out before."""
 
@@ -169,6 +174,9 @@ def _run(core: Core, made: Build, frames: Sequence[np.ndarray], simulator: str, 
     seconds = time.perf_counter() - start
     done = re.search(r"photo_tb: done frames (\d+) cycles (\d+)", text)
     fault = re.search(r"photo_tb: FAIL (.*)", text)
+    if (broken := BROKEN.search(text)) and not fault:
+        raise CheckError(f"an assertion does not hold: {broken[1] or broken[2]}", where=simulator,
+                         fix=keep_log(text, work.name))
     if process.returncode != 0 or not (done or fault):
         raise ToolError(f"the simulation ended with code {process.returncode}",
                         where=simulator, fix=keep_log(text, work.name))

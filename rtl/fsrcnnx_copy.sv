@@ -15,6 +15,10 @@ module fsrcnnx_copy (
 
   always_ff @(posedge clk_i) data_o <= data_i;
 
+`ifndef SYNTHESIS
+  initial data_o = 1'b0;  // of a reset: assertions wait for it
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -123,6 +123,7 @@ module fsrcnnx_top #(
 `ifndef SYNTHESIS
   logic [3:0] reset_q;
   initial reset_q = '0;
+  initial rst_nq  = 1'b0;  // in reset until the first clock: assertions wait for it
 
   always @(posedge aclk) begin
     reset_q <= {reset_q[2:0], !aresetn};

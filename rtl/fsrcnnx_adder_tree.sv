@@ -30,12 +30,6 @@ module fsrcnnx_adder_tree #(
     wire logic unused_clock = &{1'b0, clk_i};
     assign sum_o = $signed(terms_i);
   end else begin : gen_tree
-`ifndef SYNTHESIS
-    logic [4:0] age_q;  // clocks, until what the registers began with has gone
-    initial age_q = '0;
-    always @(posedge clk_i) if (age_q != '1) age_q <= age_q + 1'b1;
-`endif
-
     for (genvar s = 0; s < Stages; s++) begin : gen_stage
       localparam int Sums = s < Levels ? Leaves >> (s + 1) : 1;
       localparam int Came = s < Levels ? 2*Sums : 1;  // as many as Sums: a delay
@@ -55,13 +49,6 @@ module fsrcnnx_adder_tree #(
           logic [Width-1:0] left, right;
           assign {right, left} = came[2*n*Width +: 2*Width];
           assign sum           = left + right;
-`ifndef SYNTHESIS
-          always @(posedge clk_i) begin  // relied on: no sum leaves Width bits
-            assert ((&age_q && left[Width-1] == right[Width-1] &&
-                     sum[Width-1] != left[Width-1]) !== 1'b1);
-          end
-`endif
-
         end else begin : gen_delay
           assign sum = came;
         end

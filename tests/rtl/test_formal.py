@@ -51,7 +51,7 @@ FAULTS = {  # what is wrong -> proof, what is replaced in its module, the rule t
         "fifo", "beats_q < (AddrBits+1)'(Depth - 2)", "1'b1", "fsrcnnx_fifo.sv:"),
     "a beat waits for the next one": ("fifo", "beats_q != '0;", "beats_q > 1;", "rule_4"),
     "a line is said to be whole too early": (
-        "line_fifo", "push && in_last_i", "push", "rule_1"),
+        "line_fifo", "push && in_last_i", "push", "fsrcnnx_line_fifo.sv:"),
     "what was not popped comes too": ("line_fifo", "if (!popped_q)", "if (1'b0)", "rule_3"),
     "a turn of one step too few": ("turn", "left_q == Bits'(1)", "left_q == Bits'(2)", "rule_2"),
     "a start of frame is passed inside a frame": (
@@ -67,14 +67,17 @@ FAULTS = {  # what is wrong -> proof, what is replaced in its module, the rule t
     "no zeros between frames": (
         "sequencer", "zeros_q >= DrainBits'(Pad)", "1'b1", "rule_3"),
     "credits are not counted": (
-        "sequencer", "room_q <= room_q - need_q;", "room_q <= room_q;", "rule_4"),
-    "a line needs no room": ("sequencer", "(roomy_q || !pushes)", "1'b1", "rule_4"),
+        "sequencer", "room_q <= room_q - need_q;", "room_q <= room_q;",
+        "fsrcnnx_sequencer.sv:"),
+    "a line needs no room": ("sequencer", "(roomy_q || !pushes)", "1'b1", "fsrcnnx_sequencer.sv:"),
     "the size changes under way": (
-        "sequencer", "!loaded_q && empty_q && !pixel_waits && !push_q", "!loaded_q", "rule_5"),
+        "sequencer", "!loaded_q && empty_q && !pixel_waits && !push_q", "!loaded_q",
+        "fsrcnnx_sequencer.sv:"),
     "a line never ends": (
         "sequencer", "busy_q <= rest_q != SlotBits'(1);", "busy_q <= 1'b1;", "rule_7"),
     "keeps what is not there": ("subpixel", "left_q > LeftBits'(p)", "1'b1", "rule_4"),
-    "reads before it is written": ("subpixel", "(!row_q[0] || some_q)", "1'b1", "rule_6"),
+    "reads before it is written": (
+        "subpixel", "(!row_q[0] || some_q)", "1'b1", "fsrcnnx_subpixel.sv:"),
     "the room comes back too early": (
         "subpixel", "line_done = beat && last_q && row_q[Scale-1]",
         "line_done = beat && last_q", "rule_1"),

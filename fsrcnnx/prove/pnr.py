@@ -32,6 +32,7 @@ SPEEDS = (6, 7, 8)
 # what the FSRCNN-x core routed best with (silicon/README.md): looser than the tool's 0.9, since
 # packed adders leave no wires; timing weighs three times its usual 10
 PLACER = ("--placer-heap-beta", "0.6", "--placer-heap-timingweight", "30")
+DENSE = 0.6  # of a device's LUT sites: from there on it routes with the tool's own options only
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,10 @@ def _is_whole(order: Order) -> bool:
     return order.pads and not order.layer
 
 
-def _options(order: Order) -> list[str]:
-    """nextpnr's options, but for files and seed."""
+def _options(order: Order, dense: bool = False) -> list[str]:
+    """nextpnr's options, but for files and seed; dense: the netlist fills much of the device."""
     aims = ["--lpf-allow-unconstrained"] if _is_whole(order) else [pnr_seeds.PART]
-    aims += [*PLACER, *(["--tmg-ripup"] if order.ripup else [])]
+    aims += [*(() if dense else PLACER), *(["--tmg-ripup"] if order.ripup else [])]
     return [PARTS[order.device].option, "--package", PACKAGE, "--speed", str(order.speed),
             "--freq", f"{order.mhz:g}", "--router", "router2", "--timing-allow-fail", *aims]
 
@@ -214,7 +215,7 @@ def pnr(folder: Path, out: Path, order: Order,
           "device": order.device, "speed": order.speed, "mhz": order.mhz, "layer": order.layer,
           "pads": order.pads, "ripup": order.ripup,
           "tools": versions}
-    how = [of, netlists.made(order.trimmed), _options(order)]
+    how = [of, netlists.made(order.trimmed), _options(order), DENSE]
     digest = hashlib.sha256(json.dumps(how).encode())
     for name in manifests.sources(folder):
         digest.update(name.encode() + read_limited(folder / name, limits.SOURCE_BYTES))
@@ -223,8 +224,9 @@ def pnr(folder: Path, out: Path, order: Order,
     part = PARTS[order.device]
     used = takes(_netlist(folder, work, top, order.trimmed, say), top)
     fit(used, part, folder)
-    seeds = pnr_seeds.run(work, _options(order), manifest["layers"], order.seeds, order.jobs,
-                          order.minutes, say)
+    dense = used["LUT sites"] > DENSE * part.holds["LUT sites"]
+    seeds = pnr_seeds.run(work, _options(order, dense), manifest["layers"], order.seeds,
+                          order.jobs, order.minutes, say)
     routed = [one for one in seeds if "failed" not in one]
     if not routed:
         raise CheckError(f"no seed can be routed: {seeds[0]['failed']}", where=folder,

@@ -224,6 +224,17 @@ def test_a_netlist_with_whole_carry_chains_is_another(folder, tmp_path, fakes):
     assert whole["key"] != trimmed["key"]
 
 
+def test_a_dense_netlist_is_placed_by_the_tools_own_options(folder, tmp_path, fakes, monkeypatch):
+    asked, run = [], pnr_seeds.run
+    monkeypatch.setattr(pnr_seeds, "run", lambda work, options, *rest:
+                        asked.append(set(options)) or run(work, options, *rest))
+    for sites in (14_572, 14_573):  # of 24,288
+        monkeypatch.setattr(synth, "run_yosys", lambda *args, sites=sites:
+                            (netlist(LUT4=sites, TRELLIS_FF=5), "yosys"))
+        pnr(folder, tmp_path / str(sites), Order("ecp5-25"))
+    assert asked[0] - asked[1] == set(prove.PLACER)
+
+
 def test_a_core_without_pads_is_a_part_of_a_design(folder, tmp_path, fakes):
     out = tmp_path / "out"
     whole = prove._options(Order("ecp5-25"))

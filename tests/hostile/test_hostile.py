@@ -12,7 +12,7 @@ from tests.hostile.case import Case, run
 from tests.sessions import session
 
 AREAS = ("learn", "onnx", "shuffle", "pictures", "process", "formats", "package", "text", "usage",
-         "strangers", "floats")
+         "strangers", "floats", "collapsible")
 ERROR = "import sys; sys.stderr.write('fsrcnnx: error: a.png: no such file\\n'); "
 BAD = {
     "code": ("sys.exit(1)", "exit code 1, wanted 2"),

@@ -47,6 +47,7 @@ def _child(read: Callable[[Path], object], path: Path, out: int) -> None:
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + (MEGABYTES << 20),) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the parent does at an alarm
         signal.alarm(SECONDS)  # ends it
         read(path)
         code = 0

@@ -1,6 +1,7 @@
 """Shift-add graphs as SystemVerilog: clean in every tool, and exact in both simulators."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -140,8 +141,7 @@ def test_a_planted_fault_in_the_text_is_seen(tmp_path):
             return super().text(module_name).replace(" - ", " + ", 1)
 
     p, graph = found[0]
-    wrong = Wrong(**{name: getattr(graph, name) for name in (
-        "name", "pipeline", "sample_bits", "sum_bits", "cost", "content_hash")})
+    wrong = Wrong(**{part.name: getattr(graph, part.name) for part in fields(LayerGraph)})
     with pytest.raises(AssertionError, match="conv0"):
         hold("icarus", tmp_path, [(p, wrong)])
 

@@ -24,7 +24,7 @@ from cocotb_tools.runner import Icarus, Verilator
 from fsrcnnx.errors import CheckError
 from fsrcnnx.prove.builds.home import home
 from fsrcnnx.prove.simulation import verilated
-from fsrcnnx.prove.simulation.simulate import BROKEN
+from fsrcnnx.prove.simulation.simulate import unheld
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHES = ROOT / "build" / "benches"
@@ -83,9 +83,8 @@ def _environment(env: Mapping[str, str], paths: Sequence[Path]) -> Iterator[None
 def _holds(log: Path, where: str) -> None:
     """Raise CheckError where an assertion of the modules did not hold in a run."""
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-    if found := BROKEN.search(text):
-        raise CheckError(f"an assertion does not hold: {found[1] or found[2]}", where=where,
-                         fix=f"see {log}")
+    if broken := unheld(text):
+        raise CheckError(broken, where=where, fix=f"see {log}")
 
 
 def read_results(results: Path, log: Path) -> Outcome:

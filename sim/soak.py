@@ -34,7 +34,7 @@ from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import Network
 from fsrcnnx.prove.simulation import verilated
 from fsrcnnx.prove.simulation.compile import VERILATOR_FLAGS
-from fsrcnnx.prove.simulation.simulate import BROKEN
+from fsrcnnx.prove.simulation.simulate import unheld
 from sim.bench_subpixel import expected
 from sim.video import FAULTS, Beat, fuzz, repaired, video
 from tests.networks import random_network
@@ -243,17 +243,16 @@ def soak(engine: str, beats: int, seed: int, simulator: str = "verilator",
         done = subprocess.run([*command, f"+dir={work}", f"+limit={bound(raster)}",
                                f"+id={told['content_hash'][:8]}", f"+seed={seed}"],
                               capture_output=True, encoding="utf-8", check=False)
-        broken = BROKEN.search(done.stdout + done.stderr)
-        unheld = f"an assertion does not hold: {broken[1] or broken[2]}" if broken else ""
+        broken = unheld(done.stdout + done.stderr)
         said = next((line for line in done.stdout.splitlines() if line.startswith("soak_tb: ")),
-                    f"soak_tb: FAIL {unheld or 'it said nothing'}")
+                    f"soak_tb: FAIL {broken or 'it said nothing'}")
         if "done" not in said:
             raise CheckError(said.removeprefix("soak_tb: "), where=engine)
         sent, longest = (int(word) for word in said.split()[3::2])
         out = (work / "out.txt").read_text(encoding="ascii").splitlines()
         frames, errors = _differ(network, out, made, raster.beat)
-        if unheld:
-            raise CheckError(unheld, where=engine)
+        if broken:
+            raise CheckError(broken, where=engine)
     return (f"{sent:,} beats, {len(made) - 1:,} resets, {errors:,} faults counted, {frames:,} "
             f"frames exact; longest wait {longest:,} of {bound(raster):,} clocks")
 

@@ -1,10 +1,11 @@
 """A netlist pass for the ECP5: carry chains without the cells that nextpnr puts at their ends.
 
-Imports the standard library. nextpnr puts a carry cell before each chain whose carry in is a
-constant, to bring it in, and one behind each whose carry out has a net, even if nobody looks at it:
-two cells for every adder of five. Here the first half of a chain gives the carry of its bit out of
-its two operands alone, which it can where the carry in is known; a LUT4 beside it forms the bit
-itself. The netlist does the same, as the rung `netlist` shows.
+May import the standard library and the pass for block RAM. nextpnr puts a carry cell before each
+chain whose carry in is a constant, to bring it in, and one behind each whose carry out has a net,
+even if nobody looks at it: two cells beside the five or six of an adder. Here the first half of a
+chain gives the carry of its bit out of its two operands alone, which it can where the carry in is
+known; a LUT4 beside it forms the bit itself. The netlist does the same, as the rung `netlist`
+shows.
 
     trimmed = trim(netlist, "fsrcnnx_top")     # changed in place; chains whose carry in went
 
@@ -14,21 +15,13 @@ table[0 0 B A].
 
 from __future__ import annotations
 
+from fsrcnnx.prove.ram_register import sinks
+
 CARRY, LUT = "CCU2C", "LUT4"
 OPERANDS = "ABCD"
 PINS = {"CIN", "COUT", "S0", *(f"{name}0" for name in OPERANDS)}
 TIED = {("1", "0"): 4, ("0", "1"): 8, ("1", "1"): 12}  # C, D: where in a table their quarter is
 OPEN = "x"
-
-
-def _looked_at(module: dict) -> set:
-    """Nets that a cell's input or a port of the module looks at."""
-    found = {bit for port in module["ports"].values() for bit in port["bits"]}
-    for cell in module["cells"].values():
-        for pin, bits in cell["connections"].items():
-            if cell["port_directions"][pin] != "output":
-                found.update(bits)
-    return found
 
 
 def _bit(cell: dict, carry: int, out: list) -> dict:
@@ -52,7 +45,7 @@ def trim(netlist: dict, top: str) -> int:
         Number of chains whose constant carry in went.
     """
     module = netlist["modules"][top]
-    used, found = _looked_at(module), {}
+    used, found = sinks(module).keys(), {}
     for name, cell in module["cells"].items():
         pins, given = cell["connections"], cell["parameters"]
         if cell["type"] != CARRY or not pins.keys() >= PINS:

@@ -30,8 +30,15 @@ def _enable(cell: dict, clock: list) -> list | None:
     return None
 
 
-def _sinks(module: dict) -> dict[int, list[tuple[str, str]]]:
-    """Where each net goes: cells' inputs by name and pin, and the module's ports."""
+def sinks(module: dict) -> dict[int | str, list[tuple[str, str]]]:
+    """Tell where each net goes.
+
+    Args:
+        module: Of Yosys' JSON, flat.
+
+    Returns:
+        Cells' inputs as (name, pin), and the module's ports as ("", name), by net.
+    """
     found = defaultdict(list)
     for name, cell in module["cells"].items():
         for pin, bits in cell["connections"].items():
@@ -55,14 +62,14 @@ def absorb(netlist: dict, top: str) -> int:
         Number of flip-flops that went.
     """
     module = netlist["modules"][top]
-    sinks, moved = _sinks(module), 0
+    users_of, moved = sinks(module), 0
     for cell in [cell for cell in module["cells"].values() if cell["type"] == RAM]:
         pins, given = cell["connections"], cell["parameters"]
         if max(int(given[f"DATA_WIDTH_{port}"], 2) for port in PORTS) > WIDTH:
             continue
         for port in PORTS:
-            outputs = {f"DO{port}{at}": sinks[pins[f"DO{port}{at}"][0]] for at in range(WIDTH)
-                       if sinks.get(pins.get(f"DO{port}{at}", [""])[0])}
+            outputs = {f"DO{port}{at}": users_of[pins[f"DO{port}{at}"][0]] for at in range(WIDTH)
+                       if users_of.get(pins.get(f"DO{port}{at}", [""])[0])}
             registers = [module["cells"].get(users[0][0]) for users in outputs.values()
                          if len(users) == 1 and users[0][1] == "DI"]
             if (not outputs or len(registers) < len(outputs) or pins[f"WE{port}"] != ["0"]

@@ -21,7 +21,7 @@ from qonnx.custom_op.registry import add_op_to_domain
 from qonnx.transformation import channels_last as _channels_last  # noqa: F401  see transpose_read
 
 from fsrcnnx.emit.hls.layers import FsrcnnxPReLU
-from fsrcnnx.emit.hls.transpose_read import DOMAIN
+from fsrcnnx.emit.hls.transpose_read import DOMAIN, need_channels_last
 from fsrcnnx.errors import ModelError
 
 MAP, VECTOR = 4, 2  # axes with the batch: (N, C, H, W), (N, F)
@@ -53,11 +53,7 @@ class PRelu(Layer):
 
 def read_onnx(node, input_names, input_shapes, graph):
     """Read an ONNX PRelu: hls4ml's layer handler; its own drops the slopes."""
-    if node.domain != DOMAIN:
-        raise ModelError("PRelu is not channels last", where=f"node {node.name}",
-                         allowed=f"domain {DOMAIN}",
-                         fix="transform with shuffle_read.StreamsToChannelsLast, then with "
-                             "ConvertToChannelsLastAndClean")
+    need_channels_last(node, "shuffle_read.StreamsToChannelsLast")
     return {"name": node.name, "class_name": "PRelu", "inputs": input_names,
             "outputs": list(node.output)}
 

@@ -15,7 +15,11 @@ from qonnx.custom_op.channels_last.base_wrapped_op import ChannelsLastWrappedOp
 from qonnx.custom_op.registry import add_op_to_domain
 
 from fsrcnnx.emit.hls.layers import FsrcnnxDepthToSpace
-from fsrcnnx.emit.hls.transpose_read import DOMAIN, ConvTransposeToChannelsLast
+from fsrcnnx.emit.hls.transpose_read import (
+    DOMAIN,
+    ConvTransposeToChannelsLast,
+    need_channels_last,
+)
 from fsrcnnx.errors import ModelError
 
 
@@ -37,10 +41,7 @@ def _layer(name: str, inputs: list, where: str, scale: int, crd: bool, channels:
 def read_onnx(node, input_names, input_shapes, graph):
     """Read an ONNX DepthToSpace: hls4ml's layer handler."""
     where = f"node {node.name}"
-    if node.domain != DOMAIN:
-        raise ModelError("DepthToSpace is not channels last", where=where,
-                         allowed=f"domain {DOMAIN}", fix="transform with StreamsToChannelsLast, "
-                         "then with ConvertToChannelsLastAndClean")
+    need_channels_last(node, "StreamsToChannelsLast")
     mode = get_onnx_attribute(node, "mode", "DCR")
     if mode not in ("DCR", "CRD"):
         raise ModelError(f"mode {mode!r}", where=where, allowed="DCR or CRD")

@@ -114,13 +114,25 @@ class ConvTranspose(Layer):
                                   for name in ("out_height", "out_width", "n_filt")])
 
 
+def need_channels_last(node, transform: str) -> None:
+    """Refuse a node that qonnx's pass to channels last has not wrapped.
+
+    Args:
+        node: Of ONNX.
+        transform: The transformation that comes before that pass.
+
+    Raises:
+        ModelError: If it is not channels last.
+    """
+    if node.domain != DOMAIN:
+        raise ModelError(f"{node.op_type} is not channels last", where=f"node {node.name}",
+                         allowed=f"domain {DOMAIN}",
+                         fix=f"transform with {transform}, then with ConvertToChannelsLastAndClean")
+
+
 def read_onnx(node, input_names, input_shapes, graph):
     """Read an ONNX ConvTranspose node: hls4ml's layer handler."""
-    if node.domain != DOMAIN:
-        raise ModelError("ConvTranspose is not channels last", where=f"node {node.name}",
-                         allowed=f"domain {DOMAIN}",
-                         fix="transform with ConvTransposeToChannelsLast, then with "
-                             "ConvertToChannelsLastAndClean")
+    need_channels_last(node, "ConvTransposeToChannelsLast")
     shape = read_shape(node, *input_shapes[0][1:3], input_shapes[1])
     return {"name": node.name, "class_name": "ConvTranspose", "data_format": "channels_last",
             "inputs": input_names, "outputs": node.output, **vars(shape)}

@@ -54,6 +54,19 @@ BROKEN = re.compile(
     r"^ERROR: (?:\S*/)?([\w.]+:\d+):|%Error: (?:\S*/)?([\w.]+:\d+): Assertion", re.M)
 
 
+def unheld(text: str) -> str:
+    """Name the first assertion of a module that a simulation said does not hold.
+
+    Args:
+        text: What it said.
+
+    Returns:
+        A sentence with the file and the line; empty if all hold.
+    """
+    found = BROKEN.search(text)
+    return f"an assertion does not hold: {found[1] or found[2]}" if found else ""
+
+
 class SimulationFault(CheckError):
     """The core hung or broke its stream protocol; `result` holds what came out before."""
 
@@ -174,9 +187,8 @@ def _run(core: Core, made: Build, frames: Sequence[np.ndarray], simulator: str, 
     seconds = time.perf_counter() - start
     done = re.search(r"photo_tb: done frames (\d+) cycles (\d+)", text)
     fault = re.search(r"photo_tb: FAIL (.*)", text)
-    if (broken := BROKEN.search(text)) and not fault:
-        raise CheckError(f"an assertion does not hold: {broken[1] or broken[2]}", where=simulator,
-                         fix=keep_log(text, work.name))
+    if (broken := unheld(text)) and not fault:
+        raise CheckError(broken, where=simulator, fix=keep_log(text, work.name))
     if process.returncode != 0 or not (done or fault):
         raise ToolError(f"the simulation ended with code {process.returncode}",
                         where=simulator, fix=keep_log(text, work.name))

@@ -121,9 +121,11 @@ def test_an_espcn_through_plain_hls4ml(tmp_path):
 
 def test_onnx_that_is_not_channels_last_is_refused():
     with pytest.raises(ModelError, match="node act: PRelu is not channels last; allowed.*fix: tra"):
-        onnx_handlers["PRelu"](SimpleNamespace(name="act", domain=""), [], [], None)
+        onnx_handlers["PRelu"](
+            SimpleNamespace(name="act", domain="", op_type="PRelu"), [], [], None)
     with pytest.raises(ModelError, match="node up: DepthToSpace is not channels last; allowed"):
-        onnx_handlers["DepthToSpace"](SimpleNamespace(name="up", domain=""), [], [], None)
+        onnx_handlers["DepthToSpace"](
+            SimpleNamespace(name="up", domain="", op_type="DepthToSpace"), [], [], None)
 
 
 @pytest.mark.parametrize(("channels", "mode", "says"), [

@@ -53,7 +53,7 @@ class PRelu(Layer):
 
 def read_onnx(node, input_names, input_shapes, graph):
     """Read an ONNX PRelu: hls4ml's layer handler; its own drops the slopes."""
-    need_channels_last(node, "shuffle_read.StreamsToChannelsLast")
+    need_channels_last(node, "shuffle_read.StreamsToChannelsLast", graph)
     return {"name": node.name, "class_name": "PRelu", "inputs": input_names,
             "outputs": list(node.output)}
 

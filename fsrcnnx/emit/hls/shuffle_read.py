@@ -5,6 +5,7 @@ comes before qonnx's own pass to channels last, for PRelu, DepthToSpace and Conv
 
     model = model.transform(StreamsToChannelsLast())
     model = model.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
+    model = model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def _layer(name: str, inputs: list, where: str, scale: int, crd: bool, channels:
 def read_onnx(node, input_names, input_shapes, graph):
     """Read an ONNX DepthToSpace: hls4ml's layer handler."""
     where = f"node {node.name}"
-    need_channels_last(node, "StreamsToChannelsLast")
+    need_channels_last(node, "StreamsToChannelsLast", graph)
     mode = get_onnx_attribute(node, "mode", "DCR")
     if mode not in ("DCR", "CRD"):
         raise ModelError(f"mode {mode!r}", where=where, allowed="DCR or CRD")

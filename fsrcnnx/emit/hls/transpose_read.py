@@ -5,6 +5,7 @@ does not know ConvTranspose: `ConvTransposeToChannelsLast` comes before it.
 
     model = model.transform(ConvTransposeToChannelsLast())
     model = model.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
+    model = model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hls4ml.model.attributes import ConfigurableAttribute, TypeAttribute
 from hls4ml.model.flow import update_flow
 from hls4ml.model.layers import Constant, Layer, layer_map, register_layer
 from hls4ml.model.optimizer import OptimizerPass, register_pass
-from onnx import NodeProto, TensorProto, helper
+from onnx import GraphProto, NodeProto, TensorProto, helper
 from qonnx.custom_op.channels_last.base_wrapped_op import (
     ChannelsLastWrappedOp,
     to_channels_first_args,
@@ -114,25 +115,33 @@ class ConvTranspose(Layer):
                                   for name in ("out_height", "out_width", "n_filt")])
 
 
-def need_channels_last(node, transform: str) -> None:
-    """Refuse a node that qonnx's pass to channels last has not wrapped.
+def need_channels_last(node, transform: str, graph: GraphProto | None) -> None:
+    """Refuse a node that qonnx's pass to channels last has not wrapped, or that it named badly.
 
     Args:
         node: Of ONNX.
         transform: The transformation that comes before that pass.
+        graph: It is in; None: a node by itself.
 
     Raises:
-        ModelError: If it is not channels last.
+        ModelError: If it is not channels last, or a constant's name begins with a digit: hls4ml
+            1.3 renames such a constant, but not where it is read, and loses it. One random name
+            in six that qonnx's pass gives is of these.
     """
     if node.domain != DOMAIN:
         raise ModelError(f"{node.op_type} is not channels last", where=f"node {node.name}",
                          allowed=f"domain {DOMAIN}",
                          fix=f"transform with {transform}, then with ConvertToChannelsLastAndClean")
+    for constant in graph.initializer if graph is not None else ():
+        if constant.name[:1].isdigit():
+            raise ModelError("hls4ml loses constants whose name begins with a digit",
+                             where=f"tensor {constant.name}", allowed="a letter or _ first",
+                             fix="transform with GiveUniqueNodeNames, GiveReadableTensorNames")
 
 
 def read_onnx(node, input_names, input_shapes, graph):
     """Read an ONNX ConvTranspose node: hls4ml's layer handler."""
-    need_channels_last(node, "ConvTransposeToChannelsLast")
+    need_channels_last(node, "ConvTransposeToChannelsLast", graph)
     shape = read_shape(node, *input_shapes[0][1:3], input_shapes[1])
     return {"name": node.name, "class_name": "ConvTranspose", "data_format": "channels_last",
             "inputs": input_names, "outputs": node.output, **vars(shape)}

@@ -14,10 +14,10 @@ import hls4ml  # after the checks that they are there
 import torch
 from hls4ml.converters.onnx_to_hls import layer_handlers as onnx_handlers
 from hls4ml.converters.pytorch_to_hls import layer_handlers as torch_handlers
-from onnx import helper
+from onnx import helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
-from qonnx.transformation.general import GiveUniqueNodeNames
+from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
@@ -94,7 +94,7 @@ def from_onnx(net, folder):
     made = cleanup_model(ModelWrapper(str(path)).transform(InferShapes()))
     made = made.transform(StreamsToChannelsLast())
     made = made.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
-    made = made.transform(GiveUniqueNodeNames())
+    made = made.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())
     config = hls4ml.utils.config_from_onnx_model(
         made, granularity="name", backend="Vitis", default_precision="ap_fixed<24,10>")
     return hls4ml.converters.convert_from_onnx_model(
@@ -126,6 +126,17 @@ def test_onnx_that_is_not_channels_last_is_refused():
     with pytest.raises(ModelError, match="node up: DepthToSpace is not channels last; allowed"):
         onnx_handlers["DepthToSpace"](
             SimpleNamespace(name="up", domain="", op_type="DepthToSpace"), [], [], None)
+
+
+@pytest.mark.parametrize("constant", ["4Els2C", "Els2C4"])
+def test_a_constant_that_hls4ml_would_lose_is_refused(constant):
+    node = helper.make_node("DepthToSpace", ["x"], ["y"], "up", domain=DOMAIN, blocksize=2)
+    graph = helper.make_graph([node], "up", [], [], [numpy_helper.from_array(np.ones(1), constant)])
+    if constant[0].isdigit():
+        with pytest.raises(ModelError, match="tensor 4Els2C: hls4ml loses .*GiveReadable"):
+            onnx_handlers["DepthToSpace"](node, ["x"], [[1, 3, 3, 4]], graph)
+    else:
+        assert onnx_handlers["DepthToSpace"](node, ["x"], [[1, 3, 3, 4]], graph)["scale"] == 2
 
 
 @pytest.mark.parametrize(("channels", "mode", "says"), [

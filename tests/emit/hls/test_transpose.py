@@ -16,7 +16,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
-from qonnx.transformation.general import GiveUniqueNodeNames
+from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
@@ -59,7 +59,7 @@ def model(weight, bias, size, *, w_scale=2**-4, out_scale=None, **attributes) ->
     made = cleanup_model(ModelWrapper(made).transform(InferShapes()))
     made = made.transform(ConvTransposeToChannelsLast())
     made = made.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
-    return made.transform(GiveUniqueNodeNames())
+    return made.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())
 
 
 def random_case(seed: int, chan: int, filt: int, kernel: tuple[int, int], size: tuple[int, int]):

@@ -17,12 +17,13 @@ from fsrcnnx import manifests
 from fsrcnnx.errors import CheckError
 from fsrcnnx.files import carried
 from fsrcnnx.owned import whole_folder
-from fsrcnnx.prove import synth
+from fsrcnnx.prove import plain_adders, synth
 from fsrcnnx.prove.carry_ends import OPEN, trim
 from fsrcnnx.prove.ram_register import absorb
 
 # a module that keeps its hierarchy shares no register with its twins; at the end all is flat
-COMMAND = "synth_ecp5 -no-rw-check{noabc9} -top {top}; setattr -mod -unset keep_hierarchy; flatten"
+COMMAND = (f"{plain_adders.PASSES}; synth_ecp5 -no-rw-check{{noabc9}} -top {{top}}; "
+           "setattr -mod -unset keep_hierarchy; flatten")
 MADE = f"{COMMAND}, registers into block RAM: 2"  # what else decides: goes into keys
 CELLS, NETLIST, PACKAGE = "ecp5_cells.v", "netlist.v", "fsrcnnx_pkg.sv"
 KIND = "a netlist folder"
@@ -57,7 +58,7 @@ def mapped(folder: Path, top: str = synth.TOP, trimmed: bool = True) -> tuple[di
         ToolError: If Yosys is missing or was killed.
         CheckError: If Yosys refuses the folder.
     """
-    netlist, tool = synth.run_yosys(folder, COMMAND, top)
+    netlist, tool = synth.run_yosys(folder, COMMAND, top, {plain_adders.FILE: plain_adders.MAP})
     if trimmed:
         trim(netlist, top)
     return netlist, absorb(netlist, top), tool

@@ -111,13 +111,15 @@ def noabc9(yosys: Path) -> str:
     return " -noabc9" if yosys.name.startswith("yowasp") else ""
 
 
-def run_yosys(folder: Path, command: str, top: str = TOP) -> tuple[dict, str]:
+def run_yosys(folder: Path, command: str, top: str = TOP,
+              beside: dict[str, str] | None = None) -> tuple[dict, str]:
     """Map an emitted folder to a device.
 
     Args:
         folder: Folder of RTL.
         command: Yosys' commands for it, parted by "; ", with {noabc9} and {top} where those stand.
         top: Name of the top module.
+        beside: Files that the commands read, name -> text, or None.
 
     Returns:
         The netlist as Yosys writes it in JSON, and the tool's name with its version.
@@ -137,7 +139,8 @@ def run_yosys(folder: Path, command: str, top: str = TOP) -> tuple[dict, str]:
         work = folder_of_work / "work"  # a copy: nothing is left behind
         work.mkdir()
         manifests.copy_sources(folder, work)
-        (work / "synth.ys").write_text(script, encoding="utf-8")
+        for name, text in {"synth.ys": script, **(beside or {})}.items():
+            (work / name).write_text(text, encoding="utf-8")
         done = processes.run([yosys.path, "-q", "-s", "synth.ys"], cwd=work,
                              env={**os.environ, **tools.environment("yosys"), "TMPDIR": str(work)})
         if done.returncode < 0:

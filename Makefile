@@ -304,7 +304,7 @@ lint: rtl ## check Python with ruff, the RTL with Verilator, Icarus and Yosys
 formal: setup ## prove the rules of the RTL (formal/): what holds for every input, and how deep it was looked
 	@.venv/bin/python scripts/formal.py
 
-soak: setup ## send a million beats, half of them against the protocol, through a core of each engine
+soak: setup ## send a million beats, half of them against the protocol, through each of three cores
 	@.venv/bin/python -m sim.soak --seed $(SEED)
 
 mutate: setup ## plant mutants in a copy, see the tests kill them; table in docs/mutation.md; again to resume

@@ -49,6 +49,22 @@ module fsrcnnx_aside #(
     else data_o <= word_q;
   end
 
+`ifndef SYNTHESIS
+  logic [AddrBits:0] held_q;  // words that were pushed and not popped
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) held_q <= '0;
+    else held_q <= held_q + (AddrBits+1)'(push_i) - (AddrBits+1)'(pop_i);
+  end
+
+  always @(posedge clk_i) begin
+    if (rst_ni) begin  // relied on: what is asked was given before, and there is room
+      assert (!pop_i || held_q != '0);
+      assert (!push_i || held_q < (AddrBits+1)'(Words));
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

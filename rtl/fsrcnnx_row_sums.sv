@@ -108,6 +108,24 @@ module fsrcnnx_row_sums #(
       end else begin : gen_nothing
         wire logic unused_total = &{1'b0, total};
       end
+
+`ifndef SYNTHESIS
+      localparam int Most = SumBits + Wide + Above + 1;  // wide enough for any of them
+      wire logic signed [Most-1:0] part = Most'($signed(products[(k*Sums + s)*SumBits +: SumBits]));
+      wire logic signed [Most-1:0] rest = Most'(total) - part;
+      logic signed [Most-1:0] above;
+
+      if (Above > 0) begin : gen_room
+        assign above = Most'($signed(stored[lsb(k*Sums + s) +: Above]));
+      end else begin : gen_none
+        assign above = '0;
+      end
+      always @(posedge clk_i) begin
+        if (rst_ni && flags[3*Graph +: 3] == 3'b111 && Own > 0) begin  // guaranteed: nothing wraps
+          assert (rest == above);
+        end
+      end
+`endif
     end
   end
 

@@ -80,6 +80,7 @@ PROOFS = (
     Proof("fifo"),
     Proof("line_fifo"),
     Proof("line_fifo", parameters={"Paced": 1}),
+    *(Proof("aside", parameters={"Words": words}) for words in (4, 5)),  # a power of two, or not
     Proof("turn"),
     Proof("axis_guard", ("turn",)),
     Proof("prelu"),

@@ -44,8 +44,13 @@ TB = Path(__file__).with_name("soak_tb.sv")
 MAX_WIDTH, MAX_HEIGHT = 32, 12
 SATURATE = 66_000  # faults, more than error_count_o holds
 ENGINES = ("adders", "mac")
+SOAKED = ("adders", "rows", "mac")
 CORES = {  # network, core; more than ten layers, so that their numbers have two digits
-    "adders": ({"channels": (3, 2), "kernels": (3, 1, 3), "anchor": True}, {"engine": "adders"}),
+    "adders": ({"channels": (3, 2, *[1] * 9), "kernels": (3, *[1] * 10, 3), "anchor": True},
+               {"engine": "adders"}),
+    # the anchor passes the inner layer aside, the last layer stores sums of rows
+    "rows": ({"channels": (1, 8), "kernels": (1, 3, 3), "weight_bits": 3, "anchor": True},
+             {"engine": "adders"}),
     "small": ({"channels": (), "kernels": (3,)}, {"engine": "adders"}),
     "anchor": ({"channels": (3,), "kernels": (3, 3), "anchor": True}, {"engine": "adders"}),
     "folded": ({"channels": (4,), "kernels": (1, 3), "anchor": True},
@@ -258,16 +263,16 @@ def soak(engine: str, beats: int, seed: int, simulator: str = "verilator",
 
 
 @click.command()
-@click.option("--beats", default=1_000_000, show_default=True, help="Beats for each engine.")
+@click.option("--beats", default=1_000_000, show_default=True, help="Beats for each core.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--core", "cores", type=click.Choice(list(CORES)), multiple=True, default=ENGINES,
+@click.option("--core", "cores", type=click.Choice(list(CORES)), multiple=True, default=SOAKED,
               show_default=True)
 @click.option("--sim", type=click.Choice(["verilator", "icarus"]), default="verilator",
               show_default=True)
 @click.option("--faults", default=SATURATE, show_default=True,
               help="Faults at the end, to fill the error count.")
 def main(beats, seed, cores, sim, faults):
-    """Soak a core of each engine."""
+    """Soak a core of each engine, and one that stores sums of rows."""
     for core in cores:
         began = time.monotonic()
         told = soak(core, beats, seed, sim, more=faults)

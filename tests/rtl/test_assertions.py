@@ -21,6 +21,10 @@ from tests.networks import random_network
 RTL = ROOT / "rtl"
 TOP = "fsrcnnx_check_tb"
 PLANTED = "$test$plusargs(\"{}\")"
+# engine -> network, core
+CORES = {"mac": ({"channels": (), "kernels": (5,)}, {"cycles_per_pixel": 4}),
+         "adders": ({"channels": (1, 8), "kernels": (1, 3, 3), "weight_bits": 3, "anchor": True},
+                    {"engine": "adders"})}
 FAULTS = {  # module whose assertion sees it -> file, what is replaced, by what; %: it is on
     "skid": ("skid", "in_data_i : spill_q;",
              "in_data_i : spill_q;\n    else if (%) out_data_o[0] <= !out_data_o[0];"),
@@ -42,17 +46,23 @@ FAULTS = {  # module whose assertion sees it -> file, what is replaced, by what;
     "top": ("", "if (cycle == 8)",
             "if (% && cycle > 20) aresetn <= cycle > 22; else if (cycle == 8)"),
 }
+ADDERS = {  # the same in the core of engine adders
+    "row_sums": ("row_sums", "assign total = product + ",
+                 "assign total = product + Wide'(%) + "),
+    "aside": ("core", ".pop_i(soon[Layers-2])", ".pop_i(soon[Layers-2] || %)"),
+}
 # nothing to assert: registers, wires and constants; arithmetic that is proved for every input;
-# what is asserted within; what adds up anything until a window is full; not done of the last two
+# what is asserted within; what adds up anything until a window is full
 NONE = {"core", "copy", "delay", "window", "rom", "requantise", "slope", "prelu", "product",
-        "mac_lane", "adder_tree", "column", "aside", "row_sums"}
+        "mac_lane", "adder_tree", "column"}
 
 
 def test_every_module_asserts_or_is_known_not_to():
     asserts = {path.stem.removeprefix("fsrcnnx_") for path in RTL.glob("*.sv")
                if "assert (" in path.read_text()}
     every = {path.stem.removeprefix("fsrcnnx_") for path in RTL.glob("*.sv")}
-    assert asserts == every - NONE == {*FAULTS, "hls_top"}  # its fault: tests/rtl/test_hls_top.py
+    seen = {*FAULTS, *ADDERS, "hls_top"}  # the last one's fault: tests/rtl/test_hls_top.py
+    assert asserts == every - NONE == seen
 
 
 def test_synthesis_sees_none_of_them():
@@ -62,15 +72,15 @@ def test_synthesis_sees_none_of_them():
         assert "assert (" not in text and "`ifndef" not in text, path.name
 
 
-@pytest.fixture(scope="module", params=["verilator", "icarus"])
-def core(request, tmp_path_factory):
+def made(folder, engine: str, simulator: str) -> list:
     """A small core with every fault in it, each asleep; the command that runs its check."""
-    folder = tmp_path_factory.mktemp("core")
-    network = random_network(np.random.default_rng(1), channels=(), kernels=(5,))
-    told = emit(network, folder / "rtl", cycles_per_pixel=4, max_width=12, max_height=4)
+    network, options = CORES[engine]
+    network = random_network(np.random.default_rng(1), **network)
+    told = emit(network, folder / "rtl", max_width=12, max_height=4, **options)
     names = [*told["files"], "test/fsrcnnx_check_pkg.sv", f"test/{TOP}.sv"]
     paths = [folder / "rtl" / name for name in names]
-    for fault, (file, was, becomes) in FAULTS.items():
+    for fault, (file, was, becomes) in (
+            FAULTS if engine == "mac" else ADDERS).items():
         path = next(p for p in paths if p.name == (f"fsrcnnx_{file}.sv" if file else f"{TOP}.sv"))
         text = path.read_text()
         assert text.count(was) == 1, f"the fault of {fault} has nowhere to go"
@@ -83,7 +93,7 @@ def core(request, tmp_path_factory):
     files = [path.name for path in paths]
     for path in paths:
         shutil.copy(path, work)
-    if request.param == "icarus":
+    if simulator == "icarus":
         done = processes.run([tools.find("iverilog"), "-g2012", "-s", TOP, "-o", "sim", *files],
                              cwd=work, stderr=subprocess.STDOUT)
         assert done.returncode == 0, done.stdout
@@ -96,20 +106,54 @@ def core(request, tmp_path_factory):
     return [work / "sim"]
 
 
+@pytest.fixture(scope="module", params=["verilator", "icarus"])
+def core(request, tmp_path_factory):
+    """The core of engine mac, in a simulator."""
+    return made(tmp_path_factory.mktemp("core"), "mac", request.param)
+
+
+@pytest.fixture(scope="module", params=["verilator", "icarus"])
+def adders(request, tmp_path_factory):
+    """The core of engine adders, in a simulator."""
+    pytest.importorskip("da4ml", reason="da4ml is not installed")
+    return made(tmp_path_factory.mktemp("adders"), "adders", request.param)
+
+
 def said(command) -> str:
     """What a simulation says."""
     return processes.run(command, stderr=subprocess.STDOUT).stdout
 
 
+def holds(command) -> None:
+    """Nothing is broken where no fault is awake."""
+    text = said(command)
+    assert "fsrcnnx_check: PASS" in text and not BROKEN.search(text), text[:500]
+
+
+def sees(command, fault: str) -> None:
+    """The module sees the fault."""
+    text = said([*command, f"+{fault}"])
+    found = BROKEN.search(text)
+    assert found and (found[1] or found[2]).startswith(f"fsrcnnx_{fault}.sv:"), text[:500]
+
+
 @pytest.mark.sim
 def test_all_hold_where_nothing_is_wrong(core):
-    text = said(core)
-    assert "fsrcnnx_check: PASS" in text and not BROKEN.search(text), text[:500]
+    holds(core)
+
+
+@pytest.mark.sim
+def test_all_hold_where_nothing_is_wrong_with_adders(adders):
+    holds(adders)
 
 
 @pytest.mark.sim
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_seen(core, fault):
-    text = said([*core, f"+{fault}"])
-    found = BROKEN.search(text)
-    assert found and (found[1] or found[2]).startswith(f"fsrcnnx_{fault}.sv:"), text[:500]
+    sees(core, fault)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("fault", ADDERS)
+def test_a_planted_fault_is_seen_with_adders(adders, fault):
+    sees(adders, fault)

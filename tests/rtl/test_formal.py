@@ -53,6 +53,10 @@ FAULTS = {  # what is wrong -> proof, what is replaced in its module, the rule t
     "a line is said to be whole too early": (
         "line_fifo", "push && in_last_i", "push", "fsrcnnx_line_fifo.sv:"),
     "what was not popped comes too": ("line_fifo", "if (!popped_q)", "if (1'b0)", "rule_3"),
+    "a word is overtaken": (
+        "aside", "write_q == AddrBits'(Words - 1)", "write_q == AddrBits'(Words - 2)", "rule_3"),
+    "a pop is forgotten": (
+        "aside", "if (pop_i) read_q <=", "if (pop_i && !push_i) read_q <=", "rule_3"),
     "a turn of one step too few": ("turn", "left_q == Bits'(1)", "left_q == Bits'(2)", "rule_2"),
     "a start of frame is passed inside a frame": (
         "axis_guard", "in_sof_i && !(first_x && first_y)", "1'b0", "rule_2"),

@@ -56,3 +56,10 @@ def test_a_fault_is_seen(fault):
     *where, said = FAULTS[fault]
     with pytest.raises(CheckError, match=said):
         soak("small", 400, seed=5, simulator="icarus", fault=tuple(where), more=0)
+
+
+def test_a_tenth_layer_that_takes_the_graph_of_another_is_seen():
+    pytest.importorskip("da4ml", reason="da4ml is not installed")
+    fault = ("fsrcnnx_core.sv", ".Layer      (l),", ".Layer      (l == 10 ? 9 : l),")
+    with pytest.raises(CheckError, match="wanted"):
+        soak("adders", 1, seed=246, simulator="icarus", fault=fault, more=0)

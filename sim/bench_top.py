@@ -137,7 +137,7 @@ async def frames_follow_at_the_promised_clocks(dut, size):
     await tb.reset()
     cocotb.start_soon(starts(dut, seen))
     rng = np.random.default_rng(random.getrandbits(32))
-    frames = [rng.integers(0, 256, size) for _ in range(12)]
+    frames = [rng.integers(0, 256, size) for _ in range(9)]
     tb.source.send(*(fields(beat) for frame in frames for beat in video(frame)))
     got = [tuple(beat.values()) for beat in await tb.drain(len(wanted(frames)), quiet=300)]
     assert got == wanted(frames)
@@ -163,7 +163,7 @@ async def a_camera_at_the_promised_rate_is_never_refused(dut, size):
     tb.source.pause = camera(*size)
     cocotb.start_soon(starts(dut, seen))
     rng = np.random.default_rng(random.getrandbits(32))
-    frames = [rng.integers(0, 256, size) for _ in range(8)]
+    frames = [rng.integers(0, 256, size) for _ in range(5)]
     tb.source.send(*(fields(beat) for frame in frames for beat in video(frame)))
 
     async def watch() -> None:

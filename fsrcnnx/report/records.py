@@ -46,7 +46,6 @@ class Recipe:
         minutes: Longest time of a seed.
         adders_per_stage: Adders between the registers of its graphs.
         trimmed: Whether the ends of its carry chains are.
-        ripup: Whether wires that miss the clock are routed again, as long as it takes.
     """
 
     model: str
@@ -59,7 +58,6 @@ class Recipe:
     minutes: float = 60
     adders_per_stage: int = 1
     trimmed: bool = False
-    ripup: bool = True
 
     @property
     def name(self) -> str:
@@ -72,8 +70,7 @@ RECORDS = {recipe.name: recipe for recipe in (
     Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-85", 150, 148.5),
     Recipe("fsrcnnx-a_x2_w4a8", 1920, "ecp5-85", 150, 148.5),
     Recipe("fsrcnn-x_x2_w4a8", 1920, "ecp5-45", 150, 148.5),
-    Recipe("fsrcnnx-c_x2_w4a6", 1920, "ecp5-25", 140, 124.6, adders_per_stage=2,
-           trimmed=True, ripup=False),
+    Recipe("fsrcnnx-c_x2_w4a6", 1920, "ecp5-25", 130, 124.6, adders_per_stage=2, trimmed=True),
     Recipe("fsrcnn-x_x2_w4a8", 1280, "ecp5-45", 100, 74.25),
 )}
 
@@ -156,7 +153,7 @@ def make(recipe: Recipe, work: Path, silicon: Path, seeds: Sequence[int] = (),
              adders_per_stage=recipe.adders_per_stage, keep=cache.keep)
     out = folder.with_name(f"{folder.name}-pnr")
     order = Order(recipe.device, recipe.seeds, recipe.mhz, recipe.speed, pads=False,
-                  ripup=recipe.ripup, minutes=recipe.minutes, trimmed=recipe.trimmed)
+                  ripup=True, minutes=recipe.minutes, trimmed=recipe.trimmed)
     report = pnr(folder, out, order, say)
     return store(recipe, folder, out, report, psnr, silicon)
 

@@ -96,7 +96,8 @@ def ranges(model, images, lr, channels, seed, plot, json_file):
 
 @click.command()
 @model_argument
-@click.option("--size", "sizes", multiple=True, default=("512x512", "960x540", "1920x1080"),
+@click.option("--size", "sizes", multiple=True,
+              default=("64x48", "512x512", "960x540", "1920x1080"),
               help="LR frame, WIDTHxHEIGHT.")
 @click.option("--contenders", help="Comma-separated names; default: all.")
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Turns of each contender.")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,6 @@ from fsrcnnx.prove.contenders import CONTENDER, Absent
 
 BASE = "emulate"       # ratios are to its time
 TURN = 1.0             # seconds that a fast contender runs for in its turn
-SLOW = 512 * 512       # LR pixels up to which slow contenders run
 COLUMNS = ("frame", "contender", "seconds", "CPU seconds", "frames/s", "times emulate's", "peak MB",
            "mismatches", "result")
 
@@ -47,9 +47,11 @@ class Row:
         frame: Size, width x height.
         contender: Its name.
         seconds: Median of one frame; None if it did not run.
-        cpu_seconds: CPU time of a frame, all threads together; other load changes it less.
+        cpu_seconds: CPU time of a frame, all threads and programs that it runs together; other load
+            changes it less.
         ratio: Median over the rounds of its seconds over the emulator's; None without both.
-        peak_mb: Greatest resident memory of its process, MB of 10^6 bytes.
+        peak_mb: Greatest resident memory of its process, without programs that it runs, MB of 10^6
+            bytes.
         mismatches: HR pixels that differ from `against`; None if it did not run.
         pixels: HR pixels compared.
         against: Contender compared with.
@@ -106,6 +108,12 @@ def peak_bytes() -> int:
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 
+def _cpu() -> float:
+    """Processor seconds of this process and of what it ran: a simulation is a program."""
+    ran = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ran.ru_utime + ran.ru_stime
+
+
 def _serve(link: Connection, name: str, model: Model, lr: np.ndarray) -> None:
     """A contender's process: prepare, answer with the output, then with times, turn by turn."""
     try:
@@ -113,12 +121,12 @@ def _serve(link: Connection, name: str, model: Model, lr: np.ndarray) -> None:
             link.send(np.asarray(run(lr)))
             while turn := link.recv():
                 seconds, end = [], time.perf_counter() + turn
-                cpu = time.process_time()
+                cpu = _cpu()
                 while not seconds or time.perf_counter() < end:
                     start = time.perf_counter()
                     run(lr)
                     seconds.append(time.perf_counter() - start)
-                cpu = (time.process_time() - cpu) / len(seconds)
+                cpu = (_cpu() - cpu) / len(seconds)
                 link.send((median(seconds), cpu, peak_bytes()))
     except (Absent, ToolError) as reason:
         link.send(str(reason))
@@ -231,8 +239,9 @@ def _links(names: Sequence[str], model: Model, lr: np.ndarray, skipped: dict[str
     with ExitStack() as stack:
         links = {}
         for name in names:
-            if CONTENDER[name].slow and lr.size > SLOW:
-                skipped[name] = f"slow: only for frames of up to {SLOW} pixels"
+            most = CONTENDER[name].most
+            if most is not None and lr.size > most:
+                skipped[name] = f"slow: only for frames of up to {most} pixels"
             else:
                 links[name] = stack.enter_context(_process(name, model, lr))
         yield links

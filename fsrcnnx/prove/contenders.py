@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 import numpy as np
@@ -34,16 +34,19 @@ class Contender:
     Args:
         name: Its name on the command line.
         engine: That of the engine.
-        slow: Whether it is left out for large frames.
+        most: LR pixels of the largest frame that it is given, None: any; those of a slow one are
+            worth some seconds of it.
         package: One that must be installed.
         narrow: Whether it may go without a network that its form cannot hold.
+        options: Of the engine.
     """
 
     name: str
     engine: str
-    slow: bool = False
+    most: int | None = None
     package: str = ""
     narrow: bool = False
+    options: dict[str, object] = field(default_factory=dict)
 
     @contextmanager
     def prepare(self, model: Model, shape: tuple[int, int]) -> Iterator[Run]:
@@ -62,9 +65,10 @@ class Contender:
         if self.package and find_spec(self.package) is None:
             raise Absent(f"{self.package} is not installed: {advice(self.package)}")
         engine = ENGINE[self.engine]
-        given = {"shape": shape} if "shape" in engine.takes else {}
+        given = {name: value for name, value in (("shape", shape), ("max_width", shape[1]))
+                 if name in engine.takes}
         try:
-            with engine.prepare(model, **given) as run:
+            with engine.prepare(model, **given, **self.options) as run:
                 yield lambda lr: run([lr]).planes[0]
         except Unrepresentable as reason:
             if self.narrow:
@@ -72,10 +76,17 @@ class Contender:
             raise
 
 
+SLOW, SIMULATED = 512 * 512, 64 * 48
 CONTENDER = {contender.name: contender for contender in (
-    Contender("golden", "golden", slow=True),
+    Contender("golden", "golden", SLOW),
     Contender("emulate", "emulate"),
     Contender("c", "c", narrow=True),
     Contender("onnx", "onnx", narrow=True),
-    Contender("hls", "hls4ml", slow=True, package="hls4ml"),
+    Contender("hls", "hls4ml", SLOW, package="hls4ml"),
+    Contender("rtl-mac", "rtl", SLOW, options={"multiply": "mac"}),
+    Contender("rtl-adders", "rtl", package="da4ml", options={"multiply": "adders"}),
+    Contender("rtl-mac-icarus", "rtl", SIMULATED,
+              options={"multiply": "mac", "simulator": "icarus"}),
+    Contender("rtl-adders-icarus", "rtl", SIMULATED, package="da4ml",
+              options={"multiply": "adders", "simulator": "icarus"}),
 )}

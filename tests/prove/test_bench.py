@@ -3,6 +3,10 @@
 import json
 import multiprocessing
 import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +56,18 @@ def test_contenders_take_turns_and_agree(model, tmp_path, capsys):
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.slow
+@pytest.mark.sim
+def test_cores_are_simulated_and_their_time_is_that_of_the_simulator(model):
+    names = ("golden", "rtl-mac-icarus", "rtl-adders-icarus")
+    rows = bench.bench(Model(model), (4, 5), names, rounds=1)
+    assert [row.result for row in rows] == ["REFERENCE", "PASS", "PASS"]
+    assert all(row.mismatches == 0 and row.cpu_seconds > 0 for row in rows)
+    before = bench._cpu() - time.process_time()
+    subprocess.run([sys.executable, "-c", "sum(range(10**6))"], check=True)
+    assert bench._cpu() - time.process_time() > before
+
+
 def test_a_mismatch_fails(model, monkeypatch):
     """The output of one contender is changed on its way."""
     right = bench._answer
@@ -77,7 +93,8 @@ def test_what_cannot_run_says_why(model, monkeypatch):
     with pytest.raises(contenders.Absent, match="hls4ml is not installed"), \
             contenders.CONTENDER["hls"].prepare(Model(model), (3, 4)):
         pass
-    monkeypatch.setattr(bench, "SLOW", 11)
+    golden = replace(contenders.CONTENDER["golden"], most=11)
+    monkeypatch.setitem(contenders.CONTENDER, "golden", golden)
     row = bench.bench(Model(model), (3, 4), ("golden",))[0]
     assert row.result == "SKIP(slow: only for frames of up to 11 pixels)"
     row = bench._row("hls", (3, 4), {}, {"hls": "no"}, {})

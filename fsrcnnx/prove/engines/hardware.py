@@ -75,8 +75,12 @@ def hls4ml(model: Model, *, shape: tuple[int, int]) -> Iterator[Run]:
 @contextmanager
 def rtl(model: Model, *, simulator: str = "verilator", max_width: int = 1920,
         folder: Path | None = None, idle: int = 0, stall: int = 0, seed: int = 1,
-        trace: bool = False, progress: Progress | None = None) -> Iterator[Run]:
-    """A core, emitted for frames of up to `max_width` or given as a folder, in a simulator."""
+        trace: bool = False, multiply: str = "mac",
+        progress: Progress | None = None) -> Iterator[Run]:
+    """A core, emitted for frames of up to `max_width` or given as a folder, in a simulator.
+
+    `multiply` is the engine of the emitted one: mac or adders.
+    """
     from fsrcnnx.emit.rtl.folder import emit
     from fsrcnnx.prove.simulation.simulate import SimulationFault, simulate
 
@@ -99,5 +103,5 @@ def rtl(model: Model, *, simulator: str = "verilator", max_width: int = 1920,
         core = folder
         if core is None:
             core = Path(stack.enter_context(scratch())) / "rtl"
-            emit(model.network, core, max_width=max_width)
+            emit(model.network, core, engine=multiply, max_width=max_width)
         yield run

@@ -17,6 +17,7 @@ SCALE = 16  # stride of the last layer
 WEIGHTS = 1 << 22  # in all layers together
 NODES = 2048  # of an ONNX graph: a layer takes up to 25 where every constant is a node
 NAME = 64  # characters of a layer's or network's name
+PREFIX = 32  # characters before _top and its like
 TEXT = 4096  # characters of a text in the metadata
 TEXTS = 256  # texts in the metadata
 FRACTION = 512  # fraction bits of a format, either sign: two float32 scales multiplied

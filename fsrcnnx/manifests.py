@@ -66,7 +66,7 @@ CHECKS: dict[str, Check] = {
     "network": (names.is_network, names.NETWORK_SAYS),
     "content_hash": _text(HASH, "64 hex digits"),
     "top": (names.is_layer, names.LAYER_SAYS), "hls_top": (names.is_layer, names.LAYER_SAYS),
-    "part": (is_part, PART_SAYS),
+    "prefix": (names.is_prefix, names.PREFIX_SAYS), "part": (is_part, PART_SAYS),
     "in_format": _text(FORMAT, "ap_[u]fixed<W,I>"), "out_format": _text(FORMAT, "ap_[u]fixed<W,I>"),
     "scale": _whole(1, limits.SCALE), "prescale": _whole(1, limits.SCALE),
     "width": SIDE, "height": SIDE, "max_width": SIDE, "max_height": SIDE,
@@ -125,6 +125,30 @@ def read(folder: Path, *needed: str) -> dict:
         raise InputError(f"not a manifest ({error})", where=path, allowed="JSON",
                          fix="make the folder again") from None
     return check(found, path, *needed)
+
+
+def prefix(manifest: dict) -> str:
+    """Give the prefix of a core's modules, packages and files.
+
+    Args:
+        manifest: As `read` gives it.
+
+    Returns:
+        The prefix; our own if the manifest says none.
+    """
+    return manifest.get("prefix", names.PREFIX)
+
+
+def top(manifest: dict) -> str:
+    """Give the name of a folder's top module.
+
+    Args:
+        manifest: As `read` gives it.
+
+    Returns:
+        The name.
+    """
+    return manifest.get("top", f"{prefix(manifest)}_top")
 
 
 def inside(folder: Path, name: str, where: Path) -> Path:

@@ -16,7 +16,7 @@ from fsrcnnx import manifests, tools
 from fsrcnnx.cli.console import guard
 from fsrcnnx.cli.options import FILE
 from fsrcnnx.errors import CheckError
-from fsrcnnx.prove.synth import TOP, read_manifest
+from fsrcnnx.prove.synth import read_manifest
 
 
 def complaints(tool: str, arguments: list[str], folder: Path) -> list[str]:
@@ -35,7 +35,7 @@ def complaints(tool: str, arguments: list[str], folder: Path) -> list[str]:
 @click.argument("folder", type=FILE)
 def main(folder):
     """Lint the SystemVerilog in FOLDER, an emitted one."""
-    top = read_manifest(folder).get("top", TOP)
+    top = manifests.top(read_manifest(folder))
     files = manifests.sources(folder)
     # deferred: each module with the parameters of the core, none with its defaults
     script = (f"read_verilog -sv -defer {' '.join(files)}; hierarchy -check -top {top}; proc; "

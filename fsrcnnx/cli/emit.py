@@ -15,6 +15,7 @@ from fsrcnnx.cli.options import FILE, NUMBER, folder_option, model_argument
 from fsrcnnx.cli.tables import table
 from fsrcnnx.cli.unused import refuse
 from fsrcnnx.errors import InputError
+from fsrcnnx.names import PREFIX
 from fsrcnnx.owned import check
 from fsrcnnx.progress import working
 
@@ -118,10 +119,12 @@ def _estimated(network, build, keep, mhz: float) -> None:
               help="Highest LR frame.  [default: that of --frame, or 1920]")
 @click.option("--adders-per-stage", type=int, default=1,
               help="Of --engine adders: more take fewer flip-flops and a slower clock.")
+@click.option("--prefix", default=PREFIX, show_default=True,
+              help="Of its modules, packages and files: two cores in one design need two.")
 @click.option("--estimate", is_flag=True,
               help="Of --engine adders: print what a core would take, and write nothing.")
 def rtl(model, output, engine, cycles_per_pixel, frame, fps, mhz, pixels_per_beat, multiplier_bits,
-        max_width, max_height, adders_per_stage, estimate):
+        max_width, max_height, adders_per_stage, prefix, estimate):
     """Emit a self-contained folder of SystemVerilog."""
     from fsrcnnx.emit.rtl.build import Build, Video
     from fsrcnnx.emit.rtl.folder import emit
@@ -139,7 +142,8 @@ def rtl(model, output, engine, cycles_per_pixel, frame, fps, mhz, pixels_per_bea
     manifest = emit(Model.open(model).network, output, engine=engine,
                     cycles_per_pixel=cycles_per_pixel, pixels_per_beat=pixels_per_beat,
                     max_width=max_width, max_height=max_height, multiplier_bits=multiplier_bits,
-                    video=video, adders_per_stage=adders_per_stage, keep=cache.keep)
+                    video=video, adders_per_stage=adders_per_stage, prefix=prefix,
+                    keep=cache.keep)
     adders, slopes = (sum(layer.get(key, 0) for layer in manifest["layers"])
                       for key in ("adders", "slope_adders"))
     used = f", {manifest['utilisation']:.0%} used" if manifest["multipliers"] else ""

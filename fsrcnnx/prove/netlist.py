@@ -25,7 +25,7 @@ from fsrcnnx.prove.ram_register import absorb
 COMMAND = (f"{plain_adders.PASSES}; synth_ecp5 -no-rw-check{{noabc9}} -top {{top}}; "
            "setattr -mod -unset keep_hierarchy; flatten")
 MADE = f"{COMMAND}, registers into block RAM: 2"  # what else decides: goes into keys
-CELLS, NETLIST, PACKAGE = "ecp5_cells.v", "netlist.v", "fsrcnnx_pkg.sv"
+CELLS, NETLIST = "ecp5_cells.v", "netlist.v"
 KIND = "a netlist folder"
 TRUTH = {"LUT4": ("INIT",), "CCU2C": ("INIT0", "INIT1")}
 BITS = {"0": "1'b0", "1": "1'b1", "x": "1'bx", "z": "1'bz"}
@@ -135,13 +135,14 @@ def write(folder: Path, out: Path) -> Path:
         CheckError: If Yosys refuses the core.
     """
     manifest = manifests.read(folder)
-    netlist, _, tool = mapped(folder)
+    top, package = manifests.top(manifest), f"{manifests.prefix(manifest)}_pkg.sv"
+    netlist, _, tool = mapped(folder, top)
     with whole_folder(out, KIND) as new:
-        shutil.copyfile(manifests.inside(folder, PACKAGE, folder), new / PACKAGE)
+        shutil.copyfile(manifests.inside(folder, package, folder), new / package)
         shutil.copyfile(carried("sim", CELLS) / CELLS, new / CELLS)
-        (new / NETLIST).write_text(verilog(netlist), encoding="utf-8")
-        (new / manifests.LIST).write_text(f"{PACKAGE}\n{CELLS}\n{NETLIST}\n", encoding="utf-8")
+        (new / NETLIST).write_text(verilog(netlist, top), encoding="utf-8")
+        (new / manifests.LIST).write_text(f"{package}\n{CELLS}\n{NETLIST}\n", encoding="utf-8")
         (new / manifests.MANIFEST).write_text(json.dumps(
-            {**manifest, "netlist": tool, "files": [PACKAGE, CELLS, NETLIST]}, indent=2) + "\n",
+            {**manifest, "netlist": tool, "files": [package, CELLS, NETLIST]}, indent=2) + "\n",
             encoding="utf-8")
     return out

@@ -128,13 +128,14 @@ def fit(used: dict[str, int], part: Part, where: str | Path) -> None:
                          fix="choose another device" if fits else "emit another core")
 
 
-def _top(order: Order, layers: list[str], where: Path) -> str:
+def _top(order: Order, manifest: dict, where: Path) -> str:
     """Name of the module that is placed."""
+    layers = manifest["layers"]
     if not order.layer:
-        return synth.TOP
+        return manifests.top(manifest)
     if order.layer not in layers:
         raise InputError(f"no layer {order.layer!r}", where="--layer", allowed=", ".join(layers))
-    top = f"fsrcnnx_graph_{layers.index(order.layer)}"
+    top = f"{manifests.prefix(manifest)}_graph_{layers.index(order.layer)}"
     if f"{top}.sv" not in manifests.sources(where):
         raise InputError("no shift-add graph of a layer in it", where=where,
                          allowed="a core of --engine adders", fix="leave out --layer")
@@ -207,7 +208,7 @@ def pnr(folder: Path, out: Path, order: Order,
                          where="--device", allowed=f"{', '.join(PARTS)}; speed 6, 7 or 8")
     folder, out = Path(folder), Path(out)
     manifest = synth.read_manifest(folder)
-    top = _top(order, manifest["layers"], folder)
+    top = _top(order, manifest, folder)
     check_work(out, manifest)
     versions = {name: f"{found.path.name} {found.version}" for name in ("yosys", "nextpnr-ecp5")
                 if (found := tools.locate(name))}

@@ -246,8 +246,9 @@ def synth(folder: Path, device: str) -> dict:
     folder = Path(folder)
     manifest = read_manifest(folder)
     start = time.monotonic()
-    netlist, tool = run_yosys(folder, DEVICES[device].command)
-    instances = count(netlist, DEVICES[device])
+    top = manifests.top(manifest)
+    netlist, tool = run_yosys(folder, DEVICES[device].command, top)
+    instances = count(netlist, DEVICES[device], top)
     layers = manifest["layers"]
     for record in instances:
         index = re.fullmatch(r".*gen_layer\[(\d+)\]\.u_layer", record["instance"])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fsrcnnx import manifests, tools
 from fsrcnnx.errors import CheckError
-from fsrcnnx.prove.synth import TOP, read_manifest
+from fsrcnnx.prove.synth import read_manifest
 from scripts.mutation.mutant import Mutant
 from scripts.mutation.place import FAILED, HANGS, PASSED, REJECTED, Place
 from scripts.mutation.store import Answers, contents, digest
@@ -97,7 +97,7 @@ class Judge:
         """What Verilator has to say of a core, the first line; empty if it is content."""
         done = subprocess.run(
             [tools.find("verilator"), *FLAGS, "--top-module",
-             read_manifest(folder).get("top", TOP), *manifests.sources(folder)],
+             manifests.top(read_manifest(folder)), *manifests.sources(folder)],
             cwd=folder, check=False, capture_output=True, encoding="utf-8",
             env={**os.environ, **tools.environment("verilator")})
         lines = done.stderr.splitlines() if done.returncode else []

@@ -161,7 +161,7 @@ def test_a_netlist_folder_is_a_core_to_a_simulation(tmp_path, monkeypatch):
     (core / "files.f").write_text("fsrcnnx_pkg.sv\n")
     netlist = {"modules": {"fsrcnnx_top": {"cells": {}, "ports": {
         "q": {"direction": "output", "bits": ["1"]}}}}}
-    monkeypatch.setattr(netlists, "mapped", lambda folder: (netlist, 0, "yosys 1"))
+    monkeypatch.setattr(netlists, "mapped", lambda folder, top: (netlist, 0, "yosys 1"))
     out = netlists.write(core, tmp_path / "out")
     assert (out / "files.f").read_text().split() == ["fsrcnnx_pkg.sv", "ecp5_cells.v", "netlist.v"]
     manifest = json.loads((out / "manifest.json").read_text())

@@ -10,7 +10,6 @@ prove it. No source names a file: tools run anywhere.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,8 +23,10 @@ from fsrcnnx.emit.rtl.package import package
 from fsrcnnx.emit.rtl.plan import Plan, make
 from fsrcnnx.emit.rtl.readme import readme
 from fsrcnnx.emit.vectors import check_package, pgm, vectors
+from fsrcnnx.errors import InputError
 from fsrcnnx.exact.network import Network
 from fsrcnnx.files import carried
+from fsrcnnx.names import PREFIX, PREFIX_SAYS, is_prefix, renamed
 from fsrcnnx.owned import check, whole_folder
 
 KIND = "an RTL folder"
@@ -48,12 +49,13 @@ def source_dir() -> Path:
     return carried("rtl", "fsrcnnx_top.sv")
 
 
-def manifest(plan: Plan, made: Iterable[str]) -> dict:
+def manifest(plan: Plan, made: Iterable[str], prefix: str = PREFIX) -> dict:
     """Describe an RTL folder: what made it, and what it will do.
 
     Args:
         plan: The core's plan.
         made: Names of the sources that are made for it, in reading order.
+        prefix: Of its modules, packages and files.
 
     Returns:
         A JSON-ready dict.
@@ -68,6 +70,7 @@ def manifest(plan: Plan, made: Iterable[str]) -> dict:
         "in_format": str(network.in_format),
         "out_format": str(network.out_format),
         "anchor": network.anchor,
+        "prefix": prefix,
         "engine": build.engine,
         "cycles_per_pixel": build.cycles_per_pixel,
         "cycles_per_pixel_expected": plan.cycles_per_pixel,
@@ -98,7 +101,7 @@ def manifest(plan: Plan, made: Iterable[str]) -> dict:
             }
             for part in plan.layers
         ],
-        "files": [*made, *_written(plan)],
+        "files": [renamed(name, prefix) for name in (*made, *_written(plan))],
     }
 
 
@@ -139,6 +142,7 @@ def emit(
     multiplier_bits: int = 25,
     video: Video | None = None,
     adders_per_stage: int = 1,
+    prefix: str = PREFIX,
     keep: Keep | None = None,
 ) -> dict:
     """Write a self-contained RTL folder.
@@ -156,6 +160,7 @@ def emit(
         multiplier_bits: Bits of a multiplier's wide factor: two products share one where it fits.
         video: Frames to keep up with, from which the clocks per LR pixel follow.
         adders_per_stage: Adders between the registers of a graph, with `adders`.
+        prefix: Of its modules, packages and files; cores of two prefixes live in one design.
         keep: Keeps what takes long to find, by its content, or None.
 
     Returns:
@@ -167,11 +172,13 @@ def emit(
         ImportError: If what the engine needs is not installed.
     """
     out_dir = Path(out_dir)
+    if not is_prefix(prefix):
+        raise InputError(f"prefix {prefix!r}", where="--prefix", allowed=PREFIX_SAYS)
     check(out_dir, KIND)  # before the work of graphs and vectors
     plan = make(network, Build(engine, cycles_per_pixel, pixels_per_beat, max_width, max_height,
                                multiplier_bits, video, adders_per_stage), keep)
     made = generated(plan)
-    described = manifest(plan, made)
+    described = manifest(plan, made, prefix)
     proof = vectors(network, plan.build.max_width, plan.build.max_height)
     texts = {
         "README.md": readme((source_dir() / "EMITTED.md").read_text(encoding="utf-8"), plan,
@@ -188,9 +195,10 @@ def emit(
     with whole_folder(out_dir, KIND) as folder:
         (folder / "test").mkdir()
         for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            (folder / renamed(name, prefix)).write_text(renamed(text, prefix), encoding="utf-8")
         for name, content in pictures.items():
             (folder / name).write_bytes(content)
         for name, source in copied.items():
-            shutil.copyfile(source / Path(name).name, folder / name)
+            text = (source / Path(name).name).read_text(encoding="utf-8")
+            (folder / renamed(name, prefix)).write_text(renamed(text, prefix), encoding="utf-8")
     return described

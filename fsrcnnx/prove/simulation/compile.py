@@ -18,6 +18,7 @@ from pathlib import Path
 from fsrcnnx import processes, tools
 from fsrcnnx.errors import InputError, ToolError
 from fsrcnnx.files import carried
+from fsrcnnx.names import renamed
 from fsrcnnx.prove.builds.cache import cached, content_key
 from fsrcnnx.prove.builds.home import home, keep_log
 from fsrcnnx.prove.simulation import verilated
@@ -75,6 +76,9 @@ def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:
         for path, name in zip(given, sources, strict=True):
             (work / name).parent.mkdir()  # one each: two may have the same name
             shutil.copyfile(path, work / name)
+        driver = work / sources[-1]
+        driver.write_text(renamed(driver.read_text(encoding="utf-8"), core.prefix),
+                          encoding="utf-8")
         if simulator == "verilator":
             with verilated.runtime(work / "obj", VERILATOR_FLAGS):
                 code, said = verilated.compile(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsrcnnx import manifests
+from fsrcnnx import manifests, names
 from fsrcnnx.errors import FormatError, InputError
 from fsrcnnx.exact.formats import Format
 from fsrcnnx.exact.network import check_luma
@@ -33,6 +33,7 @@ class Core:
         cycles_per_pixel: Clocks per LR pixel that the core was folded for.
         max_width: Widest LR frame.
         max_height: Highest LR frame.
+        prefix: Of its modules and packages.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Core:
     cycles_per_pixel: int
     max_width: int
     max_height: int
+    prefix: str = names.PREFIX
 
 
 def read_core(folder: Path) -> Core:
@@ -62,15 +64,15 @@ def read_core(folder: Path) -> Core:
     sizes = ("scale", "cycles_per_pixel", "max_width", "max_height")
     try:
         manifest = manifests.read(folder, "layers", "in_format", "out_format", *sizes)
-        names = manifests.sources(folder)
+        files = manifests.sources(folder)
         enters, leaves = (Format.parse(manifest[key]) for key in ("in_format", "out_format"))
     except (InputError, FormatError) as error:
         where = error.where if isinstance(error, InputError) else folder / "manifest.json"
         raise InputError(f"not an emitted core ({error.what})", where=where,
                          allowed=error.allowed, fix="make one with `fsrcnnx rtl`") from error
-    return Core(folder, tuple(folder / name for name in names),
+    return Core(folder, tuple(folder / name for name in files),
                 tuple(layer["name"] for layer in manifest["layers"]), enters, leaves,
-                *(manifest[key] for key in sizes))
+                *(manifest[key] for key in sizes), manifests.prefix(manifest))
 
 
 def check_frames(frames: Sequence[np.ndarray], core: Core) -> None:

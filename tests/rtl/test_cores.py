@@ -57,7 +57,7 @@ NETWORKS = {
     "mac-srcnn": ({"channels": (2, 2), "kernels": (9, 1, 5), "scale": 1, "last": "conv"},
                   {"cycles_per_pixel": 7}),
     "mac-shuffle": ({"channels": (3,), "kernels": (3, 3), "last": "shuffle"},
-                    {"cycles_per_pixel": 50}),
+                    {"cycles_per_pixel": 27}),
 }
 
 

@@ -167,7 +167,8 @@ override BEST    := $(FWORK)/x$(SCALE)/x$(SCALE)_best.pth
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast hostile train quantise export results cards ranges hls c csim \
         hls-matrix bench-hls hls-synth hls-cosim rtl sim verify \
-        verify-models netlist bench synth pnr record records lint formal soak mutate fuzz doctor clean
+        verify-models netlist bench synth pnr record records lint formal soak mutate coverage fuzz \
+        doctor clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -309,6 +310,9 @@ soak: setup ## send a million beats, half of them against the protocol, through 
 
 mutate: setup ## plant mutants in a copy, see the tests kill them; table in docs/mutation.md; again to resume
 	@.venv/bin/python -m scripts.mutate --seed $(SEED) --write
+
+coverage: setup ## measure what the benches reach of rtl/: lines, branches, toggles; again to resume
+	@.venv/bin/python -m sim.coverage
 
 fuzz: setup ## read spoilt files by every reader for SECONDS each; bad answers are kept in build/fuzz
 	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS) \

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import cocotb
@@ -131,6 +132,17 @@ async def frames_of_any_size(dut, idle, late):
     assert watch.most <= config()["Room"], "more is under way than the output holds"
     if late:  # and the room was made use of
         assert watch.most > config()["Room"] - config()["MaxWidth"] - config()["Spare"]
+
+
+@cocotb.test()
+async def a_line_whose_pixels_come_seldom(dut):
+    watch = Watch(dut)
+    watch.source.pause = itertools.cycle([False, *[True] * 3 * config()["Interval"]])
+    rng = np.random.default_rng(random.getrandbits(32))
+    sent = [rng.integers(1, 256, (3, config()["MaxWidth"] - 1)) for _ in range(2)]
+    watch.send(sent)
+    await watch.finish(6)
+    check(watch.seen, sent)
 
 
 @cocotb.test()

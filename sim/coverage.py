@@ -4,7 +4,8 @@
 May import the runner and the tests that say what is run: every case of every module's bench, and
 whole cores of both engines. What was run already from the same sources is not run again. A line or
 a branch that no bench reaches, and a bit that never rises or never falls, must be explained in
-`sim/holes.py`; so must an always block that no set of parameters builds.
+`sim/holes.py`; so must an always block that no set of parameters builds. The table of rtl/README.md
+must say of each module what was measured.
 
     python -m sim.coverage                # all, and the table
     python -m sim.coverage fifo skid      # these cases only, and what they reach
@@ -34,8 +35,10 @@ from sim.runner import COVERAGE_FLAGS, ROOT, benches
 
 RTL = ROOT / "rtl"
 FIELD = re.compile("\x01([^\x02]*)\x02([^\x01]*)")
-# both engines, x2 and x3, beats of one pixel and more, with and without anchor, in slices or not
-CORES = ("adders-anchor", "adders-narrow", "adders-x3", "mac-at-once", "mac-folded", "mac-x3")
+# both engines, x2 and x3, beats of one pixel and more, with and without anchor, in slices or not,
+# with sums of rows
+CORES = ("adders-anchor", "adders-narrow", "adders-rows", "adders-x3", "mac-at-once", "mac-folded",
+         "mac-x3")
 HLS = ("4x7",)
 
 
@@ -57,24 +60,29 @@ def cases() -> dict[str, Callable[[Path], None]]:
     return made | {f"hls-{name}": lambda folder, name=name: wrapper(name, folder) for name in HLS}
 
 
-def sources() -> str:
-    """Hash whatever decides what the benches reach."""
+def sources(case: str) -> str:
+    """Hash whatever decides what the bench of a case reaches."""
+    from tests.rtl.test_benches import CASES
+
+    bench = CASES[case][0] if case in CASES else "mac_lane" if case.startswith("lane-") else "top"
     named = ("sim/*.sv", "sim/*.py", "rtl/*.sv", "fsrcnnx/emit/rtl/*.py", "fsrcnnx/exact/*.py",
              "tests/networks.py", *(f"tests/rtl/test_{name}.py" for name in
                                     ("benches", "cores", "hls_top", "products")))
     files = [path for pattern in named for path in ROOT.glob(pattern)
-             if path.name not in ("coverage.py", "holes.py")]
+             if path.name not in ("coverage.py", "holes.py", "soak.py", "soak_tb.sv")
+             and (not path.name.startswith("bench_")  # the last of these is imported by others
+                  or path.name in (f"bench_{bench}.py", "bench_subpixel.py"))]
     return content_key(files, ROOT, *COVERAGE_FLAGS)
 
 
-def measure(case: str, folder: Path) -> None:
-    """Run one case and keep its coverage.dat as FOLDER/CASE.dat."""
-    work = folder / case
+def measure(case: str, kept: Path) -> None:
+    """Run one case and keep its coverage.dat."""
+    work = kept.with_suffix("")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     cases()[case](work)
     text = (work / "build" / "coverage.dat").read_text(encoding="utf-8")
-    with atomic(folder / f"{case}.dat") as path:
+    with atomic(kept) as path:
         path.write_text(text, encoding="utf-8")
     shutil.rmtree(work)
 
@@ -86,21 +94,18 @@ def quiet() -> None:
         os.dup2(nowhere, stream)
 
 
-def collect(names: Iterable[str], folder: Path) -> list[Path]:
-    """Run the cases that were not run yet, two at a time; give the files of all."""
-    names = list(names)
-    todo = [name for name in names if not (folder / f"{name}.dat").is_file()]
-    folder.mkdir(parents=True, exist_ok=True)
+def collect(kept: dict[str, Path]) -> None:
+    """Run the cases whose files are not there yet, two at a time."""
+    todo = {name: path for name, path in kept.items() if not path.is_file()}
     with ProcessPoolExecutor(min(2, len(os.sched_getaffinity(0))), initializer=quiet) as pool:
-        running = {pool.submit(measure, name, folder): name for name in todo}
+        running = {pool.submit(measure, name, path): name for name, path in todo.items()}
         try:
-            for at, done in enumerate(as_completed(running), len(names) - len(todo) + 1):
+            for at, done in enumerate(as_completed(running), len(kept) - len(todo) + 1):
                 done.result()
-                click.echo(f"{at} of {len(names)}: {running[done]}", err=True)
+                click.echo(f"{at} of {len(kept)}: {running[done]}", err=True)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return [folder / f"{name}.dat" for name in names]
 
 
 # ---------------------------------------------------------------- what was reached
@@ -192,6 +197,28 @@ def share(covered: int, of: int) -> str:
     return f"{covered:,}/{of:,} {100 * covered / of:5.1f} %" if of else "-"
 
 
+def cell(at: Reached) -> str:
+    """Say in per cent what was reached of a file, as rtl/README.md does."""
+    parts = [f"{100 * sum(map(bool, part.values())) / len(part):.1f}" if part else "-"
+             for part in (at.lines, at.arms, at.toggles)]
+    return " / ".join(parts)
+
+
+def misread(reached: dict[str, Reached], page: str) -> list[str]:
+    """Find rows of the table of modules that say something else.
+
+    Args:
+        reached: What was reached, by file.
+        page: rtl/README.md.
+
+    Returns:
+        What is wrong with them.
+    """
+    said = dict(re.findall(r"^\| `(\w+)` \|(?:[^|]*\|){4} ([^|]+) \| \d+ \|$", page, re.M))
+    return [f"rtl/README.md says {said.get(Path(name).stem, 'nothing')} of {name}: {cell(at)}"
+            for name, at in reached.items() if said.get(Path(name).stem) != cell(at)]
+
+
 def report(reached: dict[str, Reached], rtl: Path, lines: dict, toggles: dict) -> list[str]:
     """Print the table, the holes that are explained, then those that are not.
 
@@ -243,20 +270,23 @@ def main(names):
         if name not in known:
             raise InputError("no such case", where=name, allowed=", ".join(known))
     place = benches().with_name("coverage")
-    folder = place / sources()
-    for old in place.glob("*"):
-        if old != folder:
-            shutil.rmtree(old)
-    files = collect(names or known, folder)
-    found = read(files, sorted(path.name for path in RTL.glob("*.sv")))
+    place.mkdir(parents=True, exist_ok=True)
+    kept = {name: place / f"{name}-{sources(name)}.dat" for name in known}
+    for old in {*place.glob("*")} - {*kept.values()}:
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    wanted = {name: kept[name] for name in names or known}
+    collect(wanted)
+    found = read(wanted.values(), sorted(path.name for path in RTL.glob("*.sv")))
     wrong = report(found, RTL, LINES, TOGGLES)
     if names:
         return
+    wrong += misread(found, (RTL / "README.md").read_text(encoding="utf-8"))
     for said in wrong:
         click.echo(said)
     if wrong:
-        raise CheckError(f"{len(wrong)} holes or reasons without the other", where="coverage",
-                         allowed="every hole explained in sim/holes.py")
+        raise CheckError(f"{len(wrong)} not as it must be", where="coverage",
+                         allowed="every hole explained in sim/holes.py, every row of rtl/README.md "
+                                 "as measured")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators on Python, by its syntax tree: comparisons, arithmetic, constants, indices, conditions.
 
-A new swap is an entry of SWAPS. Docstrings, annotations, imports, what is raised and the fields of
-dataclasses are left alone.
+A new swap is an entry of SWAPS. Docstrings, annotations, imports, what is raised, `strict=` of zip
+(a check, too) and the fields of dataclasses are left alone.
 
     for mutant in mutants("fsrcnnx/exact/tdc.py", text): ...
 """
@@ -56,7 +56,8 @@ def _nodes(node: ast.AST) -> Iterator[ast.AST]:
         for child in children:
             text = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
             field = isinstance(node, ast.ClassDef) and isinstance(child, ast.AnnAssign)
-            if not (text or field or isinstance(child, SKIPPED)):
+            check = isinstance(child, ast.keyword) and child.arg == "strict"
+            if not (text or field or check or isinstance(child, SKIPPED)):
                 yield from _nodes(child)
 
 

@@ -112,9 +112,9 @@ WITHIN = {
     "adder_tree": [(_lane, "pairs"), (_lane, "signed"), (_lane, "at-once")],
     "rom": [(_lane, "pairs"), (_lane, "at-once"), (_soak, "folded")],
     "copy": [(_soak, "anchor")],
-    "layer": [(_soak, "anchor"), (_soak, "folded")],
-    "mac": [(_soak, "folded")],
-    "core": [(_soak, "anchor"), (_soak, "folded")],
+    "layer": [(_soak, "anchor"), (_soak, "folded"), (_core, "mac-folded")],
+    "mac": [(_soak, "folded"), (_core, "mac-folded")],
+    "core": [(_soak, "anchor"), (_soak, "folded"), (_core, "mac-folded")],
     "top": [(_soak, "small"), (_soak, "small", {"seed": 5, "beats": 400}),
             (_soak, "small", {"faults": 66_000})],
     "hls_top": [(_hls, "3x2"), (_hls, "4x7")],
@@ -130,6 +130,7 @@ FIRST = ("column-5x5", "slope--107", "requantise-signed", "subpixel-x2", "sequen
 CORES = {"hls_top": "hls", "slope": "anchor", "aside": "rows", "row_sums": "rows"}
 
 FAST = ("-m", "not slow and not sim")
+SOME = {"test_graph_sim": ("-k", "small and icarus")}  # all of it is simulated: the soonest
 EMITTED = _files("fsrcnnx/emit/*.py", "fsrcnnx/emit/rtl/*.py", "fsrcnnx/exact/*.py",
                  "tests/networks.py")
 EXACT = _files("fsrcnnx/exact/*.py", "tests/networks.py")
@@ -143,7 +144,7 @@ PYTHON = {
     "fsrcnnx/emit/rtl/plan.py": ("emit/rtl/plan", "emit/rtl/folder", "emit/rtl/raster"),
     "fsrcnnx/emit/rtl/raster.py": ("emit/rtl/raster", "emit/rtl/plan"),
     "fsrcnnx/emit/rtl/cells.py": ("emit/rtl/plan", "emit/rtl/folder"),
-    "fsrcnnx/emit/rtl/adders.py": ("emit/rtl/graphs",),
+    "fsrcnnx/emit/rtl/adders.py": ("emit/rtl/graphs", "emit/rtl/raster"),
     "fsrcnnx/emit/rtl/graphs.py": ("emit/rtl/graphs",),
     "fsrcnnx/emit/rtl/graph_text.py": ("emit/rtl/graphs", "emit/rtl/graph_sim"),
     "fsrcnnx/emit/rtl/schedule.py": ("emit/rtl/graphs",),
@@ -188,11 +189,12 @@ def subjects() -> dict[str, Subject]:
     found = {subject.file: subject for subject in _rtl()}
     for file, names in PYTHON.items():
         room = EMITTED if "/emit/" in file else EXACT
-        checks = [Check((f"{at.parent}/{at.name}.py", *FAST), (*room, f"{at}.py"))
+        checks = [Check((f"{at.parent}/{at.name}.py", *SOME.get(at.name, FAST)),
+                        (*room, f"{at}.py"))
                   for at in (Path("tests", name).with_name(f"test_{Path(name).name}")
                              for name in names)]
         if Path(file).stem in SIMULATED:
             checks += [Check(_soak(core, "icarus").args, (*SOAKED, *room, *_files("rtl/*.sv")))
-                       for core in ("folded", "anchor")]
+                       for core in ("folded", "anchor", "rows")]
         found[file] = Subject(file, {"tests": tuple(checks)})
     return found

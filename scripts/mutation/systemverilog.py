@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators on SystemVerilog: a pattern for what is found in the code, and what stands there then.
 
-A new operator is a line of OPERATORS. Comments, strings, attributes, ports, parameters and the
-checks of parameters are left alone. `<=` that assigns is told from `<=` that compares.
+A new operator is a line of OPERATORS. Comments, strings, attributes, ports, parameters, the checks
+of parameters and assertions, which are checks too, are left alone. `<=` that assigns is told from
+`<=` that compares.
 
     for mutant in mutants("rtl/fsrcnnx_skid.sv", text): ...
 """
@@ -70,7 +71,7 @@ OPERATORS = (
 )
 CONDITION = re.compile(r"\bif \(")   # its condition: the reset removed, an enable stuck
 SKIPPED = re.compile(
-    r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"|\(\* .*? \*\)|`default_nettype \w+"
+    r"`ifndef SYNTHESIS.*?`endif|//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"|\(\* .*? \*\)|`default_nettype \w+"
     r"|module \w+.*?\n\);|fsrcnnx_error_\w+|wire logic unused_[^;]*;"
     r"|if \([^;]*?\)\s+begin : gen_bad_\w+.*?\bend\b", re.S)
 

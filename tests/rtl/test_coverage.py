@@ -73,6 +73,18 @@ def test_a_reason_explains_its_hole_and_no_other(tmp_path):
         "no such hole: m.sv: if (a) b <= c;: else", "no such hole: *: b*"]
 
 
+def test_a_row_of_the_readme_that_says_something_else_is_reported(tmp_path):
+    found = coverage.read([dat(tmp_path, other=0)], ["fsrcnnx_m.sv", "m.sv"])
+    row = "| `{}` | Done | within `top` | 1 | 3 of 3 | {} | 7 |\n"
+    right = row.format("m", "100.0 / 50.0 / 100.0") + row.format("fsrcnnx_m", "- / - / -")
+    assert coverage.misread(found, right) == []
+    assert coverage.misread(found, right.replace("50.0", "100.0")) == [
+        "rtl/README.md says 100.0 / 100.0 / 100.0 of m.sv: 100.0 / 50.0 / 100.0"]
+    assert coverage.misread(found, "") == [
+        "rtl/README.md says nothing of fsrcnnx_m.sv: - / - / -",
+        "rtl/README.md says nothing of m.sv: 100.0 / 50.0 / 100.0"]
+
+
 @pytest.mark.sim
 def test_a_planted_line_that_no_bench_reaches_is_reported(tmp_path):
     was = "      if (advance) out_valid_o <="

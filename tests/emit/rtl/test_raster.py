@@ -20,6 +20,7 @@ X2 = {"scale": 2, "windows": [(1, 1), (0, 0), (1, 1), (1, 1), (0, 0), (0, 1)]}
 def test_1080p_takes_one_column_and_one_line_more():
     found = raster(**X2, interval=1, beat=4, max_width=1920, latency=90)
     assert (found.pad, found.gap, found.after, found.drain) == (1, 1, 4, 4)
+    assert found.latency == 2 + 90 + 4 + 12  # sequencer, layers, steps to the centre, output
     assert found.frame_clocks(1920, 1080) == 1921 * 1081
     assert found.frame_clocks(1, 1) == 5 * 2  # a line is no shorter than the memory takes
 
@@ -84,6 +85,7 @@ def test_a_beat_is_as_wide_as_the_pace_needs():
     beats = [make(network, Build(cycles_per_pixel=n)).build.pixels_per_beat for n in range(1, 6)]
     assert beats == [4, 2, 2, 1, 1]
     assert make(network, Build(pixels_per_beat=2)).build.cycles_per_pixel == 16
+    assert make(network, Build("adders")).multipliers == 0
 
 
 @pytest.mark.parametrize("engine", ["mac", "adders"])

@@ -98,8 +98,8 @@ def quantise_pictures(weights: Path, pictures: Path, output: Path, team, **setti
     click.echo(f"{where}: bicubic {done.bicubic:.2f} dB, float {found.float_psnr:.2f} dB, integers "
                f"{found.psnr:.2f} dB; largest loss {found.loss:.2f} dB ({done.worst})")
     if found.float_psnr < done.bicubic:
-        click.echo("the float network is worse than bicubic: was it trained at another scale, on "
-                   "pixels divided by another number, or padded otherwise? Import it again with "
-                   "--scale, --divisor or --padding")
+        click.echo("the float network is worse than bicubic: was it trained for too few "
+                   "steps, or at another scale, on pixels divided by another number, or padded "
+                   "otherwise? If so, import it again with --scale, --divisor or --padding")
     click.echo(f"{output}: {network.name} {network.content_hash()}; "
                f"--model {called(output / FILE)}")

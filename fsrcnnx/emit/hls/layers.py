@@ -80,17 +80,23 @@ class FsrcnnxAnchor(Layer):
 
 
 class FsrcnnxDepthToSpace(Layer):
-    """Turn (H, W, s*s*C) into (s*H, s*W, C); `crd` says which of ONNX's two channel orders."""
+    """Turn (H, W, b*b*C) into (b*H, b*W, C); `crd` says which of ONNX's two channel orders.
+
+    `block` is b: hls4ml's pass to channels last takes a `scale` for a tensor.
+    """
 
     _expected_attributes: ClassVar = [
-        Attribute("scale"), Attribute("crd", value_type=bool, default=False)]
+        Attribute("block"), Attribute("crd", value_type=bool, default=False)]
 
     def initialize(self):
-        """Work the output's shape out of the input's."""
-        height, width, channels = self.get_input_variable().shape
-        scale = self.get_attr("scale")
-        self.set_attr("n_chan", channels // scale**2)
-        self.add_output_variable([scale * height, scale * width, channels // scale**2])
+        """Work the output's shape out of the input's; from torch channels come first as yet."""
+        check_flow(self)
+        first = self.get_attr("data_format") == "channels_first"
+        shape, block = list(self.get_input_variable().shape), self.get_attr("block")
+        channels = shape.pop(0 if first else -1) // block**2
+        self.set_attr("n_chan", channels)
+        shape = [block * size for size in shape]
+        self.add_output_variable([channels, *shape] if first else [*shape, channels])
 
 
 CONFIG = """struct config{index} {{
@@ -99,7 +105,7 @@ CONFIG = """struct config{index} {{
 {more}}};\n"""
 SHAPE = """    static const unsigned height = {height};
     static const unsigned width = {width};
-    static const unsigned scale = {scale};
+    static const unsigned scale = {block};
     static const bool crd = {crd};
 """
 

@@ -149,7 +149,7 @@ def _manifest(plan: Plan, depths: Mapping[str, int]) -> dict:
         "layers": [{"name": stage.name, "layer": stage.layer, "kind": stage.kind,
                     "channels": stage.channels, "types": stage.types,
                     # beats per LR pixel
-                    "pixels": stage.attributes.get("scale", 1) ** 2,
+                    "pixels": stage.attributes.get("block", 1) ** 2,
                     **({"reuse": plan.reuse[stage.name]} if stage.name in plan.reuse else {})}
                    for stage in plan.stages],
         "fifo_depths": dict(depths),

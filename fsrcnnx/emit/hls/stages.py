@@ -161,7 +161,7 @@ def lay_out(network: Network, width: int, height: int,
                 {"slope_data": slope})
         if layer.stride > 1:
             add("subpixel", "FsrcnnxDepthToSpace", {"result": rounded(layer.out_format)},
-                {"scale": layer.stride, "crd": False}, channels=layer.out_channels)
+                {"block": layer.stride, "crd": False}, channels=layer.out_channels)
     names = [stage.name.lower() for stage in stages]
     for name in names:
         # hls4ml looks settings up by the name in lower case, and adds layers of these two prefixes

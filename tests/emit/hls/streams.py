@@ -66,9 +66,9 @@ def _processes(stages, width, height, depths):
             sources = [*sources, f"{stage.name}:lr"]
         if stage.products[0]:
             steps = lambda stage=stage: _convolve(stage, width, height)  # noqa: E731
-        elif "scale" in stage.attributes:
+        elif "block" in stage.attributes:
             steps = lambda stage=stage: _subpixel(  # noqa: E731
-                stage.attributes["scale"], width, height)
+                stage.attributes["block"], width, height)
         else:
             steps = lambda: _each(width, height)  # noqa: E731
         processes.append((sources, targets, steps))

@@ -136,7 +136,7 @@ def test_a_constant_that_hls4ml_would_lose_is_refused(constant):
         with pytest.raises(ModelError, match="tensor 4Els2C: hls4ml loses .*GiveReadable"):
             onnx_handlers["DepthToSpace"](node, ["x"], [[1, 3, 3, 4]], graph)
     else:
-        assert onnx_handlers["DepthToSpace"](node, ["x"], [[1, 3, 3, 4]], graph)["scale"] == 2
+        assert onnx_handlers["DepthToSpace"](node, ["x"], [[1, 3, 3, 4]], graph)["block"] == 2
 
 
 @pytest.mark.parametrize(("channels", "mode", "says"), [

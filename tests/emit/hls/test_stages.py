@@ -62,7 +62,7 @@ def test_types_by_hand():
     assert stages["deconv"].types["result"] == stages["deconv"].types["accum"]
     assert stages["deconv_anchor"].types == {"result": "ap_ufixed<8,0,AP_RND_CONV,AP_SAT,0>"}
     assert stages["deconv_subpixel"].channels == 1 and stages["deconv"].channels == 4
-    assert last.stride == stages["deconv_subpixel"].attributes["scale"]
+    assert last.stride == stages["deconv_subpixel"].attributes["block"]
 
 
 def test_a_sum_without_activation_is_rounded_by_the_convolution():

@@ -192,7 +192,8 @@ class Recogniser:
         if len(layers) < 3 and not shuffled:
             self.refuse(f"{len(layers)} convolutions", allowed="3 of an SRCNN, 4 and more of an "
                         "FSRCNN (feature, shrink, maps, expand, deconvolution), or a last one to "
-                        "scale^2 channels for a PixelShuffle")
+                        "scale^2 channels for a PixelShuffle", fix="train one of these, "
+                        "espcn_x2 say: edge-SR, of one convolution, chooses between channels")
         shape, scale = self.espcn() if shuffled else \
             self.srcnn() if len(layers) == 3 else self.fsrcnn()
         shape.sizes(scale).check(self.row.file)

@@ -287,6 +287,7 @@ def attribute(model, op, name, value):
 @pytest.mark.parametrize(("edit", "says"), [
     (lambda m: behind(m, "Tanh"),
      r"here \(Tanh\): unsupported operator Tanh; allowed.*fix: train it with ReLU, LeakyReLU"),
+    (lambda m: behind(m, "ReduceMax"), "unsupported operator ReduceMax.*fix: .*edge-SR has one"),
     (lambda m: behind(m, "Relu"), "found where a layer should be"),
     (lambda m: attribute(m, "Conv", "group", 3), "attribute group is 3; allowed: 1"),
     (lambda m: attribute(m, "Conv", "pads", [0] * 4), r"attribute pads is \[0, 0, 0, 0\]"),

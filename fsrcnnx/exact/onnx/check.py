@@ -32,9 +32,11 @@ REWRITTEN = {"BatchNormalization": (5, 5), "Cast": (1, 1), "Clip": (1, 3), "Drop
              "Identity": (1, 1), "LeakyRelu": (1, 1), "Reshape": (2, 2), "Squeeze": (1, 2),
              "Transpose": (1, 1), "Unsqueeze": (1, 2), "QuantizeLinear": (2, 3),
              "DequantizeLinear": (2, 3)}
-# activations that no shift, sum and product make exactly
+# what no shift, sum and product makes exactly: activations, and choices between channels
 SMOOTH = ("Elu", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Selu", "Sigmoid", "Softplus", "Tanh")
-SMOOTH_FIX = "train it with ReLU, LeakyReLU or PReLU instead"
+CHOOSING = ("ArgMax", "LogSoftmax", "Max", "MaxPool", "Min", "ReduceMax", "Softmax", "Split")
+FIXES = dict.fromkeys(SMOOTH, "train it with ReLU, LeakyReLU or PReLU instead") | dict.fromkeys(
+    CHOOSING, "train a network without a maximum or a softmax (edge-SR has one), such as espcn_x2")
 LONGEST_NAME = 60  # characters of a name in an error
 
 
@@ -201,7 +203,7 @@ def refuse_operators(model: onnx.ModelProto, file: str, dialect: Dialect) -> Non
         elif node.domain not in ("", "ai.onnx") or node.op_type not in dialect.operators:
             domain = f" of {node.domain}" if node.domain else ""
             refuse(file, f"unsupported operator {node.op_type}{domain}", node,
-                   fix=SMOOTH_FIX if node.op_type in SMOOTH else dialect.fix,
+                   fix=FIXES.get(node.op_type, dialect.fix),
                    allowed=", ".join(("Quant (of qonnx.custom_op.general)", *dialect.operators)))
         least, most = QUANT_INPUTS if is_quant(node) else dialect.operators[node.op_type]
         if not least <= len(node.input) <= most or "" in node.input[:1]:

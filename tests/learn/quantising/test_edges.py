@@ -91,6 +91,7 @@ def start(tmp_path):
     return tmp_path / "float.pth"
 
 
+@pytest.mark.slow
 def test_quantisation_trains_on_them_and_resumes_with_them(start, files, monkeypatch):
     monkeypatch.setattr(edges, "STRETCHED", 1.0)
     settings = {"steps": 3, "batch_size": 4, "lr": 1e-3, "progress": False}

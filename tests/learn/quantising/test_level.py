@@ -100,6 +100,7 @@ def test_what_makes_the_ring_worse_is_taken_back(tilted, search):
     assert found.walk.spent == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_what_costs_too_much_is_taken_back(tilted, batches):
     before, scores = to_network(tilted).content_hash(), chain([30.0], repeat(
         30.0 - 2 * levelling.LAST))

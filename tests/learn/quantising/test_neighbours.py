@@ -116,6 +116,7 @@ def test_neighbours_are_the_next_values_of_the_grid(module):
         assert ((ways[1, own] == 0) <= (weights[own] <= lo * 0.7)).all()
 
 
+@pytest.mark.slow
 def test_a_stopped_search_goes_on_to_the_identical_result(module, batches, tmp_path):
     other = copy.deepcopy(module)
     for name in ("whole", "parts"):

@@ -30,14 +30,15 @@ def few(monkeypatch):
     monkeypatch.setattr(moves, "STRIDES", range(1))
 
 
-@pytest.fixture
-def weights(tmp_path):
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
     """Float weights of a small network that adds little to the nearest pixel."""
+    folder = tmp_path_factory.mktemp("float")
     model = models.build("d4s3m1f3l3a_x2", generator=torch.Generator().manual_seed(6))
     with torch.no_grad():
         model.deconv.weight.normal_(0, 0.005, generator=torch.Generator().manual_seed(7))
-    torch.save({"name": model.name, "float": model.state_dict()}, tmp_path / "float.pth")
-    return tmp_path / "float.pth"
+    torch.save({"name": model.name, "float": model.state_dict()}, folder / "float.pth")
+    return folder / "float.pth"
 
 
 def exact(network):
@@ -56,8 +57,14 @@ def run(weights, files, output, **options):
                     progress=False, **options)
 
 
-def test_quantising_ends_even_and_does_it_once(weights, files, few, monkeypatch):
-    plain = run(weights, files, "plain.pth")
+@pytest.fixture(scope="module")
+def plain(weights, files):
+    """The weights quantised, in plain.pth."""
+    return run(weights, files, "plain.pth")
+
+
+@pytest.mark.slow
+def test_quantising_ends_even_and_does_it_once(weights, plain, files, few, monkeypatch):
     done = run(weights, files, "even.pth", even=True)
     assert exact(done.network) > exact(plain.network)
     said = store.read_weights(weights.with_name("even.pth"))
@@ -77,9 +84,8 @@ def stopped():
     raise KeyboardInterrupt
 
 
-def test_a_quantised_file_is_made_even(weights, files, few):
-    plain = run(weights, files, "plain.pth")
-    source, output = (weights.with_name(f"{name}.pth") for name in ("plain", "even"))
+def test_a_quantised_file_is_made_even(weights, plain, files, few):
+    source, output = (weights.with_name(f"{name}.pth") for name in ("plain", "straight"))
     before = source.read_bytes()
     done = straighten(source, *files, output, progress=False)
     network = to_network(load_qat(output))
@@ -95,21 +101,29 @@ def test_a_quantised_file_is_made_even(weights, files, few):
         straighten(source, *files, source)
 
 
-@pytest.fixture
-def many(weights):
+@pytest.fixture(scope="module")
+def many(weights, tmp_path_factory):
     """The weights with slopes of three digits and more in W4A8."""
+    path = tmp_path_factory.mktemp("many") / "float.pth"
     content = store.read_weights(weights)
     for name, value in content["float"].items():
         if name.startswith("act"):
             value.uniform_(0.33, 0.36, generator=torch.Generator().manual_seed(8))
-    torch.save(content, weights)
-    return weights
+    torch.save(content, path)
+    return path
 
 
-def test_quantising_limits_slopes_and_does_it_once(many, files, few, monkeypatch):
-    plain = run(many, files, "plain.pth", bits=Bits(4, 8))
+@pytest.fixture(scope="module")
+def digits_of_many(many, files):
+    """Most signed digits of those slopes, quantised in plain.pth."""
+    network = run(many, files, "plain.pth", bits=Bits(4, 8)).network
+    return most_digits(network), network.content_hash()
+
+
+@pytest.mark.slow
+def test_quantising_limits_slopes_and_does_it_once(many, digits_of_many, files, few, monkeypatch):
     done = run(many, files, "slim.pth", bits=Bits(4, 8), slope_digits=1, rounds=1)
-    assert most_digits(plain.network) > 1 == most_digits(done.network)
+    assert digits_of_many[0] > 1 == most_digits(done.network)
     assert store.read_weights(many.with_name("slim.pth"))["label"] == "d4s3m1f3l3a_x2_w4a8"
     with monkeypatch.context() as patch:  # killed between slopes and search
         patch.setattr(neighbours, "search", lambda *args, **options: stopped())
@@ -126,16 +140,17 @@ def test_quantising_refuses_other_digits(weights, files, digits):
         run(weights, files, "w.pth", slope_digits=digits)
 
 
-def test_slopes_of_a_quantised_file_are_limited(many, files, few):
-    plain = run(many, files, "plain.pth", bits=Bits(4, 8))
-    source, output = (many.with_name(f"{name}.pth") for name in ("plain", "slim"))
+@pytest.mark.slow
+def test_slopes_of_a_quantised_file_are_limited(many, digits_of_many, files, few):
+    before, plain = digits_of_many
+    source, output = (many.with_name(f"{name}.pth") for name in ("plain", "light"))
     done = lighten(source, *files, output, digits=1, rounds=2, progress=False)
     network, said = to_network(load_qat(output)), store.read_weights(output)
-    assert network.content_hash() == done.network.content_hash() != plain.network.content_hash()
-    assert most_digits(plain.network) > 1 == most_digits(network)
+    assert network.content_hash() == done.network.content_hash() != plain
+    assert before > 1 == most_digits(network)
     assert done.adders[1] < done.adders[0] and said["eval_psnr"]["qat"] == done.psnr
     assert [row[4] for row in said["qat"]["formats"].values()] == ["1", "1", "1", "1", ""]
-    assert not list(many.parent.glob(".slim*"))
+    assert not list(many.parent.glob(".light*"))
     even_too = straighten(output, *files, many.with_name("even.pth"), progress=False)
     assert most_digits(even_too.network) == 1
     for wrong in ({"digits": 0}, {"digits": 9}, {"rounds": -1}):

@@ -22,7 +22,7 @@ from scripts.mutation.store import Answers, contents, digest
 from scripts.mutation.subjects import Check, Subject
 
 FLAGS = ["--lint-only", "-Wall"]
-LEAST, TIMES = 20, 6  # seconds of the processor that a check has: at least, and of the usual
+LEAST, TIMES = 5, 6  # seconds of the processor that a check has: at least, and of the usual
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,11 @@ def _soak(core: str, simulator: str, seed: int = 246, beats: int = 1, faults: in
                   "--beats", str(beats), "--faults", str(faults)), (*SOAKED, *_files("rtl/*.sv")))
 
 
+def _shared(case: str, simulator: str) -> Check:
+    return Check((f"tests/rtl/test_soak.py::test_the_second_layer_shares_multipliers[{case}-"
+                  f"{simulator}]",), (*SOAKED, "tests/rtl/test_soak.py", *_files("rtl/*.sv")))
+
+
 def _core(case: str, simulator: str) -> Check:
     return Check((f"tests/rtl/test_cores.py::test_core[{case}-{simulator}]",),
                  (*TB, "sim/bench_top.py", "sim/video.py", *_files("rtl/*.sv")))
@@ -112,9 +117,9 @@ WITHIN = {
     "adder_tree": [(_lane, "pairs"), (_lane, "signed"), (_lane, "at-once")],
     "rom": [(_lane, "pairs"), (_lane, "at-once"), (_soak, "folded")],
     "copy": [(_soak, "anchor")],
-    "layer": [(_soak, "anchor"), (_soak, "folded"), (_core, "mac-folded")],
-    "mac": [(_soak, "folded"), (_core, "mac-folded")],
-    "core": [(_soak, "anchor"), (_soak, "folded"), (_core, "mac-folded")],
+    "layer": [(_soak, "anchor"), (_soak, "folded")],
+    "mac": [(_soak, "folded"), (_shared, "pairs")],
+    "core": [(_soak, "anchor"), (_soak, "folded")],
     "top": [(_soak, "small"), (_soak, "small", {"seed": 5, "beats": 400}),
             (_soak, "small", {"faults": 66_000})],
     "hls_top": [(_hls, "3x2"), (_hls, "4x7")],
@@ -144,9 +149,9 @@ PYTHON = {
     "fsrcnnx/emit/rtl/plan.py": ("emit/rtl/plan", "emit/rtl/folder", "emit/rtl/raster"),
     "fsrcnnx/emit/rtl/raster.py": ("emit/rtl/raster", "emit/rtl/plan"),
     "fsrcnnx/emit/rtl/cells.py": ("emit/rtl/plan", "emit/rtl/folder"),
-    "fsrcnnx/emit/rtl/adders.py": ("emit/rtl/graphs", "emit/rtl/raster"),
+    "fsrcnnx/emit/rtl/adders.py": ("emit/rtl/raster", "emit/rtl/graphs"),
     "fsrcnnx/emit/rtl/graphs.py": ("emit/rtl/graphs",),
-    "fsrcnnx/emit/rtl/graph_text.py": ("emit/rtl/graphs", "emit/rtl/graph_sim"),
+    "fsrcnnx/emit/rtl/graph_text.py": ("emit/rtl/graph_sim", "emit/rtl/graphs"),
     "fsrcnnx/emit/rtl/schedule.py": ("emit/rtl/graphs",),
     "fsrcnnx/emit/rtl/shift_add.py": ("emit/rtl/graphs",),
     "fsrcnnx/exact/formats.py": ("exact/formats", "exact/golden", "exact/network"),

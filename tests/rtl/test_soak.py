@@ -8,7 +8,7 @@ pytest.importorskip("cocotb", reason="cocotb is not installed; run `make setup`"
 pytest.importorskip("torch", reason="torch is not installed")
 
 from fsrcnnx.errors import CheckError  # after the check that they are there
-from sim.soak import ENGINES, soak
+from sim.soak import CORES, ENGINES, soak
 
 pytestmark = pytest.mark.sim
 
@@ -63,3 +63,11 @@ def test_a_tenth_layer_that_takes_the_graph_of_another_is_seen():
     fault = ("fsrcnnx_core.sv", ".Layer      (l),", ".Layer      (l == 10 ? 9 : l),")
     with pytest.raises(CheckError, match="wanted"):
         soak("adders", 1, seed=246, simulator="icarus", fault=fault, more=0)
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("core", ["pairs"])
+def test_the_second_layer_shares_multipliers(monkeypatch, core, simulator):
+    monkeypatch.setitem(CORES, core, ({"channels": (1, 4), "kernels": (1, 1, 3)},
+                                      {"cycles_per_pixel": 2, "multiplier_bits": 25}))
+    assert "frames exact" in soak(core, 1, 246, simulator, more=0)

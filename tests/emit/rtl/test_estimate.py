@@ -55,6 +55,20 @@ def test_memory_is_counted_bit_by_bit():
     assert wide.blocks > told.blocks and wide.lut < 1.2 * told.lut
 
 
+def test_maps_carried_past_layers_take_the_lines_that_import_prints():
+    """Those of SESR-M3 of 16 channels: 983.0 kbit, as docs/bring-your-own.md has it."""
+    lines = pytest.importorskip("fsrcnnx.learn.skips", reason="torch is not installed").lines
+
+    def bits(*channels):
+        network = random_network(np.random.default_rng(1), channels=channels,
+                                 kernels=(5, 3, 3, 3, 1, 3), anchor=True)
+        return make(network, Build(max_width=1920)).line_bits
+
+    more = bits(16, 32, 32, 32, 16) - bits(16, 16, 16, 16, 16)
+    assert more == 1000 * sum(lines(kernel, 16) for kernel in (3, 3, 1)) == 983_040
+    assert bits(16, 32, 16, 16, 16) - bits(16, 16, 16, 16, 16) == more / 2  # past a layer less
+
+
 def test_a_core_with_multipliers_is_refused():
     with pytest.raises(InputError, match="engine mac; allowed: --engine adders"):
         estimate(make(small(), Build()))

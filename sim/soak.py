@@ -33,12 +33,13 @@ from fsrcnnx.errors import CheckError
 from fsrcnnx.exact.emulate import Emulator
 from fsrcnnx.exact.network import Network
 from fsrcnnx.prove.simulation import verilated
-from fsrcnnx.prove.simulation.compile import VERILATOR_FLAGS
+from fsrcnnx.prove.simulation.compile import OPTIMISED, VERILATOR_FLAGS
 from fsrcnnx.prove.simulation.simulate import unheld
 from sim.bench_subpixel import expected
 from sim.video import FAULTS, Beat, fuzz, repaired, video
 from tests.networks import random_network
 
+FLAGS = (*VERILATOR_FLAGS, *OPTIMISED)
 TB = Path(__file__).with_name("soak_tb.sv")
 # not square, and a width that is a power of two: limits that are swapped, or a bit short, are seen
 MAX_WIDTH, MAX_HEIGHT = 32, 12
@@ -164,9 +165,9 @@ def compiled(rtl: Path, files: list[str], simulator: str, folder: Path) -> list[
                               *names], cwd=folder, stderr=subprocess.STDOUT)
         code, said, command = done.returncode, done.stdout, [str(tools.find("vvp")), "-n"]
     else:
-        with verilated.runtime(folder / "obj", VERILATOR_FLAGS):
+        with verilated.runtime(folder / "obj", FLAGS):
             code, said = verilated.compile(folder, [
-                *VERILATOR_FLAGS, "--top-module", "soak_tb", "-Mdir", "obj", "-o", "../soak",
+                *FLAGS, "--top-module", "soak_tb", "-Mdir", "obj", "-o", "../soak",
                 *names])
         command = []
     if code:

@@ -29,7 +29,7 @@ from fsrcnnx.progress import bar, working
 @max_pixels_option
 @lr_option
 @click.option("--rungs", help="Comma-separated names; default: all but the long ones, which are "
-              "hls-pictures, netlist and those of adders.")
+              "hls-pictures, netlists and those of adders.")
 @click.option("--rtl-dir", type=FILE, help="Check this emitted folder.")
 @seed_option("the random frames")
 @json_option

@@ -1,7 +1,9 @@
 """A core after synthesis as a folder that simulates like the core: gate level for the ladder.
 
-May import the ground and the synthesis. The netlist is what place and route would take, passes
-included; its cells are sim/ecp5_cells.v. The folder's manifest is the core's.
+May import the ground and the synthesis. For the ECP5 the netlist is what place and route would
+take, passes included; its cells are sim/ecp5_cells.v. For the 7 series it has memories of LUTs and
+no DSP48E1, whose packing Yosys is known to get wrong; its cells are Yosys' own models, put in their
+places. The folder's manifest is the core's.
 
     simulate(write(Path("build/rtl"), Path("build/netlist")), [lr])
 """
@@ -25,6 +27,10 @@ from fsrcnnx.prove.ram_register import absorb
 COMMAND = (f"{plain_adders.PASSES}; synth_ecp5 -no-rw-check{{noabc9}} -top {{top}}; "
            "setattr -mod -unset keep_hierarchy; flatten")
 MADE = f"{COMMAND}, registers into block RAM: 2"  # what else decides: goes into keys
+XILINX = ("synth_xilinx -family xc7 -nodsp -nobram -noiopad -noclkbuf -top {top}; "
+          "setattr -mod -unset keep_hierarchy; flatten; "
+          "techmap -wb -autoproc -map +/xilinx/cells_sim.v; opt_clean; "
+          "write_verilog -noattr netlist")
 CELLS, NETLIST = "ecp5_cells.v", "netlist.v"
 KIND = "a netlist folder"
 TRUTH = {"LUT4": ("INIT",), "CCU2C": ("INIT0", "INIT1")}
@@ -120,7 +126,7 @@ def verilog(netlist: dict, top: str = synth.TOP) -> str:
 
 
 def write(folder: Path, out: Path) -> Path:
-    """Write the netlist of a core.
+    """Write the netlist of a core for the ECP5.
 
     Args:
         folder: Folder that `fsrcnnx rtl` wrote.
@@ -134,15 +140,40 @@ def write(folder: Path, out: Path) -> Path:
         ToolError: If Yosys is missing or was killed.
         CheckError: If Yosys refuses the core.
     """
-    manifest = manifests.read(folder)
-    top, package = manifests.top(manifest), f"{manifests.prefix(manifest)}_pkg.sv"
+    top = manifests.top(manifests.read(folder))
     netlist, _, tool = mapped(folder, top)
+    cells = (carried("sim", CELLS) / CELLS).read_text(encoding="utf-8")
+    return _folder(folder, out, {CELLS: cells, NETLIST: verilog(netlist, top)}, tool)
+
+
+def write_xilinx(folder: Path, out: Path) -> Path:
+    """Write the netlist of a core for the 7 series.
+
+    Args:
+        folder: Folder that `fsrcnnx rtl` wrote.
+        out: Folder to write.
+
+    Returns:
+        It.
+
+    Raises:
+        InputError: If a folder cannot be used.
+        ToolError: If Yosys is missing or was killed.
+        CheckError: If Yosys refuses the core.
+    """
+    text, tool = synth.yosys_text(folder, XILINX, manifests.top(manifests.read(folder)))
+    return _folder(folder, out, {NETLIST: f"`define FSRCNNX_NETLIST\n{text}"}, tool)
+
+
+def _folder(core: Path, out: Path, texts: dict[str, str], tool: str) -> Path:
+    """Write a netlist's folder: the core's package and manifest, and what is given."""
+    manifest = manifests.read(core)
+    package = f"{manifests.prefix(manifest)}_pkg.sv"
+    names = [package, *texts]
     with whole_folder(out, KIND) as new:
-        shutil.copyfile(manifests.inside(folder, package, folder), new / package)
-        shutil.copyfile(carried("sim", CELLS) / CELLS, new / CELLS)
-        (new / NETLIST).write_text(verilog(netlist, top), encoding="utf-8")
-        (new / manifests.LIST).write_text(f"{package}\n{CELLS}\n{NETLIST}\n", encoding="utf-8")
-        (new / manifests.MANIFEST).write_text(json.dumps(
-            {**manifest, "netlist": tool, "files": [package, CELLS, NETLIST]}, indent=2) + "\n",
-            encoding="utf-8")
+        shutil.copyfile(manifests.inside(core, package, core), new / package)
+        for name, text in (*texts.items(), (manifests.LIST, "".join(f"{n}\n" for n in names)),
+                           (manifests.MANIFEST, json.dumps(
+                               {**manifest, "netlist": tool, "files": names}, indent=2) + "\n")):
+            (new / name).write_text(text, encoding="utf-8")
     return out

@@ -128,12 +128,32 @@ def run_yosys(folder: Path, command: str, top: str = TOP,
         ToolError: If Yosys is missing or was killed.
         CheckError: If Yosys refuses the folder.
     """
+    text, tool = yosys_text(folder, f"{command}; write_json netlist", top, beside)
+    return json.loads(text), tool
+
+
+def yosys_text(folder: Path, command: str, top: str = TOP,
+               beside: dict[str, str] | None = None) -> tuple[str, str]:
+    """Let Yosys read an emitted folder and write a file.
+
+    Args:
+        folder: Folder of RTL.
+        command: As of `run_yosys`; the last one writes the file `netlist`.
+        top: Name of the top module.
+        beside: Files that the commands read, name -> text, or None.
+
+    Returns:
+        The file, and the tool's name with its version.
+
+    Raises:
+        ToolError: If Yosys is missing or was killed.
+        CheckError: If Yosys refuses the folder.
+    """
     yosys = tools.locate("yosys")
     script = "\n".join([
         f"read_verilog -sv {' '.join(manifests.sources(folder))}",
         f"hierarchy -check -top {top}",
         *command.format(noabc9=noabc9(yosys.path), top=top).split("; "),
-        "write_json netlist.json",
     ])
     with scratch() as folder_of_work:
         work = folder_of_work / "work"  # a copy: nothing is left behind
@@ -146,12 +166,12 @@ def run_yosys(folder: Path, command: str, top: str = TOP,
         if done.returncode < 0:
             raise ToolError(f"ended by signal {-done.returncode}", where=yosys.path.name,
                             fix="run it again, with more memory if that was short")
-        if done.returncode or not (work / "netlist.json").is_file():
+        if done.returncode or not (work / "netlist").is_file():
             said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
             raise CheckError(said[0] if said else f"yosys ended with code {done.returncode}",
                              where=folder, allowed="SystemVerilog that Yosys reads")
-        netlist = json.loads((work / "netlist.json").read_text(encoding="utf-8"))
-    return netlist, f"{yosys.path.name} {yosys.version}"
+        return ((work / "netlist").read_text(encoding="utf-8"),
+                f"{yosys.path.name} {yosys.version}")
 
 
 def resource(cell: str, device: Device) -> tuple[str, int]:

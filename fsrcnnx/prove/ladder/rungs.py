@@ -103,17 +103,21 @@ RUNG = {rung.name: rung for rung in (
          rungs_hardware.netlist),
     Rung("netlist-adders", "adders engine after synthesis for the ECP5, tiles",
          rungs_hardware.netlist_adders),
+    Rung("netlist-xilinx", "default RTL engine after synthesis for the 7 series, tiles",
+         rungs_hardware.netlist_xilinx),
+    Rung("netlist-adders-xilinx", "adders engine after synthesis for the 7 series, tiles",
+         rungs_hardware.netlist_adders_xilinx),
 )}
-ADDERS = ("rtl-adders", "rtl-adders-icarus", "netlist-adders")
+ADDERS = ("rtl-adders", "rtl-adders-icarus", "netlist-adders", "netlist-adders-xilinx")
 # left out where no rung is named
-UNASKED = ("rtl-mac", *ADDERS, "hls-pictures", "netlist")
+UNASKED = ("rtl-mac", *ADDERS, "hls-pictures", "netlist", "netlist-xilinx")
 
 
 def chosen(names: Sequence[str] | None) -> tuple[Rung, ...]:
     """Look rungs up by name, in the ladder's order.
 
     Args:
-        names: Names, or None for all but the long `hls-pictures`, `netlist` and those of
+        names: Names, or None for all but the long `hls-pictures`, netlists and those of
             `adders` (`rtl` stands for `rtl-mac`, the same today).
 
     Returns:

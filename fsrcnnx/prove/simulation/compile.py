@@ -30,8 +30,10 @@ SIMULATORS = tuple(TOOL)
 VERILATOR_FLAGS = (
     "--binary", "--timing", "-O3", "--timescale", "1ns/1ps", "-Wno-fatal", "-j", "2",
     # unreset registers start at random values: an output that depends on one differs from golden
-    "--x-assign", "unique", "--x-initial", "unique", "-CFLAGS", "-O2",
+    "--x-assign", "unique", "--x-initial", "unique",
 )
+# thousands of gates take g++ minutes to optimise, and run for seconds: a netlist is not
+OPTIMISED, PLAIN = ("-CFLAGS", "-O2"), ("-CFLAGS", "-O0", "--output-split", "20000")
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,16 @@ def bench() -> Path:
     return carried("sim", BENCH) / BENCH
 
 
+def _flags(core: Core) -> tuple[str, ...]:
+    """Verilator's options for a core."""
+    return (*VERILATOR_FLAGS, *(PLAIN if core.netlist else OPTIMISED))
+
+
 def _key(core: Core, simulator: str, trace: bool) -> str:
     """Hash of everything that decides a build."""
     version = tools.locate(TOOL[simulator]).version
     return content_key(core.files, core.folder, simulator, str(version), str(trace),
-                       *VERILATOR_FLAGS, bench().read_text(encoding="utf-8"))
+                       *_flags(core), bench().read_text(encoding="utf-8"))
 
 
 def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:
@@ -80,9 +87,9 @@ def _compile(core: Core, simulator: str, trace: bool, folder: Path) -> None:
         driver.write_text(renamed(driver.read_text(encoding="utf-8"), core.prefix),
                           encoding="utf-8")
         if simulator == "verilator":
-            with verilated.runtime(work / "obj", VERILATOR_FLAGS):
+            with verilated.runtime(work / "obj", _flags(core)):
                 code, said = verilated.compile(
-                    work, [*VERILATOR_FLAGS, *define, "--top-module", "photo_tb", "-Mdir", "obj",
+                    work, [*_flags(core), *define, "--top-module", "photo_tb", "-Mdir", "obj",
                            "-o", "../sim", *sources])
         else:
             done = processes.run(

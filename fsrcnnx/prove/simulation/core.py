@@ -34,6 +34,7 @@ class Core:
         max_width: Widest LR frame.
         max_height: Highest LR frame.
         prefix: Of its modules and packages.
+        netlist: Whether it was synthesised.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Core:
     max_width: int
     max_height: int
     prefix: str = names.PREFIX
+    netlist: bool = False
 
 
 def read_core(folder: Path) -> Core:
@@ -72,7 +74,8 @@ def read_core(folder: Path) -> Core:
                          allowed=error.allowed, fix="make one with `fsrcnnx rtl`") from error
     return Core(folder, tuple(folder / name for name in files),
                 tuple(layer["name"] for layer in manifest["layers"]), enters, leaves,
-                *(manifest[key] for key in sizes), manifests.prefix(manifest))
+                *(manifest[key] for key in sizes), manifests.prefix(manifest),
+                "netlist" in manifest)
 
 
 def check_frames(frames: Sequence[np.ndarray], core: Core) -> None:

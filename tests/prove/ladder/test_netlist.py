@@ -1,12 +1,19 @@
 """The rungs of netlists: a core after synthesis is golden's; a fault in it turns the ladder red."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from fsrcnnx.emit.rtl.folder import emit
+from fsrcnnx.exact import golden
 from fsrcnnx.exact.onnx import io as onnx_io
 from fsrcnnx.exact.onnx.model import Model
 from fsrcnnx.prove import netlist as netlists
+from fsrcnnx.prove.ladder import hardware
 from fsrcnnx.prove.ladder.climb import verify
+from fsrcnnx.prove.ladder.rungs import RUNG
+from fsrcnnx.prove.simulation.simulate import simulate
 from tests.networks import random_network
 
 
@@ -22,8 +29,8 @@ def test_a_small_core_after_synthesis(tmp_path, monkeypatch, rung, kind, part, c
     model = Model(tmp_path / "model.onnx")
     mapped, kept = netlists.mapped, []
 
-    def once(folder):
-        kept[:] = kept or [mapped(folder)]
+    def once(folder, top):
+        kept[:] = kept or [mapped(folder, top)]
         return kept[0]
 
     monkeypatch.setattr(netlists, "mapped", once)
@@ -36,3 +43,34 @@ def test_a_small_core_after_synthesis(tmp_path, monkeypatch, rung, kind, part, c
         if cell["type"] == kind and part in name:  # what it computes is lost
             cell["connections"] |= {pin: ["0"] for pin in cell["connections"] if pin[0] == "A"}
     assert not verify(model, **options).passed
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+def test_a_small_core_after_synthesis_for_the_7_series(tmp_path):
+    """By Yosys' own models of the cells, in Icarus; the rung takes Verilator."""
+    network = random_network(np.random.default_rng(3), channels=(2,), kernels=(1, 2), scale=2)
+    emit(network, tmp_path / "core", engine="adders", max_width=16, max_height=16)
+    out = netlists.write_xilinx(tmp_path / "core", tmp_path / "netlist")
+    lr = np.random.default_rng(4).integers(0, 256, (6, 7), dtype=np.uint8)
+
+    def wrong():
+        got, = simulate(out, [lr], "icarus").frames
+        return int((got != golden.run(network, lr)).sum())
+
+    assert wrong() == 0
+    text = (out / "netlist.v").read_text()
+    at = text.rindex(" ^ ", 0, text.index("endmodule") // 2)  # of a carry cell
+    (out / "netlist.v").write_text(f"{text[:at]} | {text[at + 3:]}")
+    assert wrong() > 0
+
+
+@pytest.mark.parametrize(("rung", "core", "write"), [
+    ("netlist", "mac", "write"), ("netlist-adders", "adders", "write"),
+    ("netlist-xilinx", "mac", "write_xilinx"), ("netlist-adders-xilinx", "adders", "write_xilinx")])
+def test_each_rung_takes_its_core_and_its_netlist(monkeypatch, rung, core, write):
+    seen = []
+    monkeypatch.setattr(hardware, "_synthesised", lambda context, stimuli, core,
+                        write=netlists.write: seen.append((core, write)))
+    RUNG[rung].climb(SimpleNamespace(rtl_dir="mac", adders_dir="adders"), [])
+    assert seen == [(core, getattr(netlists, write))]

@@ -157,6 +157,7 @@ def test_a_truncated_state_is_said_in_one_line(files, stopped, tmp_path, data):
         run(files, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_damaged_state_of_a_search_is_said_in_one_line(files, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt

@@ -76,6 +76,7 @@ def test_a_training_that_is_killed_anywhere_ends_the_same(files, tmp_path, hasty
         assert (out / "x2" / "history.csv").read_text() == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [Bits(), Bits(4, 8)])
 def test_a_quantisation_that_is_killed_anywhere_ends_the_same(files, tmp_path, hasty, kill, bits):
     torch.save({"name": NAME, "float": models.build(NAME).state_dict()}, tmp_path / "f.pth")

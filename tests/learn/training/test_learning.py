@@ -87,8 +87,8 @@ def test_a_pixel_shuffle_network_is_trained_by_its_name(files, tmp_path):
     assert onnx_io.load(tmp_path / "model.onnx").content_hash() == network.content_hash()
 
 
-@pytest.mark.parametrize(("weight_bits", "activation_bits"), [
-    pytest.param(8, 8, marks=pytest.mark.slow), pytest.param(4, 8, marks=pytest.mark.slow), (6, 6)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("weight_bits", "activation_bits"), [(8, 8), (4, 8), (6, 6)])
 def test_the_quantised_module_equals_the_integer_network(files, tmp_path, weight_bits,
                                                          activation_bits):
     best = _train(files, tmp_path).best

@@ -36,6 +36,7 @@ def test_other_tiles_prove_and_check_nothing_again(network, monkeypatch):
         monkeypatch.setattr(where, what, None)
     other = emulator.tiled(3)
     assert (other.side, emulator.side) == (3, emulator.fitting)
+    assert emulator.fitting == 241  # of 9 channels of float32, the most within TILE_BYTES
     assert other.tiled().side == emulator.side
     lr = random_picture(np.random.default_rng(1), 7, 8)
     np.testing.assert_array_equal(other(lr), golden.run(network, lr))

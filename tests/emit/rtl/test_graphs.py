@@ -222,6 +222,10 @@ def test_a_graph_comes_back_from_its_file(tmp_path):
     lambda text: json.dumps(json.loads(text) | {"constants": [1.5]}),
     lambda text: json.dumps(json.loads(text) | {"taps": [[0, -1]]}),
     lambda text: json.dumps(json.loads(text) | {"highs": [-1] * len(json.loads(text)["lows"])}),
+    lambda text: json.dumps(json.loads(text) | {
+        "highs": [1 << 31] * len(json.loads(text)["lows"])}),
+    lambda text: json.dumps(json.loads(text) | {
+        "lows": [~(1 << 31)] * len(json.loads(text)["lows"])}),
     lambda text: json.dumps(json.loads(text) | {"outputs": [[0, 1, 2]]}),
 ])
 def test_a_file_that_is_no_graph_is_refused(tmp_path, damage):

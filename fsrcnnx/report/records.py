@@ -73,6 +73,8 @@ RECORDS = {recipe.name: recipe for recipe in (
     Recipe("fsrcnnx-c_x2_w4a6", 1920, "ecp5-25", 150, 124.6, seeds=(2, 3, 4), adders_per_stage=2,
            trimmed=True),
     Recipe("fsrcnn-x_x2_w4a8", 1280, "ecp5-45", 100, 74.25),
+    Recipe("fsrcnnx-a_x2_w6a8", 1920, "ecp5-85", 130, 124.6, adders_per_stage=2, trimmed=True),
+    Recipe("fsrcnn-x_x2", 1920, "ecp5-85", 130, 124.6, adders_per_stage=2, trimmed=True),
 )}
 
 

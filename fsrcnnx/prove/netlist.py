@@ -125,12 +125,13 @@ def verilog(netlist: dict, top: str = synth.TOP) -> str:
             + "\n".join([*assigns, *cells]) + "\nendmodule\n")
 
 
-def write(folder: Path, out: Path) -> Path:
-    """Write the netlist of a core for the ECP5.
+def write(folder: Path, out: Path, family: str = "ecp5") -> Path:
+    """Write the netlist of a core.
 
     Args:
         folder: Folder that `fsrcnnx rtl` wrote.
         out: Folder to write.
+        family: ecp5, or xc7 for the 7 series.
 
     Returns:
         It.
@@ -141,28 +142,12 @@ def write(folder: Path, out: Path) -> Path:
         CheckError: If Yosys refuses the core.
     """
     top = manifests.top(manifests.read(folder))
+    if family == "xc7":
+        text, tool = synth.yosys_text(folder, XILINX, top)
+        return _folder(folder, out, {NETLIST: f"`define FSRCNNX_NETLIST\n{text}"}, tool)
     netlist, _, tool = mapped(folder, top)
     cells = (carried("sim", CELLS) / CELLS).read_text(encoding="utf-8")
     return _folder(folder, out, {CELLS: cells, NETLIST: verilog(netlist, top)}, tool)
-
-
-def write_xilinx(folder: Path, out: Path) -> Path:
-    """Write the netlist of a core for the 7 series.
-
-    Args:
-        folder: Folder that `fsrcnnx rtl` wrote.
-        out: Folder to write.
-
-    Returns:
-        It.
-
-    Raises:
-        InputError: If a folder cannot be used.
-        ToolError: If Yosys is missing or was killed.
-        CheckError: If Yosys refuses the core.
-    """
-    text, tool = synth.yosys_text(folder, XILINX, manifests.top(manifests.read(folder)))
-    return _folder(folder, out, {NETLIST: f"`define FSRCNNX_NETLIST\n{text}"}, tool)
 
 
 def _folder(core: Path, out: Path, texts: dict[str, str], tool: str) -> Path:

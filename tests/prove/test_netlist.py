@@ -81,9 +81,9 @@ endmodule
 """
 
 
-def simulated(work: Path, *sources: Path) -> list[str]:
-    """What the bench prints in Icarus."""
-    (work / "tb.sv").write_text(BENCH)
+def simulated(work: Path, *sources: Path, bench: str = BENCH) -> list[str]:
+    """What a bench prints in Icarus."""
+    (work / "tb.sv").write_text(bench)
     done = processes.run([tools.find("iverilog"), "-g2012", "-s", "tb", "-o", "sim", *sources,
                           "tb.sv"], cwd=work)
     assert done.returncode == 0, done.stderr

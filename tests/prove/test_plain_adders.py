@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from fsrcnnx import processes, tools
 from fsrcnnx.files import carried
 from fsrcnnx.prove import netlist as netlists
 from fsrcnnx.prove import plain_adders
 from fsrcnnx.prove.netlist import CELLS, mapped, verilog
+from tests.prove.test_netlist import simulated
 
 # signs that differ, a subtraction inside one, an operand without sign, a carry out
 CORE = """
@@ -41,15 +41,6 @@ endmodule
 """
 
 
-def simulated(work, *sources):
-    """What the bench prints in Icarus."""
-    (work / "tb.sv").write_text(BENCH)
-    done = processes.run([tools.find("iverilog"), "-g2012", "-s", "tb", "-o", "sim", *sources,
-                          "tb.sv"], cwd=work)
-    assert done.returncode == 0, done.stderr
-    return processes.run([tools.find("vvp"), "-n", "sim"], cwd=work).stdout.splitlines()
-
-
 @pytest.mark.slow
 @pytest.mark.sim
 @pytest.mark.parametrize(("planted", "fault"), [("", ""), ('== "$sub"', '!= "$sub"'),
@@ -63,8 +54,9 @@ def test_chains_of_adders(tmp_path, monkeypatch, planted, fault):
     netlist, _, _ = mapped(tmp_path, trimmed=False)
     kinds = Counter(cell["type"] for cell in netlist["modules"]["fsrcnnx_top"]["cells"].values())
     (tmp_path / "netlist.v").write_text(verilog(netlist))
-    got = simulated(tmp_path, tmp_path / "netlist.v", carried("sim", CELLS) / CELLS)
-    want = simulated(tmp_path, tmp_path / "core.sv")
+    got = simulated(tmp_path, tmp_path / "netlist.v", carried("sim", CELLS) / CELLS,
+                    bench=BENCH)
+    want = simulated(tmp_path, tmp_path / "core.sv", bench=BENCH)
     assert len(set(want)) > 490 and (got == want) == (not planted)
     assert planted or (kinds["CCU2C"] == 4 * 7 and kinds["LUT4"] == 0), kinds
 

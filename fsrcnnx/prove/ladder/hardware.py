@@ -98,12 +98,12 @@ def netlist(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
 
 def netlist_xilinx(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """The emitted core after synthesis for the 7 series, no DSP48E1, in Verilator, on tiles."""
-    return _synthesised(context, stimuli, context.rtl_dir, netlists.write_xilinx)
+    return _synthesised(context, stimuli, context.rtl_dir, "xc7")
 
 
 def netlist_adders_xilinx(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
     """The core of the engine `adders` after synthesis for the 7 series, in Verilator, on tiles."""
-    return _synthesised(context, stimuli, context.adders_dir, netlists.write_xilinx)
+    return _synthesised(context, stimuli, context.adders_dir, "xc7")
 
 
 def netlist_adders(context: Context, stimuli: Sequence[Stimulus]) -> Climbed:
@@ -117,11 +117,11 @@ def _tiles(context: Context, stimuli: Sequence[Stimulus]) -> list[Stimulus]:
 
 
 def _synthesised(context: Context, stimuli: Sequence[Stimulus],
-                 core: Path | Unrepresentable | ToolError, write=netlists.write) -> Climbed:
+                 core: Path | Unrepresentable | ToolError, family: str = "ecp5") -> Climbed:
     """A core's netlist in Verilator; no layers are in it."""
     with scratch() as folder:
         if isinstance(core, Path):
-            core = write(core, folder / "netlist")
+            core = netlists.write(core, folder / "netlist", family)
         climbed = _simulated(context, _tiles(context, stimuli), "verilator", core)
     return replace(climbed, locate=lambda index: None)
 

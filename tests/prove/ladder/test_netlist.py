@@ -51,7 +51,7 @@ def test_a_small_core_after_synthesis_for_the_7_series(tmp_path):
     """By Yosys' own models of the cells, in Icarus; the rung takes Verilator."""
     network = random_network(np.random.default_rng(3), channels=(2,), kernels=(1, 2), scale=2)
     emit(network, tmp_path / "core", engine="adders", max_width=16, max_height=16)
-    out = netlists.write_xilinx(tmp_path / "core", tmp_path / "netlist")
+    out = netlists.write(tmp_path / "core", tmp_path / "netlist", "xc7")
     lr = np.random.default_rng(4).integers(0, 256, (6, 7), dtype=np.uint8)
 
     def wrong():
@@ -65,12 +65,12 @@ def test_a_small_core_after_synthesis_for_the_7_series(tmp_path):
     assert wrong() > 0
 
 
-@pytest.mark.parametrize(("rung", "core", "write"), [
-    ("netlist", "mac", "write"), ("netlist-adders", "adders", "write"),
-    ("netlist-xilinx", "mac", "write_xilinx"), ("netlist-adders-xilinx", "adders", "write_xilinx")])
-def test_each_rung_takes_its_core_and_its_netlist(monkeypatch, rung, core, write):
+@pytest.mark.parametrize(("rung", "core", "family"), [
+    ("netlist", "mac", "ecp5"), ("netlist-adders", "adders", "ecp5"),
+    ("netlist-xilinx", "mac", "xc7"), ("netlist-adders-xilinx", "adders", "xc7")])
+def test_each_rung_takes_its_core_and_its_netlist(monkeypatch, rung, core, family):
     seen = []
-    monkeypatch.setattr(hardware, "_synthesised", lambda context, stimuli, core,
-                        write=netlists.write: seen.append((core, write)))
+    monkeypatch.setattr(hardware, "_synthesised", lambda context, stimuli, core, family="ecp5":
+                        seen.append((core, family)))
     RUNG[rung].climb(SimpleNamespace(rtl_dir="mac", adders_dir="adders"), [])
-    assert seen == [(core, getattr(netlists, write))]
+    assert seen == [(core, family)]

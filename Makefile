@@ -152,8 +152,9 @@ override look = test -d $(call q,$(DATA)/$(1)) || { printf '%s\n' $(call q,no fo
 
 override FSRCNNX := .venv/bin/fsrcnnx
 override PYTEST  := .venv/bin/python -m pytest
-# a process for each core, a file of tests stays in one
-override PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# a process for each core, a file of tests stays in one; those that tests/conftest.py calls long come first, not
+# those of the most tests
+override PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # a name's folder is where export writes it and the name is looked for; a file has one of its own
 override WORK    := build/$(if $(file),_files$(abspath $(MODEL)),$(MODEL))
 override RTL     := $(WORK)/rtl-$(ENGINE)-$(CYCLES)

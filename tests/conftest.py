@@ -13,6 +13,15 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
         signal.signal(number, usual)
 
 
+# files that take minutes begin first: each stays in one process, and the last one keeps all waiting
+LONG = ("test_cores.py", "test_wheel.py", "test_stops.py", "test_own_model.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files before the others, which stay in order."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture
 def data() -> Path:
     """The picture sets: DATA, or ../shared/data beside the checkout; skipped where absent."""

@@ -34,8 +34,8 @@ class Contender:
     Args:
         name: Its name on the command line.
         engine: That of the engine.
-        most: LR pixels of the largest frame that it is given, None: any; those of a slow one are
-            worth some seconds of it.
+        most: LR pixels of the largest frame that it is given, or None: what is slow takes seconds
+            for as many.
         package: One that must be installed.
         narrow: Whether it may go without a network that its form cannot hold.
         options: Of the engine.

@@ -141,18 +141,19 @@ def write(folder: Path, out: Path, family: str = "ecp5") -> Path:
         ToolError: If Yosys is missing or was killed.
         CheckError: If Yosys refuses the core.
     """
-    top = manifests.top(manifests.read(folder))
+    manifest = manifests.read(folder)
+    top = manifests.top(manifest)
     if family == "xc7":
         text, tool = synth.yosys_text(folder, XILINX, top)
-        return _folder(folder, out, {NETLIST: f"`define FSRCNNX_NETLIST\n{text}"}, tool)
+        return _folder(folder, manifest, out, {NETLIST: f"`define FSRCNNX_NETLIST\n{text}"},
+                       tool)
     netlist, _, tool = mapped(folder, top)
     cells = (carried("sim", CELLS) / CELLS).read_text(encoding="utf-8")
-    return _folder(folder, out, {CELLS: cells, NETLIST: verilog(netlist, top)}, tool)
+    return _folder(folder, manifest, out, {CELLS: cells, NETLIST: verilog(netlist, top)}, tool)
 
 
-def _folder(core: Path, out: Path, texts: dict[str, str], tool: str) -> Path:
+def _folder(core: Path, manifest: dict, out: Path, texts: dict[str, str], tool: str) -> Path:
     """Write a netlist's folder: the core's package and manifest, and what is given."""
-    manifest = manifests.read(core)
     package = f"{manifests.prefix(manifest)}_pkg.sv"
     names = [package, *texts]
     with whole_folder(out, KIND) as new:

@@ -17,14 +17,13 @@ from qonnx.custom_op.channels_last.base_wrapped_op import ChannelsLastWrappedOp
 from qonnx.custom_op.registry import add_op_to_domain
 
 from fsrcnnx.emit.hls.layers import FsrcnnxDepthToSpace
+from fsrcnnx.emit.hls.prelu_read import MAP
 from fsrcnnx.emit.hls.transpose_read import (
     DOMAIN,
     ConvTransposeToChannelsLast,
     need_channels_last,
 )
 from fsrcnnx.errors import ModelError
-
-MAP = 4  # axes with the batch: (N, C, H, W)
 
 
 class StreamsToChannelsLast(ConvTransposeToChannelsLast):

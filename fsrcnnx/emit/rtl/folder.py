@@ -192,13 +192,12 @@ def emit(
                 "test/hr.pgm": pgm(proof.hr, network.out_format)}
     copied = {**dict.fromkeys((*_written(plan), "LICENSE"), source_dir()),
               "test/fsrcnnx_check_tb.sv": carried("sim", "fsrcnnx_check_tb.sv")}
+    texts |= {name: (source / Path(name).name).read_text(encoding="utf-8")
+              for name, source in copied.items()}
     with whole_folder(out_dir, KIND) as folder:
         (folder / "test").mkdir()
         for name, text in texts.items():
             (folder / renamed(name, prefix)).write_text(renamed(text, prefix), encoding="utf-8")
         for name, content in pictures.items():
             (folder / name).write_bytes(content)
-        for name, source in copied.items():
-            text = (source / Path(name).name).read_text(encoding="utf-8")
-            (folder / renamed(name, prefix)).write_text(renamed(text, prefix), encoding="utf-8")
     return described
